@@ -1,0 +1,33 @@
+import { array, bool, int16, int32, string, defineApi } from '../schema/index.js';
+
+/** The AlterPartitionReassignments API (protocol guide, key 45). */
+export const AlterPartitionReassignments = defineApi({
+  name: 'AlterPartitionReassignments',
+  versions: '0-1',
+  flexible: '0+',
+  request: {
+    timeoutMs: int32('0+', { default: 60000 }),
+    allowReplicationFactorChange: bool('1+', { default: true }),
+    topics: array('0+', {
+      name: string('0+'),
+      partitions: array('0+', {
+        partitionIndex: int32('0+'),
+        replicas: array('0+', int32('0+'), { nullable: '0+', default: null }),
+      }),
+    }),
+  },
+  response: {
+    throttleTimeMs: int32('0+'),
+    allowReplicationFactorChange: bool('1+', { default: true, ignorable: true }),
+    errorCode: int16('0+'),
+    errorMessage: string('0+', { nullable: '0+' }),
+    responses: array('0+', {
+      name: string('0+'),
+      partitions: array('0+', {
+        partitionIndex: int32('0+'),
+        errorCode: int16('0+'),
+        errorMessage: string('0+', { nullable: '0+' }),
+      }),
+    }),
+  },
+});

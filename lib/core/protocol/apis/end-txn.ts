@@ -1,0 +1,20 @@
+import { bool, int16, int32, int64, string, defineApi } from '../schema/index.js';
+
+/** The EndTxn API (protocol guide, key 26). */
+export const EndTxn = defineApi({
+  name: 'EndTxn',
+  versions: '0-5',
+  flexible: '3+',
+  request: {
+    transactionalId: string('0+'),
+    producerId: int64('0+'),
+    producerEpoch: int16('0+'),
+    committed: bool('0+'),
+  },
+  response: {
+    throttleTimeMs: int32('0+'),
+    errorCode: int16('0+'),
+    producerId: int64('5+', { default: -1, ignorable: true }),
+    producerEpoch: int16('5+', { default: -1, ignorable: true }),
+  },
+});

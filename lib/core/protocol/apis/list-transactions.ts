@@ -1,0 +1,24 @@
+import { array, int16, int32, int64, string, defineApi } from '../schema/index.js';
+
+/** The ListTransactions API (protocol guide, key 66). */
+export const ListTransactions = defineApi({
+  name: 'ListTransactions',
+  versions: '0-2',
+  flexible: '0+',
+  request: {
+    stateFilters: array('0+', string('0+')),
+    producerIdFilters: array('0+', int64('0+')),
+    durationFilter: int64('1+', { default: -1 }),
+    transactionalIdPattern: string('2+', { nullable: '2+', default: null }),
+  },
+  response: {
+    throttleTimeMs: int32('0+'),
+    errorCode: int16('0+'),
+    unknownStateFilters: array('0+', string('0+')),
+    transactionStates: array('0+', {
+      transactionalId: string('0+'),
+      producerId: int64('0+'),
+      transactionState: string('0+'),
+    }),
+  },
+});

@@ -1,0 +1,3 @@
+export * from './define-api.js';
+export * from './fields.js';
+export * from './versions.js';
