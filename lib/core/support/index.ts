@@ -5,5 +5,6 @@ export * from './deferred.js';
 export * from './errors.js';
 export * from './logger.js';
 export * from './options.js';
+export * from './ports.js';
 export * from './random.js';
 export * from './typed-events.js';
