@@ -1,3 +1,4 @@
 export * from './malformed.js';
 export * from './reader.js';
 export * from './writer.js';
+export * from './tagged-fields.js';

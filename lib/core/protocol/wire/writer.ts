@@ -122,6 +122,14 @@ export class Writer {
     this.#position += this.#buffer.utf8Write(text, this.#position, byteLength);
   }
 
+  /** Text in the old form: its length in UTF-8 bytes as an int16, then its bytes. */
+  string(text: string): void {
+    const length = Buffer.byteLength(text);
+    if (length > 32_767) throw new RangeError(`a text of ${length} bytes, 32767 at most`);
+    this.int16(length);
+    this.utf8(text, length);
+  }
+
   #endPiece(): void {
     if (this.#position === this.#pieceStart) return;
     const piece = this.#buffer.subarray(this.#pieceStart, this.#position);
