@@ -1,0 +1,3 @@
+export * from './cluster.js';
+export * from './cluster-metadata.js';
+export * from './retrying.js';
