@@ -1,0 +1,63 @@
+import { sleep, type Clock, type Timer } from './clock.js';
+import { Deadline } from './deadline.js';
+import { KrafkaTimeoutError } from './errors.js';
+
+class ManualClock implements Clock {
+  time = 0;
+  timers: { at: number; callback: () => void; cancelled: boolean }[] = [];
+  now = (): number => this.time;
+  monotonic = (): number => this.time;
+  endOfTurn = (callback: () => void): void => callback();
+  setTimer(delayMs: number, callback: () => void): Timer {
+    const timer = { at: this.time + delayMs, callback, cancelled: false };
+    this.timers.push(timer);
+    return { cancel: () => void (timer.cancelled = true) };
+  }
+  advance(ms: number): void {
+    this.time += ms;
+    for (const timer of this.timers) if (!timer.cancelled && timer.at <= this.time) timer.callback();
+  }
+}
+
+describe('sleep', () => {
+  it('ends when its time has come', async () => {
+    const clock = new ManualClock();
+    const slept = sleep(clock, 100);
+    clock.advance(100);
+    await expect(slept).resolves.toBeUndefined();
+  });
+
+  it('ends with the reason of the signal, and leaves no timer behind', async () => {
+    const clock = new ManualClock();
+    const abort = new AbortController();
+    const slept = sleep(clock, 100, abort.signal);
+    abort.abort(new Error('enough'));
+    await expect(slept).rejects.toThrow('enough');
+    expect(clock.timers.every((timer) => timer.cancelled)).toBe(true);
+  });
+
+  it('does not begin under a signal that is already aborted', async () => {
+    const clock = new ManualClock();
+    await expect(sleep(clock, 100, AbortSignal.abort(new Error('too late')))).rejects.toThrow('too late');
+    expect(clock.timers).toHaveLength(0);
+  });
+});
+
+describe('Deadline', () => {
+  it('is one budget however often it is asked', () => {
+    const clock = new ManualClock();
+    const deadline = new Deadline(clock, 1_000, 'maxBlockMs');
+    clock.advance(400);
+    expect(deadline.remainingMs).toBe(600);
+    clock.advance(700);
+    expect(deadline.remainingMs).toBe(0);
+    expect(deadline.expired).toBe(true);
+  });
+
+  it('says which budget it was, how long, and what was waited for', () => {
+    const error = new Deadline(new ManualClock(), 1_000, 'maxBlockMs').error("metadata of topic 'a'");
+    expect(error).toBeInstanceOf(KrafkaTimeoutError);
+    expect(error).toMatchObject({ code: 'TIMEOUT', retriable: true, budget: 'maxBlockMs', budgetMs: 1_000 });
+    expect(error.message).toBe("maxBlockMs of 1000 ms passed while waiting for metadata of topic 'a'");
+  });
+});

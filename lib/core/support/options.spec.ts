@@ -1,0 +1,98 @@
+import { KrafkaConfigError } from './errors.js';
+import {
+  aBoolean,
+  aListOf,
+  aString,
+  aWhole,
+  anObjectWith,
+  checkOptions,
+  nearestOf,
+  oneOf,
+  optional,
+  withDefault,
+} from './options.js';
+
+interface Example {
+  readonly lingerMs: number;
+  readonly acks: 0 | 1 | 'all';
+  readonly name: string | undefined;
+}
+
+const rules = {
+  lingerMs: withDefault(aWhole('milliseconds', 0, 1000), 5),
+  acks: withDefault(oneOf(0, 1, 'all'), 'all' as const),
+  name: optional(aString),
+};
+const check = (given: unknown): Readonly<Example> => checkOptions<Example>(given, rules, 'producer');
+const refusal = (given: unknown): KrafkaConfigError => {
+  try {
+    check(given);
+  } catch (error) {
+    if (error instanceof KrafkaConfigError) return error;
+  }
+  throw new Error('was not refused');
+};
+
+describe('checkOptions', () => {
+  it('fills in defaults and freezes what it answers', () => {
+    const checked = check({ acks: 1 });
+    expect(checked).toEqual({ lingerMs: 5, acks: 1, name: undefined });
+    expect(Object.isFrozen(checked)).toBe(true);
+  });
+
+  it('takes nothing at all for an empty object', () => {
+    expect(check(undefined).lingerMs).toBe(5);
+  });
+
+  it('refuses an unknown key by its path and names the nearest known one', () => {
+    expect(refusal({ lingerMS: 1 })).toMatchObject({ option: 'producer.lingerMS', nearest: 'lingerMs' });
+    expect(refusal({ lingr: 1 }).message).toBe("Option 'producer.lingr' is not known; did you mean 'lingerMs'?");
+  });
+
+  it('names no neighbour when none is near', () => {
+    expect(refusal({ zzzzzzzzzzzz: 1 }).nearest).toBeUndefined();
+  });
+
+  it.each([
+    [{ lingerMs: '5' }, 'producer.lingerMs', 'a string'],
+    [{ lingerMs: -1 }, 'producer.lingerMs', 'from 0 to 1000'],
+    [{ lingerMs: 1.5 }, 'producer.lingerMs', '1.5'],
+    [{ lingerMs: Number.NaN }, 'producer.lingerMs', 'NaN'],
+    [{ acks: 2 }, 'producer.acks', "'all'"],
+    [{ name: '' }, 'producer.name', "''"],
+    [[], 'producer', 'an array'],
+    [null, 'producer', 'null'],
+    ['x', 'producer', 'a string'],
+  ])('refuses %j naming %s', (given, option, said) => {
+    const error = refusal(given);
+    expect(error.option).toBe(option);
+    expect(error.message).toContain(said);
+  });
+
+  it('never shows the value of a string it refuses: it may be a secret', () => {
+    expect(refusal({ lingerMs: 'hunter2' }).message).not.toContain('hunter2');
+  });
+});
+
+describe('rules', () => {
+  it('checks each item of a list and names its index', () => {
+    expect(() => aListOf(aString)(['a', ''], 'brokers')).toThrow(/brokers\[1\]/);
+    expect(aListOf(aString)(['a'], 'brokers')).toEqual(['a']);
+  });
+
+  it('asks an object for the methods it will call', () => {
+    expect(() => anObjectWith<{ partition(): number }>('partition')({}, 'partitioner')).toThrow(/methods partition/);
+  });
+
+  it('takes booleans for what they are', () => {
+    expect(aBoolean(false, 'x')).toBe(false);
+    expect(() => aBoolean('false', 'x')).toThrow(KrafkaConfigError);
+  });
+});
+
+describe('nearestOf', () => {
+  it('looks past case and small slips', () => {
+    expect(nearestOf('batchsize', ['bufferMemory', 'batchSize'])).toBe('batchSize');
+    expect(nearestOf('conectTimeoutMs', ['connectTimeoutMs', 'requestTimeoutMs'])).toBe('connectTimeoutMs');
+  });
+});

@@ -1,0 +1,68 @@
+import { Krafka, type ConnectionOptions, type KrafkaOptions } from '../../lib/core/index.js';
+import { EmbeddedBroker } from '../../lib/testing/index.js';
+
+/** What a test may ask of the cluster it is given. */
+export interface TestClusterOptions {
+  /** How many brokers the embedded cluster has, default 1. A real one has as many as it has. */
+  readonly brokers?: number;
+}
+
+/**
+ * The cluster an integration test runs against: the embedded broker, or with KAFKA_BROKERS in the environment the
+ * real Kafka it names (KAFKA_CONNECTION holds its connection options as JSON, where it asks for any).
+ */
+export class TestCluster {
+  static async open(options: TestClusterOptions = {}): Promise<TestCluster> {
+    const brokers = process.env['KAFKA_BROKERS'];
+    if (brokers !== undefined && brokers !== '') {
+      const connection = JSON.parse(process.env['KAFKA_CONNECTION'] ?? '{}') as ConnectionOptions;
+      return new TestCluster('kafka', brokers, connection, undefined);
+    }
+    const embedded = await EmbeddedBroker.start({ brokers: options.brokers ?? 1 });
+    return new TestCluster('embedded', embedded.bootstrap, {}, embedded);
+  }
+
+  readonly #made: Krafka[] = [];
+  #own: Krafka | undefined;
+
+  private constructor(
+    readonly kind: 'embedded' | 'kafka',
+    readonly bootstrap: string,
+    /** What a client must be given to be let in. */
+    readonly connection: ConnectionOptions,
+    /** The embedded broker with its fault controls, where that is what runs. */
+    readonly embedded: EmbeddedBroker | undefined,
+  ) {}
+
+  /** A client of this cluster; closed with it. */
+  krafka(options: Partial<KrafkaOptions> = {}): Krafka {
+    const connection = { ...this.connection, ...(options.connection as ConnectionOptions | undefined) };
+    const krafka = new Krafka({ clientId: 'krafka-tests', ...options, brokers: this.bootstrap, connection });
+    this.#made.push(krafka);
+    return krafka;
+  }
+
+  /** A name nobody else has: for topics, groups, transactional ids. */
+  name(word: string): string {
+    return `${word}-${process.pid}-${Math.random().toString(36).slice(2, 10)}`;
+  }
+
+  /** A fresh topic, with a leader for each partition. */
+  async newTopic(
+    partitions = 1,
+    configs: Readonly<Record<string, string>> = {},
+    name = this.name('topic'),
+  ): Promise<string> {
+    this.#own ??= this.krafka({ clientId: 'krafka-tests-setup' });
+    await this.#own.admin().createTopics([{ name, partitions, configs }]);
+    return name;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#made.map((krafka) => krafka.close()));
+    await this.embedded?.close();
+  }
+}
+
+/** The cluster for this test file; see {@link TestCluster.open}. */
+export const openTestCluster = (options?: TestClusterOptions): Promise<TestCluster> => TestCluster.open(options);
