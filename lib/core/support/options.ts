@@ -31,7 +31,7 @@ const join = (path: string, key: string): string => (path === '' ? key : `${path
 export function nearestOf(given: string, known: readonly string[]): string | undefined {
   const lower = given.toLowerCase();
   let best: string | undefined;
-  let bestDistance = Math.max(2, Math.floor(given.length / 2)) + 1;
+  let bestDistance = Math.max(3, Math.floor(given.length / 2)) + 1;
   for (const candidate of known) {
     const distance = editDistance(lower, candidate.toLowerCase());
     if (distance < bestDistance) {

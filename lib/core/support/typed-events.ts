@@ -3,6 +3,12 @@ import { EventEmitter } from 'node:events';
 /** Events by name with the type of their one payload. A listener that throws is reported, never felt by the emitter. */
 export class TypedEvents<Events extends object> {
   readonly #emitter = new EventEmitter();
+  readonly #report: (name: string, error: unknown) => void;
+
+  /** `report` hears of listeners that throw; by default they become a warning of the process. */
+  constructor(report: (name: string, error: unknown) => void = warn) {
+    this.#report = report;
+  }
 
   /** Adds a listener; the answer removes it again. */
   on<Name extends keyof Events & string>(name: Name, listener: (payload: Events[Name]) => void): () => void {
@@ -10,7 +16,7 @@ export class TypedEvents<Events extends object> {
       try {
         listener(payload);
       } catch (error) {
-        process.emitWarning(`a listener of '${name}' threw: ${String(error)}`, 'KrafkaListenerWarning');
+        this.#report(name, error);
       }
     };
     this.#emitter.on(key(name), guarded);
@@ -26,6 +32,9 @@ export class TypedEvents<Events extends object> {
     return this.#emitter.listenerCount(key(name)) > 0;
   }
 }
+
+const warn = (name: string, error: unknown): void =>
+  process.emitWarning(`a listener of '${name}' threw: ${String(error)}`, 'KrafkaListenerWarning');
 
 // Node treats an unheard 'error' event as a crash; a prefix keeps ours ordinary.
 const key = (name: string): string => `krafka:${name}`;
