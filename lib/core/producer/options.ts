@@ -1,0 +1,201 @@
+import {
+  aBoolean,
+  aFunction,
+  aListOf,
+  anObjectWith,
+  aString,
+  aWhole,
+  checkOptions,
+  KrafkaConfigError,
+  oneOf,
+  optional,
+  withDefault,
+  type OptionRule,
+} from '../support/index.js';
+import type { ProducerInterceptor } from './interceptor.js';
+import type { Partitioner, PartitionerName, PartitionFunction } from './partitioner/partitioner.js';
+import type { RecordContent } from './record.js';
+import type { Serializer } from './serializer.js';
+
+/** The compression codecs a producer may write with. */
+export type ProducerCompression = 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd';
+
+/** How much a producer holds that is not yet acknowledged, and how long a send waits for room. */
+export interface AccumulatorConfig {
+  /** Bytes of records not yet acknowledged, batch buffers included. Default 32 MiB. */
+  readonly bufferMemory?: number;
+  /** One budget for everything `send()` waits for before its record is in a batch: metadata and memory. Default 5,000 ms. */
+  readonly maxBlockMs?: number;
+}
+
+/** How a producer works. Every option has a default; the whole is checked once, and unknown keys are refused. */
+export interface ProducerOptions<Key = RecordContent, Value = RecordContent> {
+  /** Who must have a batch before it counts as written: all in-sync replicas, the leader (1), or nobody (0). Default 'all'. */
+  readonly acks?: 'all' | 1 | 0;
+  /**
+   * Whether the broker sorts out repeats and order by producer id and sequence (KIP-98). Needs `acks: 'all'`. Default: true
+   * with `acks: 'all'`, else false.
+   */
+  readonly idempotent?: boolean;
+  /** Bytes at which a batch is full. Default 64 KiB. */
+  readonly batchSize?: number;
+  /** How long a batch that is not full waits for company. 0: until the end of the turn of the event loop. Default 5 ms. */
+  readonly lingerMs?: number;
+  /** Default 'none'. */
+  readonly compression?: ProducerCompression;
+  /** The codec's own scale: gzip 1-9, zstd 1-22, lz4 0-16. Default: the codec's. */
+  readonly compressionLevel?: number;
+  /** From `send()` being accepted to its outcome, retries included. Default 120,000 ms. */
+  readonly deliveryTimeoutMs?: number;
+  /** How long one Produce request waits for its answer. Default 30,000 ms. */
+  readonly requestTimeoutMs?: number;
+  /** The most bytes in one Produce request, and so in one record. Default 1 MiB. */
+  readonly maxRequestSize?: number;
+  /** Produce requests under way at once on one connection; 5 at most when idempotent. Default 5. */
+  readonly maxInFlight?: number;
+  /** Wait before the first retry, doubling up to a second (KIP-580). Default 100 ms. */
+  readonly retryBackoffMs?: number;
+  /** Default 'default'. */
+  readonly partitioner?: PartitionerName | Partitioner | PartitionFunction;
+  /** Default: keys are strings, Buffers or null. */
+  readonly keySerializer?: Serializer<Key>;
+  /** Default: values are strings, Buffers or null. */
+  readonly valueSerializer?: Serializer<Value>;
+  readonly interceptors?: readonly ProducerInterceptor<Key, Value>[];
+  readonly accumulator?: AccumulatorConfig;
+}
+
+/** {@link ProducerOptions} checked and complete. */
+export interface ProducerConfig<Key = RecordContent, Value = RecordContent> {
+  readonly acks: 'all' | 1 | 0;
+  readonly idempotent: boolean;
+  readonly batchSize: number;
+  readonly lingerMs: number;
+  readonly compression: ProducerCompression;
+  readonly compressionLevel: number | undefined;
+  readonly deliveryTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+  readonly maxRequestSize: number;
+  readonly maxInFlight: number;
+  readonly retryBackoffMs: number;
+  readonly partitioner: PartitionerName | Partitioner | PartitionFunction;
+  readonly keySerializer: Serializer<Key> | undefined;
+  readonly valueSerializer: Serializer<Value> | undefined;
+  readonly interceptors: readonly ProducerInterceptor<Key, Value>[];
+  readonly accumulator: Readonly<Required<AccumulatorConfig>>;
+}
+
+/** The most idempotent batches of a partition that a broker remembers, and so the most in flight (KIP-98). */
+const MAX_IDEMPOTENT_IN_FLIGHT = 5;
+
+/** The largest a retry's wait grows to. */
+export const MAX_RETRY_BACKOFF_MS = 1_000;
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+/** The last record batch's size must fit the protocol's signed 32-bit lengths, with room for what is around it. */
+const MOST_BYTES = 1024 * MIB;
+
+const COMPRESSION_LEVELS: Readonly<Record<ProducerCompression, readonly [least: number, most: number] | undefined>> = {
+  none: undefined,
+  snappy: undefined,
+  gzip: [1, 9],
+  lz4: [0, 16],
+  zstd: [1, 22],
+};
+
+/** Checks the options of a producer as a whole. @throws KrafkaConfigError naming the option, `path` in front */
+export function checkProducerOptions<Key, Value>(
+  given: ProducerOptions<Key, Value> | undefined,
+  path = 'producer',
+): ProducerConfig<Key, Value> {
+  const config = checkOptions<Omit<ProducerConfig<Key, Value>, 'idempotent'> & { idempotent: boolean | undefined }>(
+    given,
+    {
+      acks: withDefault<'all' | 1 | 0>(oneOf('all', 1, 0), 'all'),
+      idempotent: optional(aBoolean),
+      batchSize: withDefault(aWhole('bytes', 1, MOST_BYTES), 64 * KIB),
+      lingerMs: withDefault(aWhole('milliseconds', 0), 5),
+      compression: withDefault(oneOf('none', 'gzip', 'snappy', 'lz4', 'zstd'), 'none'),
+      compressionLevel: optional(aWhole('compression level', 0)),
+      deliveryTimeoutMs: withDefault(aWhole('milliseconds', 1), 120_000),
+      requestTimeoutMs: withDefault(aWhole('milliseconds', 1, 2 ** 31 - 1), 30_000),
+      maxRequestSize: withDefault(aWhole('bytes', 1, MOST_BYTES), MIB),
+      maxInFlight: withDefault(aWhole('requests', 1), 5),
+      retryBackoffMs: withDefault(aWhole('milliseconds', 1, MAX_RETRY_BACKOFF_MS), 100),
+      partitioner: withDefault(aPartitioner, 'default'),
+      keySerializer: optional(anObjectWith<Serializer<Key>>('serialize')),
+      valueSerializer: optional(anObjectWith<Serializer<Value>>('serialize')),
+      interceptors: withDefault(aListOf(anInterceptor<Key, Value>), []),
+      accumulator: (value, at) =>
+        checkOptions<Required<AccumulatorConfig>>(
+          value,
+          {
+            bufferMemory: withDefault(aWhole('bytes', 1), 32 * MIB),
+            maxBlockMs: withDefault(aWhole('milliseconds', 0), 5_000),
+          },
+          at,
+        ),
+    },
+    path,
+  );
+  const option = (name: keyof ProducerOptions): string => (path === '' ? name : `${path}.${name}`);
+
+  if (config.idempotent === true && config.acks !== 'all') {
+    throw new KrafkaConfigError(option('idempotent'), `needs acks 'all', not ${config.acks}`);
+  }
+  const idempotent = config.idempotent ?? config.acks === 'all';
+  if (idempotent && config.maxInFlight > MAX_IDEMPOTENT_IN_FLIGHT) {
+    throw new KrafkaConfigError(option('maxInFlight'), `must be at most ${MAX_IDEMPOTENT_IN_FLIGHT} when idempotent`);
+  }
+  if (config.deliveryTimeoutMs < config.lingerMs + config.requestTimeoutMs) {
+    throw new KrafkaConfigError(
+      option('deliveryTimeoutMs'),
+      `of ${config.deliveryTimeoutMs} must be at least lingerMs + requestTimeoutMs, ${config.lingerMs} + ${config.requestTimeoutMs}`,
+    );
+  }
+  if (config.batchSize > config.maxRequestSize) {
+    throw new KrafkaConfigError(
+      option('batchSize'),
+      `of ${config.batchSize} can't be more than maxRequestSize, ${config.maxRequestSize}`,
+    );
+  }
+  if (config.batchSize > config.accumulator.bufferMemory) {
+    throw new KrafkaConfigError(
+      option('batchSize'),
+      `of ${config.batchSize} can't be more than accumulator.bufferMemory, ${config.accumulator.bufferMemory}`,
+    );
+  }
+  if (config.compressionLevel !== undefined) {
+    const range = COMPRESSION_LEVELS[config.compression];
+    if (range === undefined) {
+      throw new KrafkaConfigError(
+        option('compressionLevel'),
+        `has no meaning with compression '${config.compression}'`,
+      );
+    }
+    aWhole('compression level', ...range)(config.compressionLevel, option('compressionLevel'));
+  }
+  return Object.freeze({ ...config, idempotent });
+}
+
+const PARTITIONERS = ['default', 'uniform-sticky', 'round-robin'] as const;
+
+const aPartitioner: OptionRule<PartitionerName | Partitioner | PartitionFunction> = (value, path) => {
+  if (typeof value === 'function') return aFunction<PartitionFunction>(value, path);
+  if (typeof value === 'object') return anObjectWith<Partitioner>('partition')(value, path);
+  return oneOf(...PARTITIONERS)(aString(value, path), path);
+};
+
+function anInterceptor<Key, Value>(value: unknown, path: string): ProducerInterceptor<Key, Value> {
+  if (typeof value !== 'object' || value === null) throw new KrafkaConfigError(path, 'must be an object');
+  const interceptor = value as ProducerInterceptor<Key, Value>;
+  for (const method of ['onSend', 'onAcknowledgement'] as const) {
+    if (interceptor[method] !== undefined) aFunction(interceptor[method], `${path}.${method}`);
+  }
+  if (interceptor.onSend === undefined && interceptor.onAcknowledgement === undefined) {
+    throw new KrafkaConfigError(path, 'must have onSend or onAcknowledgement');
+  }
+  return interceptor;
+}
