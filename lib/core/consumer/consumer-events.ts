@@ -1,0 +1,32 @@
+import type { KrafkaError } from '../support/index.js';
+import type { TopicPartition, TopicPartitionOffset } from './topic-partition.js';
+
+/** Where a member of a group stands. A consumer without a group is always `unjoined`. */
+export type GroupState = 'unjoined' | 'joining' | 'stable' | 'rebalancing' | 'leaving' | 'left' | 'fatal';
+
+/** What a consumer tells as it happens. Listeners are not awaited: the `rebalanceListener` option is. */
+export interface ConsumerEvents {
+  /** The group state changed. */
+  readonly state: { readonly state: GroupState; readonly previous: GroupState };
+  /** A rebalance begins, and why. */
+  readonly rebalancing: { readonly reason: string };
+  /** Partitions are this consumer's. */
+  readonly assigned: { readonly partitions: readonly TopicPartition[] };
+  /** Partitions were given up in good order. */
+  readonly revoked: { readonly partitions: readonly TopicPartition[] };
+  /** Partitions were taken away: another member may have them already. */
+  readonly lost: { readonly partitions: readonly TopicPartition[] };
+  /** The group holds these offsets now. */
+  readonly committed: { readonly offsets: readonly TopicPartitionOffset[] };
+  /** A commit failed; one that is `retriable` is tried again. */
+  readonly commitFailed: { readonly error: KrafkaError };
+  /**
+   * One partition can't be read on (a corrupt batch, no right to read it, an offset out of range with nothing to fall
+   * back on) and waits for a `seek()`. Where nobody listens this is fatal to the consumer, so that it is never silent.
+   */
+  readonly partitionFailed: TopicPartition & { readonly error: KrafkaError };
+  /** The consumer can't go on. `run()`, `start()` and iterators reject with the same error. */
+  readonly fatal: { readonly error: KrafkaError };
+  /** Everything is handed back. */
+  readonly closed: Record<never, never>;
+}

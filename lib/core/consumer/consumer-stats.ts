@@ -1,0 +1,41 @@
+import type { GroupState } from './consumer-events.js';
+import type { TopicPartition } from './topic-partition.js';
+
+/** One assigned partition at a glance. */
+export interface PartitionStats extends TopicPartition {
+  /** `resolving`: where to begin is being asked; `failed`: waits for a `seek()`. */
+  readonly state: 'resolving' | 'validating' | 'reading' | 'failed';
+  readonly paused: boolean;
+  /** The next record to be handed out; undefined while `resolving`. */
+  readonly position: number | undefined;
+  /** How many records there are behind the position; undefined before the first fetch. */
+  readonly lag: number | undefined;
+  /** Bytes read ahead. */
+  readonly bufferedBytes: number;
+  /** How long the handler that is under way has taken so far, when there is one. */
+  readonly handlingMs: number | undefined;
+}
+
+/** A consumer's numbers at one moment. Counters grow from the start of the consumer. */
+export interface ConsumerStats {
+  readonly groupState: GroupState;
+  readonly partitions: readonly PartitionStats[];
+  /** Bytes read ahead, of all partitions. */
+  readonly bufferedBytes: number;
+  /** Fetch requests sent. */
+  readonly fetches: number;
+  /** Of those, how many named only what had changed (KIP-227). */
+  readonly incrementalFetches: number;
+  /** How often a broker had forgotten a fetch session, or a fetch failed, and all was named anew. */
+  readonly sessionResets: number;
+  /** Partition entries in all fetch requests: what incremental sessions save. */
+  readonly fetchedEntries: number;
+  /** Bytes of record batches received. */
+  readonly receivedBytes: number;
+  /** ListOffsets requests sent. */
+  readonly offsetLookups: number;
+  /** OffsetCommit requests sent. */
+  readonly commits: number;
+  /** Rebalances this member took part in. */
+  readonly rebalances: number;
+}

@@ -1,0 +1,14 @@
+export * from './consumer.js';
+export * from './consumer-events.js';
+export {
+  type ConsumerOptions,
+  type GroupProtocol,
+  type IsolationLevel,
+  type ManualAssignment,
+  type OffsetReset,
+  type RebalanceListener,
+} from './consumer-options.js';
+export * from './consumer-stats.js';
+export type { Assignor, AssignorName, GroupSubscription, PartitionCounts } from './group/assignor.js';
+export * from './handlers.js';
+export type { TopicPartition, TopicPartitionOffset } from './topic-partition.js';
