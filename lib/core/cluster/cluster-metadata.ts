@@ -30,27 +30,68 @@ export interface TopicMetadata {
   readonly partitions: readonly PartitionMetadata[];
 }
 
-/** A leader told of in a Produce or Fetch response (KIP-951). */
-export interface LeaderChange {
-  readonly topic: string;
-  readonly partition: number;
-  readonly leaderId: number;
-  readonly leaderEpoch: number;
-  /** Where the leader is, from the response's `nodeEndpoints`, when it is there. */
-  readonly node?: { readonly host: string; readonly port: number; readonly rack?: string | null } | undefined;
-}
-
-/** What is known of the cluster at one moment. Never changes: a new one takes its place. */
-export declare class ClusterMetadata {
-  /** Nothing is known. */
-  static readonly empty: ClusterMetadata;
-  /** Grows by one with each snapshot. */
-  readonly version: number;
+/** What a {@link ClusterMetadata} is made of. */
+export interface ClusterFacts {
   readonly clusterId: string | null;
   readonly controllerId: number;
   readonly brokers: ReadonlyMap<number, BrokerNode>;
-  /** Only topics that somebody here uses. */
   readonly topics: ReadonlyMap<string, TopicMetadata>;
-  topicNameOf(id: string): string | undefined;
-  leaderOf(topic: string, partition: number): BrokerNode | undefined;
+}
+
+/**
+ * What is known of the cluster at one moment. It never changes: a new one takes its place, and shares with it every
+ * topic and partition that stayed as it was, so that `===` tells whether something changed.
+ */
+export class ClusterMetadata implements ClusterFacts {
+  /** Nothing is known yet. */
+  static readonly empty: ClusterMetadata = new ClusterMetadata(
+    { clusterId: null, controllerId: -1, brokers: new Map(), topics: new Map() },
+    0,
+  );
+
+  /** Null until a broker has told it. */
+  readonly clusterId: string | null;
+  /** The node that requests for the controller go to, -1 when not known. Under KRaft, any broker: it forwards. */
+  readonly controllerId: number;
+  /** By node id. */
+  readonly brokers: ReadonlyMap<number, BrokerNode>;
+  /** By name; only topics that somebody here uses. */
+  readonly topics: ReadonlyMap<string, TopicMetadata>;
+  #namesById: ReadonlyMap<string, string> | undefined;
+
+  constructor(
+    facts: ClusterFacts,
+    /** Grows with each snapshot of one cluster. */
+    readonly version: number,
+  ) {
+    this.clusterId = facts.clusterId;
+    this.controllerId = facts.controllerId;
+    this.brokers = facts.brokers;
+    this.topics = facts.topics;
+  }
+
+  /** The topic that has this id, if it is known. */
+  topicNameOf(id: string): string | undefined {
+    this.#namesById ??= new Map(Array.from(this.topics.values(), (topic) => [topic.id, topic.name]));
+    return this.#namesById.get(id);
+  }
+
+  /** The broker that leads a partition; undefined when the partition, its leader or that broker is not known. */
+  leaderOf(topic: string, partition: number): BrokerNode | undefined {
+    const leader = this.topics.get(topic)?.partitions[partition]?.leader;
+    return leader === undefined ? undefined : this.brokers.get(leader);
+  }
+
+  /** The next snapshot: this one with some facts replaced. */
+  with(facts: Partial<ClusterFacts>): ClusterMetadata {
+    return new ClusterMetadata(
+      {
+        clusterId: facts.clusterId === undefined ? this.clusterId : facts.clusterId,
+        controllerId: facts.controllerId ?? this.controllerId,
+        brokers: facts.brokers ?? this.brokers,
+        topics: facts.topics ?? this.topics,
+      },
+      this.version + 1,
+    );
+  }
 }

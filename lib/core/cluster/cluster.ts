@@ -1,40 +1,356 @@
-import type { BrokerConnection, ConnectionPool, ConnectionPurpose, NetworkPorts } from '../network/index.js';
-import type { Deadline, TypedEvents } from '../support/index.js';
-import type { BrokerNode, ClusterMetadata, LeaderChange, TopicMetadata } from './cluster-metadata.js';
+import {
+  systemNetworkPorts,
+  type BrokerConnection,
+  type ConnectionPool,
+  type ConnectionPurpose,
+  type NetworkPorts,
+} from '../network/index.js';
+import { ERROR_CODES, Metadata, protocolError, type ResponseOf } from '../protocol/index.js';
+import {
+  KrafkaClosedError,
+  KrafkaConnectionError,
+  KrafkaError,
+  KrafkaProtocolError,
+  TypedEvents,
+  type Deadline,
+} from '../support/index.js';
+import { AnyBroker } from './any-broker.js';
+import { parseBrokers } from './broker-address.js';
+import { ClusterMetadata, type BrokerNode, type TopicMetadata } from './cluster-metadata.js';
+import { Coordinators, type CoordinatorType } from './coordinators.js';
+import { MetadataRefresher } from './metadata-refresher.js';
+import { MetadataUpkeep } from './metadata-upkeep.js';
+import {
+  applyLeaders,
+  applyMetadata,
+  withBroker,
+  withoutTopics,
+  type LeaderChange,
+  type MetadataUpdate,
+} from './metadata-update.js';
+import { SharedLookups, type WaitOptions } from './shared-lookups.js';
+import { TopicInterest } from './topic-interest.js';
 
-export type CoordinatorType = 'group' | 'transaction';
-
-export interface WaitOptions {
-  readonly deadline: Deadline;
-  readonly signal?: AbortSignal | undefined;
-}
-
+/** What a {@link Cluster} is made of. */
 export interface ClusterOptions {
+  /** Bootstrap addresses, `host:port`: where the cluster is found at first, and found again when it has moved away. */
   readonly brokers: readonly string[];
+  /** Where connections come from. Borrowed: whoever made the pool closes it. */
   readonly pool: ConnectionPool;
+  /**
+   * How old metadata may get while it is used, in milliseconds; a topic nobody asks for during a whole such period is
+   * dropped. Default 300,000.
+   */
   readonly metadataMaxAgeMs?: number;
+  /**
+   * Whether asking for a topic that does not exist lets the broker create it, where its own `auto.create.topics.enable`
+   * allows that. Default true, as in the Java client; refreshing what is known never creates anything.
+   */
   readonly allowAutoTopicCreation?: boolean;
 }
 
-// The signatures the neighbours build on; the implementation follows in the next commits.
-export declare class Cluster {
-  constructor(options: ClusterOptions, ports?: Partial<NetworkPorts>);
+/** What a {@link Cluster} tells of itself. */
+export interface ClusterEvents {
+  /** A new snapshot took the place of the one before: something in it is different. */
+  readonly metadata: ClusterMetadata;
+}
+
+/** {@link WaitOptions} and what the connection is for. */
+export interface AnyConnectionOptions extends WaitOptions {
+  /** Default `data`. */
+  readonly purpose?: ConnectionPurpose;
+}
+
+const METADATA_MAX_AGE_MS = 300_000;
+
+/**
+ * The cluster as the rooms above see it: who leads what, who coordinates whom, and a connection to each. Owns the
+ * metadata snapshot; nothing else replaces it. Makes no request before it is asked something.
+ */
+export class Cluster {
   readonly pool: ConnectionPool;
-  readonly events: TypedEvents<{ metadata: ClusterMetadata }>;
-  get metadata(): ClusterMetadata;
-  topic(name: string, deadline: Deadline, signal?: AbortSignal): Promise<TopicMetadata>;
-  cachedTopic(name: string): TopicMetadata | undefined;
-  /** Keeps topics fresh and never evicted until the answer is called: what a consumer holds on to. */
-  track(topics: readonly string[]): () => void;
-  refresh(topics?: readonly string[]): Promise<ClusterMetadata>;
-  leaderMoved(...changes: readonly LeaderChange[]): void;
-  suspect(topic: string, partition?: number): void;
-  connection(nodeId: number, purpose: ConnectionPurpose, options: WaitOptions): Promise<BrokerConnection>;
-  readyConnection(nodeId: number, purpose: ConnectionPurpose): BrokerConnection | undefined;
-  anyConnection(options: WaitOptions & { readonly purpose?: ConnectionPurpose }): Promise<BrokerConnection>;
-  controller(options: WaitOptions): Promise<BrokerConnection>;
-  coordinator(type: CoordinatorType, key: string, options: WaitOptions): Promise<BrokerNode>;
-  /** With `node`, forgets only while that node is still the one known. */
-  forgetCoordinator(type: CoordinatorType, key: string, node?: BrokerNode): void;
-  close(): void;
+  readonly events: TypedEvents<ClusterEvents> = new TypedEvents();
+  readonly #bootstrap: readonly string[];
+  readonly #ports: NetworkPorts;
+  readonly #mayCreate: boolean;
+  readonly #anyBroker: AnyBroker;
+  readonly #refresher: MetadataRefresher;
+  readonly #upkeep: MetadataUpkeep;
+  readonly #interest = new TopicInterest();
+  readonly #topics: SharedLookups<TopicMetadata>;
+  readonly #coordinators: Coordinators;
+  #metadata = ClusterMetadata.empty;
+  #closed = false;
+
+  /** @throws KrafkaConfigError when a bootstrap address is none */
+  constructor(options: ClusterOptions, ports: Partial<NetworkPorts> = {}) {
+    this.pool = options.pool;
+    this.#bootstrap = parseBrokers(options.brokers, 'brokers');
+    this.#mayCreate = options.allowAutoTopicCreation ?? true;
+    this.#ports = { ...systemNetworkPorts, ...ports };
+    this.#anyBroker = new AnyBroker({
+      pool: options.pool,
+      bootstrap: this.#bootstrap,
+      metadata: () => this.#metadata,
+      ports: this.#ports,
+    });
+    this.#refresher = new MetadataRefresher({ request: (topics) => this.#update(topics) });
+    this.#upkeep = new MetadataUpkeep({
+      refresh: (topics) => this.#refreshQuietly(topics),
+      endPeriod: () => this.#endPeriod(),
+      maxAgeMs: options.metadataMaxAgeMs ?? METADATA_MAX_AGE_MS,
+      ports: this.#ports,
+    });
+    this.#topics = new SharedLookups({
+      attempt: (name) => this.#lookUpTopic(name),
+      expired: (name, deadline, last) => this.#topicExpired(name, deadline, last),
+      ports: this.#ports,
+    });
+    this.#coordinators = new Coordinators({
+      ask: (question) => this.#ask(question),
+      broker: (nodeId) => this.#metadata.brokers.get(nodeId),
+      found: (node) => this.#swap(withBroker(this.#metadata, node)),
+      ports: this.#ports,
+    });
+  }
+
+  /** What is known at this moment. */
+  get metadata(): ClusterMetadata {
+    return this.#metadata;
+  }
+
+  /** The addresses the client was given. */
+  get bootstrap(): readonly string[] {
+    return this.#bootstrap;
+  }
+
+  /**
+   * A topic with at least one partition: the one that is known, else waits until there is one. A partition's leader may
+   * still be missing (-1). The topic is kept fresh while it is used.
+   *
+   * @throws KrafkaProtocolError UNKNOWN_TOPIC_OR_PARTITION when the deadline passes and there is still no such topic;
+   *   at once when it never will be there for us, e.g. TOPIC_AUTHORIZATION_FAILED or INVALID_TOPIC_EXCEPTION
+   * @throws KrafkaTimeoutError when the deadline passes and no broker could say
+   */
+  async topic(name: string, deadline: Deadline, signal?: AbortSignal): Promise<TopicMetadata> {
+    this.#assertOpen();
+    const known = this.#interest.use(name);
+    if (known !== undefined) return known;
+    const topic = await this.#topics.find(name, { deadline, signal });
+    this.#interest.want(name, topic);
+    this.#upkeep.inUse();
+    return topic;
+  }
+
+  /** The topic as it is known, or undefined when it has to be asked for. Hot, and counts as using the topic. */
+  cachedTopic(name: string): TopicMetadata | undefined {
+    return this.#interest.use(name);
+  }
+
+  /** Keeps topics fresh, used or not, until the answer is called. They need not exist yet. */
+  track(topics: readonly string[]): () => void {
+    this.#assertOpen();
+    const release = this.#interest.pin(topics, this.#metadata);
+    if (topics.length > 0) this.#upkeep.inUse();
+    return release;
+  }
+
+  /**
+   * Asks for news: of these topics, or of every topic in use, and of the brokers. One try of every broker there is to
+   * ask; requests are shared with whoever asks at the same time.
+   *
+   * @throws KrafkaConnectionError when no broker answers, naming the addresses and the last failure
+   */
+  async refresh(topics: readonly string[] = this.#interest.names): Promise<ClusterMetadata> {
+    this.#assertOpen();
+    for (const name of topics) this.#interest.want(name, this.#metadata.topics.get(name));
+    if (topics.length > 0) this.#upkeep.inUse();
+    const { metadata } = await this.#refresher.fetch(topics);
+    return metadata;
+  }
+
+  /**
+   * What the cluster says of topics, or of every topic there is, without taking it over: for looking around, not for
+   * producing or consuming. `problems` holds the error codes of topics that could not be described, by name.
+   *
+   * @throws KrafkaConnectionError when no broker answers
+   */
+  async look(topics: readonly string[] | 'all'): Promise<MetadataUpdate> {
+    this.#assertOpen();
+    const names = topics === 'all' ? null : topics.map((name) => ({ name }));
+    return applyMetadata(ClusterMetadata.empty, await this.#ask((connection) => askMetadata(connection, names, false)));
+  }
+
+  /** Takes over the leaders that a Produce or Fetch response told of (KIP-951), where they are news. */
+  leaderMoved(...changes: readonly LeaderChange[]): void {
+    this.#swap(applyLeaders(this.#metadata, changes));
+    const unheard = changes.filter(({ topic, partition, leaderEpoch }) => {
+      const known = this.#metadata.topics.get(topic)?.partitions[partition];
+      return known === undefined || known.leaderEpoch < leaderEpoch;
+    });
+    if (unheard.length > 0) this.#upkeep.suspect(unheard.map(({ topic }) => topic));
+  }
+
+  /** What is known of the topic is wrong: it is refreshed soon, once for all who say so. */
+  suspect(topic: string, _partition?: number): void {
+    this.#upkeep.suspect([topic]);
+  }
+
+  /** The connection to a broker when it is known and ready. Waits for nothing. */
+  readyConnection(nodeId: number, purpose: ConnectionPurpose = 'data'): BrokerConnection | undefined {
+    const broker = this.#metadata.brokers.get(nodeId);
+    return broker === undefined ? undefined : this.pool.ready(broker.address, purpose);
+  }
+
+  /**
+   * A connection to a broker of the cluster. When it can't be reached, or is not known, metadata is refreshed soon.
+   *
+   * @throws KrafkaConnectionError
+   */
+  async connection(nodeId: number, purpose: ConnectionPurpose, wait: WaitOptions): Promise<BrokerConnection> {
+    this.#assertOpen();
+    const broker = this.#metadata.brokers.get(nodeId);
+    if (broker === undefined) {
+      this.#upkeep.suspect(this.#interest.names);
+      throw new KrafkaConnectionError(`broker ${nodeId}`, 'no broker of the cluster has this id at the moment');
+    }
+    try {
+      return this.pool.ready(broker.address, purpose) ?? (await this.pool.getConnection(broker.address, purpose, wait));
+    } catch (error) {
+      if (error instanceof KrafkaError && error.retriable && !this.#closed) this.#upkeep.suspect(this.#interest.names);
+      throw error;
+    }
+  }
+
+  /** A connection to whichever broker is ready, or is reached first. */
+  async anyConnection({ purpose, ...wait }: AnyConnectionOptions): Promise<BrokerConnection> {
+    this.#assertOpen();
+    return this.#anyBroker.connection(wait, purpose);
+  }
+
+  /** A connection to the broker that takes requests for the controller; asked anew after NOT_CONTROLLER. */
+  async controller(wait: WaitOptions): Promise<BrokerConnection> {
+    this.#assertOpen();
+    if (!this.#metadata.brokers.has(this.#metadata.controllerId)) await this.#refresher.fetch([]);
+    const { controllerId, brokers } = this.#metadata;
+    return brokers.has(controllerId) ? this.connection(controllerId, 'data', wait) : this.anyConnection(wait);
+  }
+
+  /**
+   * The coordinator of a group or a transactional id: the one that is known, else looked up.
+   *
+   * @throws KrafkaTimeoutError when the deadline passes
+   * @throws KrafkaProtocolError at once when the answer is final, e.g. GROUP_AUTHORIZATION_FAILED
+   */
+  async coordinator(type: CoordinatorType, key: string, wait: WaitOptions): Promise<BrokerNode> {
+    this.#assertOpen();
+    return this.#coordinators.find(type, key, wait);
+  }
+
+  /** The coordinator has moved: the next one to ask looks it up. With `node`, only if that is still the one known. */
+  forgetCoordinator(type: CoordinatorType, key: string, node?: BrokerNode): void {
+    this.#coordinators.forget(type, key, node);
+  }
+
+  /** The cluster's finalized features by name, with their level, as a connected broker told them (KIP-584). */
+  async features(wait: WaitOptions): Promise<ReadonlyMap<string, number>> {
+    return (await this.anyConnection(wait)).brokerFeatures;
+  }
+
+  /** Ends everything that waits here with a KrafkaClosedError, and all timers. Connections are the pool's. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#upkeep.close();
+    const error = new KrafkaClosedError('the cluster');
+    this.#topics.close(error);
+    this.#coordinators.close(error);
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new KrafkaClosedError('the cluster');
+  }
+
+  /** The one place where the snapshot is replaced. */
+  #swap(next: ClusterMetadata): void {
+    if (next === this.#metadata || this.#closed) return;
+    const before = this.#metadata;
+    this.#metadata = next;
+    this.#interest.update(next);
+    if (before.clusterId !== null && before.clusterId !== next.clusterId) {
+      this.#ports.logger.warn('another cluster answers at the addresses of this one', {
+        before: before.clusterId,
+        now: next.clusterId,
+      });
+      this.#coordinators.forgetAll();
+    }
+    this.events.emit('metadata', next);
+  }
+
+  #ask<T>(question: (connection: BrokerConnection) => Promise<T>): Promise<T> {
+    return this.#anyBroker.ask(question, this.pool.config.requestTimeoutMs);
+  }
+
+  async #update(topics: readonly string[], create = false): Promise<MetadataUpdate> {
+    const names = topics.map((name) => ({ name }));
+    const response = await this.#ask((connection) => askMetadata(connection, names, create)).catch((error: unknown) => {
+      if (!(error instanceof KrafkaError) || error.code !== 'REBOOTSTRAP_REQUIRED') throw error;
+      this.#ports.logger.info('a broker asks this client to start over at its bootstrap addresses');
+      this.#anyBroker.startOver();
+      return this.#ask((connection) => askMetadata(connection, names, create));
+    });
+    const update = applyMetadata(this.#metadata, response);
+    this.#swap(update.metadata);
+    this.#anyBroker.settled();
+    return update;
+  }
+
+  async #lookUpTopic(name: string): Promise<TopicMetadata> {
+    let { metadata, problems } = await this.#refresher.fetch([name]);
+    if (this.#mayCreate && problems.get(name) === ERROR_CODES.UNKNOWN_TOPIC_OR_PARTITION) {
+      // On its own, so that no other topic that happens to be gone comes back by it.
+      ({ metadata, problems } = await this.#update([name], true));
+    }
+    const topic = metadata.topics.get(name);
+    if (topic !== undefined && topic.partitions.length > 0) return topic;
+    throw protocolError(problems.get(name) ?? ERROR_CODES.LEADER_NOT_AVAILABLE, { topic: name, api: 'Metadata' });
+  }
+
+  #topicExpired(name: string, deadline: Deadline, last: KrafkaError | undefined): KrafkaError {
+    if (last instanceof KrafkaProtocolError && last.code === 'UNKNOWN_TOPIC_OR_PARTITION') {
+      const detail = `waited for it for ${deadline.budget} of ${deadline.budgetMs} ms`;
+      return protocolError(ERROR_CODES.UNKNOWN_TOPIC_OR_PARTITION, { topic: name, detail });
+    }
+    const where = last instanceof KrafkaProtocolError ? '' : ` from ${this.#bootstrap.join(', ')}`;
+    const why = last === undefined ? '' : `, which last failed with: ${last.message}`;
+    return deadline.error(`the metadata of topic '${name}'${where}${why}`, last);
+  }
+
+  async #refreshQuietly(topics: readonly string[]): Promise<boolean> {
+    const before = this.#metadata;
+    const wanted = topics.filter((name) => this.#interest.has(name) || before.topics.has(name));
+    return (await this.#refresher.fetch(wanted)).metadata !== before;
+  }
+
+  #endPeriod(): readonly string[] {
+    this.#swap(withoutTopics(this.#metadata, this.#interest.endPeriod()));
+    return this.#interest.names;
+  }
+}
+
+/** A broker that has nothing to say of its cluster is starting up, or has been told to send us away (KIP-1102). */
+async function askMetadata(
+  connection: BrokerConnection,
+  topics: readonly { readonly name: string }[] | null,
+  allowAutoTopicCreation: boolean,
+): Promise<ResponseOf<typeof Metadata>> {
+  const creates = allowAutoTopicCreation || connection.versionOf(Metadata) < 4;
+  const response = await connection.sendRequest(Metadata, { topics, allowAutoTopicCreation: creates });
+  if (response.errorCode !== ERROR_CODES.NONE) {
+    throw protocolError(response.errorCode, { api: 'Metadata', address: connection.address });
+  }
+  if (response.brokers.length === 0) {
+    throw new KrafkaConnectionError(connection.address, 'knows no broker of its cluster yet, not even itself');
+  }
+  return response;
 }

@@ -1,4 +1,12 @@
-import { backoffMs, KrafkaError, sleep, type Backoff, type Deadline, type Ports } from '../support/index.js';
+import {
+  backoffMs,
+  KrafkaError,
+  KrafkaTimeoutError,
+  sleep,
+  type Backoff,
+  type Deadline,
+  type Ports,
+} from '../support/index.js';
 
 /** How a piece of work is retried. */
 export interface RetryOptions {
@@ -24,6 +32,7 @@ export const DEFAULT_BACKOFF: Backoff = { baseMs: 100, capMs: 1_000, jitter: 0.2
  */
 export async function retrying<T>(options: RetryOptions, attempt: (attempt: number) => Promise<T>): Promise<T> {
   const { deadline, ports, signal } = options;
+  let last: KrafkaError | undefined;
   for (let number = 1; ; number++) {
     signal?.throwIfAborted();
     try {
@@ -32,8 +41,11 @@ export async function retrying<T>(options: RetryOptions, attempt: (attempt: numb
       if (!(error instanceof KrafkaError) || !error.retriable) throw error;
       const waitMs = backoffMs(options.backoff ?? DEFAULT_BACKOFF, number, ports.random);
       await sleep(ports.clock, Math.min(waitMs, deadline.remainingMs), signal);
+      // Running out of this same budget says less than what went wrong before it.
+      if (last === undefined || !(error instanceof KrafkaTimeoutError) || error.budget !== deadline.budget)
+        last = error;
       if (deadline.expired) {
-        throw deadline.error(`${options.waitedFor ?? 'an answer'}, which last failed with: ${error.message}`, error);
+        throw deadline.error(`${options.waitedFor ?? 'an answer'}, which last failed with: ${last.message}`, last);
       }
     }
   }
