@@ -1,0 +1,76 @@
+import { KrafkaSerializationError } from '../../support/index.js';
+import { utf8Length, writeText } from './text.js';
+import { sizeOfLength, writeVarint } from './varint.js';
+
+/** One header value as a producer gives it. */
+export type HeaderValue = string | Buffer | null;
+
+/** The headers of a record as a producer gives them; an array repeats its key. */
+export type RecordHeaders = Readonly<Record<string, HeaderValue | readonly HeaderValue[]>>;
+
+/** Bytes of a record's headers, their count included. */
+export function sizeOfHeaders(headers: RecordHeaders): number {
+  let count = 0;
+  let bytes = 0;
+  for (const name in headers) {
+    if (!Object.hasOwn(headers, name)) continue;
+    const value = headers[name] as HeaderValue | readonly HeaderValue[];
+    const nameBytes = utf8Length(name);
+    const prefix = sizeOfLength(nameBytes) + nameBytes;
+    if (Array.isArray(value)) {
+      for (const one of value as readonly HeaderValue[]) bytes += prefix + sizeOfValue(one, name);
+      count += value.length;
+    } else {
+      bytes += prefix + sizeOfValue(value as HeaderValue, name);
+      count++;
+    }
+  }
+  return sizeOfLength(count) + bytes;
+}
+
+/** Writes a record's headers; answers the position behind them. */
+export function writeHeaders(buffer: Buffer, position: number, headers: RecordHeaders): number {
+  position = writeVarint(buffer, position, countOf(headers) * 2);
+  for (const name in headers) {
+    if (!Object.hasOwn(headers, name)) continue;
+    const value = headers[name] as HeaderValue | readonly HeaderValue[];
+    if (Array.isArray(value)) {
+      for (const one of value as readonly HeaderValue[]) position = writeHeader(buffer, position, name, one);
+    } else {
+      position = writeHeader(buffer, position, name, value as HeaderValue);
+    }
+  }
+  return position;
+}
+
+function countOf(headers: RecordHeaders): number {
+  let count = 0;
+  for (const name in headers) {
+    if (!Object.hasOwn(headers, name)) continue;
+    const value = headers[name];
+    count += Array.isArray(value) ? value.length : 1;
+  }
+  return count;
+}
+
+function writeHeader(buffer: Buffer, position: number, name: string, value: HeaderValue): number {
+  const nameBytes = utf8Length(name);
+  position = writeText(buffer, writeVarint(buffer, position, nameBytes * 2), name, nameBytes);
+  if (value === null) return writeVarint(buffer, position, 1);
+  if (typeof value === 'string') {
+    const bytes = utf8Length(value);
+    return writeText(buffer, writeVarint(buffer, position, bytes * 2), value, bytes);
+  }
+  position = writeVarint(buffer, position, value.length * 2);
+  buffer.set(value, position);
+  return position + value.length;
+}
+
+function sizeOfValue(value: HeaderValue, name: string): number {
+  if (value === null) return 1;
+  const bytes = typeof value === 'string' ? utf8Length(value) : value instanceof Uint8Array ? value.length : -1;
+  if (bytes < 0) {
+    throw new KrafkaSerializationError(`header '${name}' must be a string, a Buffer or null, or an array of these`);
+  }
+  return sizeOfLength(bytes) + bytes;
+}

@@ -1,0 +1,27 @@
+import type { RecordBatchBuilder } from './record-batch-builder.js';
+import { RecordReader } from './record-reader.js';
+
+/**
+ * Appends the encoded records to two empty batches, the first half of their bytes to the first: key, value and headers
+ * are copied as they are, the deltas before them are made anew.
+ */
+export function splitRecords(
+  records: Buffer,
+  baseTimestamp: number,
+  first: RecordBatchBuilder,
+  second: RecordBatchBuilder,
+): void {
+  const reader = new RecordReader(records, 0, records.length);
+  let target = first;
+  while (reader.position < records.length) {
+    const length = reader.varint();
+    const end = reader.position + length;
+    const isLast = end >= records.length;
+    if (target === first && first.recordCount > 0 && (end > records.length / 2 || isLast)) target = second;
+    reader.position++;
+    const timestamp = baseTimestamp + reader.varlong();
+    reader.varint();
+    target.appendEncoded(timestamp, records, reader.position, end);
+    reader.position = end;
+  }
+}
