@@ -67,7 +67,7 @@ describe('a request frame', () => {
 
   it('with a client id of negative length is malformed', () => {
     const header = Buffer.from('0003' + '0000' + '0000002a' + 'fffe', 'hex');
-    expect(() => decodeRequestHeader(new Reader(header))).toThrow(/client id/);
+    expect(() => decodeRequestHeader(new Reader(header))).toThrow(/a length of -2/);
   });
 });
 

@@ -1,7 +1,7 @@
 import { APIS } from './all-apis.js';
 import type { AnswerOf, Api, RequestOf } from './schema/index.js';
 import { inVersions } from './schema/index.js';
-import { Writer, malformed, skipTaggedFields, type Reader } from './wire/index.js';
+import { Writer, type Reader } from './wire/index.js';
 
 // A frame is a four-byte length, a header and a body. Requests carry header 1 (API key, version, correlation id, client
 // id) or 2 (the same, then tagged fields: KIP-482); responses header 0 (correlation id) or 1 (then tagged fields).
@@ -38,11 +38,7 @@ export function encodeRequestFrame<A extends Api>(
   writer.int16(version);
   writer.int32(correlationId);
   // In the old form even in header 2: a broker must be able to read it before it knows the version.
-  if (clientId === null) {
-    writer.int16(-1);
-  } else {
-    writer.string(clientId);
-  }
+  writer.string(clientId, false);
   if (requestHeaderVersion(api, version) === 2) writer.unsignedVarint(0);
   api.request.encode(writer, request, version);
   return finishFrame(writer);
@@ -79,18 +75,16 @@ export function decodeRequestHeader(reader: Reader): RequestHeader {
   const apiKey = reader.int16();
   const apiVersion = reader.int16();
   const correlationId = reader.int32();
-  const length = reader.int16();
-  if (length < -1) throw malformed(`a client id of ${length} bytes`);
-  const clientId = length === -1 ? null : reader.utf8(length);
+  const clientId = reader.string(false);
   const api = APIS.get(apiKey);
-  if (api !== undefined && requestHeaderVersion(api, apiVersion) === 2) skipTaggedFields(reader);
+  if (api !== undefined && requestHeaderVersion(api, apiVersion) === 2) reader.skipTags();
   return { apiKey, apiVersion, correlationId, clientId };
 }
 
 /** Reads a response's header and answers its correlation id; `reader` begins behind the frame's length. */
 export function decodeResponseHeader(reader: Reader, api: Api, version: number): number {
   const correlationId = reader.int32();
-  if (responseHeaderVersion(api, version) === 1) skipTaggedFields(reader);
+  if (responseHeaderVersion(api, version) === 1) reader.skipTags();
   return correlationId;
 }
 

@@ -1,4 +1,4 @@
-import { array, int16, int32, int64, int8, records, string, struct, uuid, defineApi } from '../schema/index.js';
+import { INT64_MAX, array, int16, int32, int64, int8, records, string, struct, uuid, defineApi } from '../schema/index.js';
 
 /** The Fetch API (protocol guide, key 1). */
 export const Fetch = defineApi({
@@ -33,7 +33,7 @@ export const Fetch = defineApi({
         logStartOffset: int64('5+', { default: -1, ignorable: true }),
         partitionMaxBytes: int32('0+'),
         replicaDirectoryId: uuid('17+', { tag: 0, tagged: '17+', ignorable: true }),
-        highWatermark: int64('18+', { tag: 1, tagged: '18+', default: 9223372036854775807, ignorable: true }),
+        highWatermark: int64('18+', { tag: 1, tagged: '18+', default: INT64_MAX, ignorable: true }),
       }),
     }),
     forgottenTopicsData: array('7+', {

@@ -24,9 +24,9 @@ export interface FieldSpec {
   /** Tag number of a tagged field (KIP-482); it is tagged in the versions `tagged` names. */
   readonly tag?: number;
   readonly tagged?: VersionText;
-  /** The value when the version has no such field; Kafka's own default where it is not zero, empty or null. */
-  readonly default?: unknown;
-  /** A value that this version can't carry is dropped instead of refused. */
+  /** What the field is when nobody said, or the version has no such field; without it zero, empty or all defaults. */
+  readonly default?: string | number | boolean | null;
+  /** A value that the version can't carry is dropped; of other fields it is refused unless it is the default. */
   readonly ignorable?: boolean;
 }
 
@@ -44,7 +44,7 @@ export interface Field<Out = unknown, In = Out, Optional extends boolean = boole
   readonly fields: FieldTable | undefined;
   /** The row that describes the elements of an array. */
   readonly element: Field | undefined;
-  /** Versions in which the value is written in the compact form, where that differs from the message's own. */
+  /** Never there: it holds the types. */
   readonly phantom?: { readonly out: Out; readonly in: In; readonly optional: Optional };
 }
 
@@ -98,8 +98,14 @@ function row(kind: FieldKind, versions: VersionText, spec: FieldSpec, inner: Par
   };
 }
 
+/** The UUID that stands for none. */
 export const ZERO_UUID = 'AAAAAAAAAAAAAAAAAAAAAA';
-export const EMPTY_BYTES: Buffer = Buffer.alloc(0);
+/**
+ * 2^63 - 1, which a number can't hold, where a definition has it as the default and means `no limit`: such a field, and
+ * no other, is Infinity when it has that value.
+ */
+export const INT64_MAX: number = Number.POSITIVE_INFINITY;
+const EMPTY_BYTES: Buffer = Buffer.alloc(0);
 
 function emptyOf(kind: FieldKind): unknown {
   switch (kind) {

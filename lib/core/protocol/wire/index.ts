@@ -1,4 +1,3 @@
 export * from './malformed.js';
 export * from './reader.js';
 export * from './writer.js';
-export * from './tagged-fields.js';

@@ -1,8 +1,18 @@
+import { describe } from '../../support/index.js';
+
+/** Byte fields below this are copied: one more chunk for the socket costs more than the copy. */
+const REFERENCED_FROM = 1024;
+/** Below this a loop over the characters beats the call into Node's encoder. */
+const SHORT_TEXT = 24;
+
 /**
- * Writes Kafka's primitive types, big-endian, into one growing buffer.
+ * Writes Kafka's primitive types, big-endian, into one growing buffer. A value that is not of the type is a RangeError
+ * or TypeError, which the codecs turn into one that names the field.
  *
  * Large byte fields are taken by reference: the writer ends its current piece, notes the caller's buffer, and goes
  * on behind it. What comes out is a list of chunks for one `writev`, so record batches are never copied.
+ *
+ * `compact` chooses the form of flexible versions (KIP-482): lengths as unsigned varints, one higher, 0 for null.
  *
  * Hot: guarded by `npm run bench -- produce`.
  */
@@ -42,8 +52,9 @@ export class Writer {
   }
 
   int8(value: number): void {
+    if ((value << 24) >> 24 !== value) throw outOfRange('-128 to 127', value);
     this.#reserve(1);
-    this.#position = this.#buffer.writeInt8(value, this.#position);
+    this.#buffer[this.#position++] = value;
   }
 
   boolean(value: boolean): void {
@@ -51,32 +62,32 @@ export class Writer {
   }
 
   int16(value: number): void {
-    this.#reserve(2);
-    this.#position = this.#buffer.writeInt16BE(value, this.#position);
+    if ((value << 16) >> 16 !== value) throw outOfRange('-32768 to 32767', value);
+    this.#write16(value);
   }
 
   uint16(value: number): void {
-    this.#reserve(2);
-    this.#position = this.#buffer.writeUInt16BE(value, this.#position);
+    if ((value & 0xffff) !== value) throw outOfRange('0 to 65535', value);
+    this.#write16(value);
   }
 
   int32(value: number): void {
-    this.#reserve(4);
-    this.#position = this.#buffer.writeInt32BE(value, this.#position);
+    if ((value | 0) !== value) throw outOfRange('-2147483648 to 2147483647', value);
+    this.#write32(value);
   }
 
   uint32(value: number): void {
-    this.#reserve(4);
-    this.#position = this.#buffer.writeUInt32BE(value, this.#position);
+    if (value >>> 0 !== value) throw outOfRange('0 to 4294967295', value);
+    this.#write32(value);
   }
 
   /** A safe integer as 64 bits. */
   int64(value: number): void {
-    if (!Number.isSafeInteger(value)) throw new RangeError(`${value} is not a safe integer`);
-    this.#reserve(8);
+    if (!Number.isSafeInteger(value)) throw outOfRange('the safe integers', value);
     const high = Math.floor(value / 4_294_967_296);
-    this.#position = this.#buffer.writeInt32BE(high, this.#position);
-    this.#position = this.#buffer.writeUInt32BE(value - high * 4_294_967_296, this.#position);
+    this.#reserve(8);
+    this.#write32(high);
+    this.#write32(value - high * 4_294_967_296);
   }
 
   float64(value: number): void {
@@ -98,6 +109,59 @@ export class Writer {
     this.#position = position;
   }
 
+  /** A UUID given in Kafka's text form: 22 characters of URL-safe base64. */
+  uuid(text: string): void {
+    if (typeof text !== 'string') throw new TypeError(`must be a UUID, got ${describe(text)}`);
+    this.#reserve(16);
+    if (text.length !== 22 || this.#buffer.base64urlWrite(text, this.#position, 16) !== 16) {
+      throw new RangeError(`must be a UUID of 22 base64url characters, got ${JSON.stringify(text)}`);
+    }
+    this.#position += 16;
+  }
+
+  /** Text of 32,767 bytes at most in UTF-8, or null. */
+  string(text: string | null, compact: boolean): void {
+    if (text === null) {
+      if (compact) this.unsignedVarint(0);
+      else this.int16(-1);
+      return;
+    }
+    // Short plain text, which topic names and ids are: the length in bytes is that in characters.
+    const length = text.length;
+    if (length <= SHORT_TEXT) {
+      this.#reserve(2 + length);
+      const buffer = this.#buffer;
+      let position = this.#position;
+      if (compact) {
+        buffer[position++] = length + 1;
+      } else {
+        buffer[position++] = 0;
+        buffer[position++] = length;
+      }
+      let index = 0;
+      for (; index < length; index++) {
+        const code = text.charCodeAt(index);
+        if (code > 0x7f) break;
+        buffer[position++] = code;
+      }
+      if (index === length) {
+        this.#position = position;
+        return;
+      }
+    }
+    const bytes = Buffer.byteLength(text);
+    if (bytes > 32_767) throw new RangeError(`is ${bytes} bytes long, 32767 at most`);
+    if (compact) this.unsignedVarint(bytes + 1);
+    else this.int16(bytes);
+    this.utf8(text, bytes);
+  }
+
+  /** The length of an array or of bytes; -1 for null. */
+  count(length: number, compact: boolean): void {
+    if (compact) this.unsignedVarint(length + 1);
+    else this.int32(length);
+  }
+
   /** Copies bytes in. */
   raw(bytes: Uint8Array): void {
     this.#reserve(bytes.length);
@@ -107,7 +171,7 @@ export class Writer {
 
   /** Takes bytes by reference; the caller must not change them until they are sent. */
   reference(bytes: Buffer): void {
-    if (bytes.length < 1024) {
+    if (bytes.length < REFERENCED_FROM) {
       this.raw(bytes);
       return;
     }
@@ -122,12 +186,24 @@ export class Writer {
     this.#position += this.#buffer.utf8Write(text, this.#position, byteLength);
   }
 
-  /** Text in the old form: its length in UTF-8 bytes as an int16, then its bytes. */
-  string(text: string): void {
-    const length = Buffer.byteLength(text);
-    if (length > 32_767) throw new RangeError(`a text of ${length} bytes, 32767 at most`);
-    this.int16(length);
-    this.utf8(text, length);
+  #write16(value: number): void {
+    this.#reserve(2);
+    const buffer = this.#buffer;
+    const position = this.#position;
+    buffer[position] = value >>> 8;
+    buffer[position + 1] = value;
+    this.#position = position + 2;
+  }
+
+  #write32(value: number): void {
+    this.#reserve(4);
+    const buffer = this.#buffer;
+    const position = this.#position;
+    buffer[position] = value >>> 24;
+    buffer[position + 1] = value >>> 16;
+    buffer[position + 2] = value >>> 8;
+    buffer[position + 3] = value;
+    this.#position = position + 4;
   }
 
   #endPiece(): void {
@@ -147,4 +223,8 @@ export class Writer {
     this.#pieceStart = 0;
     this.#position = unfinished;
   }
+}
+
+function outOfRange(range: string, value: unknown): RangeError {
+  return new RangeError(`must be a whole number, ${range}, got ${describe(value)}`);
 }
