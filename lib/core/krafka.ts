@@ -1,0 +1,216 @@
+import { Admin, KrafkaAggregateError, type AdminOptions } from './admin/index.js';
+import { Cluster, parseBrokers } from './cluster/index.js';
+import { Consumer, type ConsumerOptions } from './consumer/index.js';
+import {
+  ConnectionConfig,
+  ConnectionPool,
+  systemNetworkPorts,
+  type ConnectionOptions,
+  type NetworkPorts,
+} from './network/index.js';
+import { Producer, type ProducerOptions, type RecordContent } from './producer/index.js';
+import {
+  aBoolean,
+  anObjectWith,
+  aString,
+  aWhole,
+  checkOptions,
+  Deadline,
+  KrafkaClosedError,
+  KrafkaConfigError,
+  KrafkaError,
+  optional,
+  type Logger,
+} from './support/index.js';
+
+/** What a {@link Krafka} is made of. */
+export interface KrafkaOptions {
+  /** Where to find the cluster: `'host:9092,host:9092'` or an array of such. The port is 9092 where none is named. */
+  readonly brokers: string | readonly string[];
+  /** The name this client gives itself in every request: quotas and broker logs go by it. Default `krafka`. */
+  readonly clientId?: string | undefined;
+  /** How brokers are connected to. */
+  readonly connection?: ConnectionOptions | ConnectionConfig | undefined;
+  /** Connections of somebody else's: shared, and never closed here. `clientId` and `connection` are then the pool's. */
+  readonly pool?: ConnectionPool | undefined;
+  /** Where to say what happens. Default: nowhere. */
+  readonly logger?: Logger | undefined;
+  /** How old metadata may get while it is used, in milliseconds. Default 300,000. */
+  readonly metadataMaxAgeMs?: number | undefined;
+  /**
+   * Whether asking for a topic that does not exist lets the broker create it, where its own `auto.create.topics.enable`
+   * allows that. Default true.
+   */
+  readonly allowAutoTopicCreation?: boolean | undefined;
+}
+
+/** How a {@link Krafka} is closed. */
+export interface KrafkaCloseOptions {
+  /** How long everything together may take, in milliseconds. Default 30,000. */
+  readonly timeoutMs?: number;
+}
+
+/** The least that closing the connections is given when everything before it has used up the time, in milliseconds. */
+const LEAST_FOR_THE_POOL_MS = 100;
+const CLOSE_TIMEOUT_MS = 30_000;
+
+/**
+ * A client of one cluster: its producers, consumers and admins share connections and metadata. Making one does no I/O.
+ *
+ * ```ts
+ * const krafka = new Krafka({ brokers: 'localhost:9092', clientId: 'etl' });
+ * const producer = krafka.producer();
+ * await producer.send({ topic: 'a', key: 'k', value: 'v' });
+ * await krafka.close();
+ * ```
+ */
+export class Krafka {
+  /** How brokers are connected to, checked and complete. */
+  readonly config: ConnectionConfig;
+  readonly pool: ConnectionPool;
+  readonly cluster: Cluster;
+  readonly #ownsPool: boolean;
+  readonly #ports: NetworkPorts;
+  readonly #consumers = new Set<Consumer>();
+  readonly #producers = new Set<Pick<Producer, 'close'>>();
+  readonly #admins = new Set<Admin>();
+  #closing: Promise<void> | undefined;
+
+  /** @throws KrafkaConfigError naming the option that is unknown, wrong, or would be ignored */
+  constructor(options: KrafkaOptions, ports: Partial<NetworkPorts> = {}) {
+    const checked = checkOptions<KrafkaOptions>(
+      options,
+      {
+        brokers: parseBrokers,
+        clientId: optional(aString),
+        connection: (value) => value as KrafkaOptions['connection'],
+        pool: optional(anObjectWith<ConnectionPool>('ready', 'getConnection')),
+        logger: optional(anObjectWith<Logger>('debug', 'info', 'warn', 'error')),
+        metadataMaxAgeMs: optional(aWhole('milliseconds', 1)),
+        allowAutoTopicCreation: optional(aBoolean),
+      },
+      '',
+    );
+    const { logger = ports.logger ?? systemNetworkPorts.logger } = checked;
+    this.#ports = { ...systemNetworkPorts, ...ports, logger };
+    this.#ownsPool = checked.pool === undefined;
+    this.config = checked.pool === undefined ? ownConfig(checked) : borrowedConfig(checked, checked.pool);
+    this.pool = checked.pool ?? new ConnectionPool(this.config, this.#ports);
+    this.cluster = new Cluster(
+      {
+        brokers: checked.brokers as readonly string[],
+        pool: this.pool,
+        metadataMaxAgeMs: checked.metadataMaxAgeMs,
+        allowAutoTopicCreation: checked.allowAutoTopicCreation,
+      },
+      this.#ports,
+    );
+  }
+
+  /**
+   * A producer of this cluster; connects when it is first used.
+   *
+   * @throws KrafkaConfigError naming the option at fault
+   * @throws KrafkaClosedError
+   */
+  producer<Key = RecordContent, Value = RecordContent>(
+    options: ProducerOptions<Key, Value> = {},
+  ): Producer<Key, Value> {
+    this.#assertOpen();
+    const producer = new Producer<Key, Value>(this.cluster, options, this.#ports);
+    this.#producers.add(producer);
+    return producer;
+  }
+
+  /**
+   * A consumer of this cluster; connects, and joins its group, when it is started, iterated or run.
+   *
+   * @throws KrafkaConfigError naming the option at fault
+   * @throws KrafkaClosedError
+   */
+  consumer(options: ConsumerOptions): Consumer {
+    this.#assertOpen();
+    const consumer = new Consumer(this.cluster, options, this.#ports);
+    this.#consumers.add(consumer);
+    consumer.events.on('closed', () => void this.#consumers.delete(consumer));
+    return consumer;
+  }
+
+  /**
+   * The administrator's side of this cluster.
+   *
+   * @throws KrafkaConfigError naming the option at fault
+   * @throws KrafkaClosedError
+   */
+  admin(options: AdminOptions = {}): Admin {
+    this.#assertOpen();
+    const admin = new Admin(this.cluster, options, this.#ports);
+    this.#admins.add(admin);
+    return admin;
+  }
+
+  /**
+   * Closes everything made here: consumers (handlers finish, offsets are committed, groups are left), then producers
+   * (what was sent is delivered), admins, and the connections unless they were lent. Everything is closed even when
+   * something fails to; the failures are thrown when it is done. Calling it again waits for the same end.
+   *
+   * @throws KrafkaError what could not be closed in good order; KrafkaAggregateError when several
+   */
+  close(options: KrafkaCloseOptions = {}): Promise<void> {
+    this.#closing ??= this.#close(options.timeoutMs ?? CLOSE_TIMEOUT_MS);
+    return this.#closing;
+  }
+
+  async #close(timeoutMs: number): Promise<void> {
+    const deadline = new Deadline(this.#ports.clock, timeoutMs, 'close timeoutMs');
+    const failures: unknown[] = [];
+    const closeAll = async (
+      closing: Iterable<{ close(options: { timeoutMs: number }): Promise<unknown> }>,
+    ): Promise<void> => {
+      const outcomes = await Promise.allSettled(
+        Array.from(closing, (one) => one.close({ timeoutMs: deadline.remainingMs })),
+      );
+      for (const outcome of outcomes) if (outcome.status === 'rejected') failures.push(outcome.reason);
+    };
+    await closeAll(this.#consumers);
+    await closeAll(this.#producers);
+    await closeAll(this.#admins);
+    this.cluster.close();
+    if (this.#ownsPool) {
+      const poolTimeoutMs = Math.max(deadline.remainingMs, LEAST_FOR_THE_POOL_MS);
+      await closeAll([{ close: () => this.pool.close({ timeoutMs: poolTimeoutMs }) }]);
+    }
+    this.#consumers.clear();
+    this.#producers.clear();
+    this.#admins.clear();
+    if (failures.length === 1) throw failures[0];
+    if (failures.length > 1) {
+      const errors = failures.map((failure) =>
+        failure instanceof KrafkaError ? failure : new KrafkaError(String(failure), { code: 'CLOSE', cause: failure }),
+      );
+      throw new KrafkaAggregateError(`${errors.length} parts of the client did not close in good order`, errors);
+    }
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== undefined) throw new KrafkaClosedError('the Krafka client');
+  }
+}
+
+function ownConfig({ clientId, connection }: KrafkaOptions): ConnectionConfig {
+  const config = ConnectionConfig.from(connection);
+  if (clientId === undefined) return config;
+  const other = connection instanceof ConnectionConfig ? undefined : connection?.clientId;
+  if (other !== undefined && other !== clientId) {
+    throw new KrafkaConfigError('connection.clientId', `says '${other}' where clientId says '${clientId}'`);
+  }
+  return config.with({ clientId });
+}
+
+function borrowedConfig({ clientId, connection }: KrafkaOptions, pool: ConnectionPool): ConnectionConfig {
+  if (connection !== undefined) throw new KrafkaConfigError('connection', 'would be ignored: the pool has its own');
+  if (clientId !== undefined && clientId !== pool.config.clientId) {
+    throw new KrafkaConfigError('clientId', `would be ignored: that of the pool is '${pool.config.clientId}'`);
+  }
+  return pool.config;
+}
