@@ -8,7 +8,7 @@ import { ERROR_CODES, errorName, isRetriable, isStaleMetadata, protocolError } f
 
 describe('error codes', () => {
   it('name every code from -1 to 133 exactly once', () => {
-    const codes = Object.values(ERROR_CODES).sort((a, b) => a - b);
+    const codes = Object.values(ERROR_CODES).toSorted((a, b) => a - b);
     expect(codes).toEqual(Array.from({ length: 135 }, (_, index) => index - 1));
   });
 

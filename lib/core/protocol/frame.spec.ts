@@ -9,19 +9,22 @@ import {
 } from './frame.js';
 import { Reader } from './wire/index.js';
 
+/** The fields of a message in hex, one after another. */
+const hex = (...fields: string[]): string => fields.join('');
+
 const joined = (chunks: Buffer[]): Buffer => Buffer.concat(chunks);
 
 describe('a request frame', () => {
   it('leads with its length and an old header before the flexible versions', () => {
     const frame = joined(encodeRequestFrame(ApiVersions, 0, 7, 'krafka', {}));
-    expect(frame.toString('hex')).toBe('00000010' + '0012' + '0000' + '00000007' + '0006' + '6b7261666b61');
+    expect(frame.toString('hex')).toBe(hex('00000010', '0012', '0000', '00000007', '0006', '6b7261666b61'));
   });
 
   it('has a header with tagged fields in flexible versions, the client id still in the old form', () => {
     const request = { clientSoftwareName: 'k', clientSoftwareVersion: '1' };
     const frame = joined(encodeRequestFrame(ApiVersions, 3, 7, 'krafka', request));
     expect(frame.toString('hex')).toBe(
-      '00000016' + '0012' + '0003' + '00000007' + '00066b7261666b61' + '00' + '026b' + '0231' + '00',
+      hex('00000016', '0012', '0003', '00000007', '00066b7261666b61', '00', '026b', '0231', '00'),
     );
   });
 
@@ -53,20 +56,20 @@ describe('a request frame', () => {
   });
 
   it('skips tagged fields of the header that it does not know', () => {
-    const header = Buffer.from('0003' + '0009' + '0000002a' + '0001' + '6d' + '01' + '05' + '02' + 'abcd', 'hex');
+    const header = Buffer.from(hex('0003', '0009', '0000002a', '0001', '6d', '01', '05', '02', 'abcd'), 'hex');
     const reader = new Reader(header);
     expect(decodeRequestHeader(reader).correlationId).toBe(42);
     expect(reader.remaining).toBe(0);
   });
 
   it('leaves the reader behind header 1 when the API is not known', () => {
-    const reader = new Reader(Buffer.from('7fff' + '0000' + '00000001' + 'ffff' + '99', 'hex'));
+    const reader = new Reader(Buffer.from(hex('7fff', '0000', '00000001', 'ffff', '99'), 'hex'));
     expect(decodeRequestHeader(reader).apiKey).toBe(0x7fff);
     expect(reader.remaining).toBe(1);
   });
 
   it('with a client id of negative length is malformed', () => {
-    const header = Buffer.from('0003' + '0000' + '0000002a' + 'fffe', 'hex');
+    const header = Buffer.from(hex('0003', '0000', '0000002a', 'fffe'), 'hex');
     expect(() => decodeRequestHeader(new Reader(header))).toThrow(/a length of -2/);
   });
 });

@@ -176,7 +176,7 @@ export function array<
   element: E,
   spec?: S,
 ): Field<OrNull<ElementOut<E>[], S>, OrNull<readonly ElementIn<E>[], S>, IsOptional<V, S>> {
-  const rowOfElement = isField(element) ? element : row('struct', versions, {}, { fields: element as FieldTable });
+  const rowOfElement = isField(element) ? element : row('struct', versions, {}, { fields: element });
   return row('array', versions, spec ?? {}, { element: rowOfElement }) as Field<
     OrNull<ElementOut<E>[], S>,
     OrNull<readonly ElementIn<E>[], S>,

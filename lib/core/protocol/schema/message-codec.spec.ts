@@ -17,15 +17,20 @@ import {
   uint16,
   uint32,
   uuid,
+  type Decoded,
+  type Encodable,
   type FieldTable,
 } from './fields.js';
 import { messageCodec, type MessageCodec } from './message-codec.js';
 import { parseVersions } from './versions.js';
 
+/** The fields of a message in hex, one after another. */
+const hex = (...fields: string[]): string => fields.join('');
+
 function codecOf<Table extends FieldTable>(
   table: Table,
   flexible = '2+',
-  byHand?: Partial<MessageCodec<never, never>>,
+  byHand?: Partial<MessageCodec<Encodable<Table>, Decoded<Table>>>,
 ) {
   return messageCodec({
     api: 'Metadata',
@@ -33,7 +38,7 @@ function codecOf<Table extends FieldTable>(
     versions: parseVersions('0-3'),
     flexible: parseVersions(flexible),
     table,
-    byHand: byHand as undefined,
+    byHand,
   });
 }
 
@@ -43,8 +48,8 @@ function hexOf<In>(codec: MessageCodec<In, unknown>, value: In, version: number)
   return writer.toBuffer().toString('hex');
 }
 
-const valueOf = <Out>(codec: MessageCodec<never, Out>, hex: string, version: number): Out =>
-  codec.decode(new Reader(Buffer.from(hex, 'hex')), version);
+const valueOf = <Out>(codec: MessageCodec<never, Out>, bytesInHex: string, version: number): Out =>
+  codec.decode(new Reader(Buffer.from(bytesInHex, 'hex')), version);
 
 function errorOf(run: () => unknown): KrafkaProtocolError {
   try {
@@ -93,21 +98,19 @@ describe('a compiled codec', () => {
   };
 
   it('writes and reads every kind of field in the old form', () => {
-    const hex = hexOf(every, value, 0);
-    expect(hex).toBe(
-      '01' + 'ff' + 'fffe' + 'ffff' + 'fffffffd' + 'ffffffff' + 'fffffffffffffffc' + '3fd0000000000000' +
-        '0002c3a9' + '000102030405060708090a0b0c0d0e0f' + '00000001ab' + '00000002cdef' + '05' +
-        '000000020607' + '00000002' + '000178' + '0000', // prettier-ignore
+    const written = hexOf(every, value, 0);
+    expect(written).toBe(
+      hex('01', 'ff', 'fffe', 'ffff', 'fffffffd', 'ffffffff', 'fffffffffffffffc', '3fd0000000000000', '0002c3a9', '000102030405060708090a0b0c0d0e0f', '00000001ab', '00000002cdef', '05', '000000020607', '00000002', '000178', '0000'), // prettier-ignore
     );
-    expect(valueOf(every, hex, 0)).toEqual(value);
+    expect(valueOf(every, written, 0)).toEqual(value);
   });
 
   it('writes and reads every kind of field in the compact form, each struct with its tags', () => {
-    const hex = hexOf(every, value, 2);
-    expect(hex.slice(-40)).toBe(
-      '0d0e0f' + '02ab' + '03cdef' + '0500' + '03' + '06000700' + '03' + '0278' + '01' + '00',
+    const written = hexOf(every, value, 2);
+    expect(written.slice(-40)).toBe(
+      hex('0d0e0f', '02ab', '03cdef', '0500', '03', '06000700', '03', '0278', '01', '00'),
     );
-    expect(valueOf(every, hex, 2)).toEqual(value);
+    expect(valueOf(every, written, 2)).toEqual(value);
   });
 
   it('takes record batches in pieces', () => {
@@ -132,16 +135,16 @@ describe('null', () => {
   const empty = { name: null, blob: null, list: null, one: null };
 
   it('is written and read where a version has it', () => {
-    expect(hexOf(codec, empty, 1)).toBe('ffff' + 'ffffffff' + 'ffffffff' + 'ff');
-    expect(hexOf(codec, empty, 2)).toBe('00' + '00' + '00' + 'ff' + '00');
+    expect(hexOf(codec, empty, 1)).toBe(hex('ffff', 'ffffffff', 'ffffffff', 'ff'));
+    expect(hexOf(codec, empty, 2)).toBe(hex('00', '00', '00', 'ff', '00'));
     expect(valueOf(codec, 'ffffffffffffffffffffff', 1)).toEqual(empty);
     expect(valueOf(codec, '000000ff00', 2)).toEqual(empty);
   });
 
   it('leads a nullable struct that is there with 1', () => {
     const full = { name: '', blob: Buffer.alloc(0), list: [], one: { inner: 9 } };
-    expect(hexOf(codec, full, 2)).toBe('01' + '01' + '01' + '0109' + '00' + '00');
-    expect(valueOf(codec, '0101010109' + '0000', 2)).toEqual(full);
+    expect(hexOf(codec, full, 2)).toBe(hex('01', '01', '01', '0109', '00', '00'));
+    expect(valueOf(codec, hex('0101010109', '0000'), 2)).toEqual(full);
   });
 
   it('is refused where a version has it not, when written and when read', () => {
@@ -165,24 +168,24 @@ describe('a field of some versions', () => {
   });
 
   it('is read as its default where the version has it not, never the same array twice', () => {
-    const one = valueOf(codec, '05' + '0000', 0);
+    const one = valueOf(codec, hex('05', '0000'), 0);
     expect(one).toEqual({ always: 5, later: -1, earlier: '', list: [], deep: { a: 3, b: [] } });
-    const other = valueOf(codec, '05' + '0000', 0);
+    const other = valueOf(codec, hex('05', '0000'), 0);
     expect(other.list).not.toBe(one.list);
     expect(other.deep.b).not.toBe(one.deep.b);
   });
 
   it('is written as its default when left out', () => {
     expect(hexOf(codec, { always: 5, earlier: 'e' }, 1)).toBe(
-      '05' + 'ffffffff' + '000165' + '00000000' + '03' + '00000000',
+      hex('05', 'ffffffff', '000165', '00000000', '03', '00000000'),
     );
   });
 
   it('is dropped where the version has it not, when it is ignorable or says nothing', () => {
     expect(hexOf(codec, { always: 5, earlier: 'e', deep: { a: 9 } }, 3)).toBe(
-      '05' + 'ffffffff00'.slice(0, 8) + '01' + '0901' + '00' + '00',
+      hex('05', 'ffffffff', '01', '0901', '00', '00'),
     );
-    expect(hexOf(codec, { always: 5, earlier: 'e', later: -1, list: [] }, 0)).toBe('05' + '000165');
+    expect(hexOf(codec, { always: 5, earlier: 'e', later: -1, list: [] }, 0)).toBe(hex('05', '000165'));
   });
 
   it('is refused where the version has it not and it says something', () => {
@@ -219,23 +222,25 @@ describe('a tagged field', () => {
   });
 
   it('is written in the order of the tags, each with its length', () => {
-    const hex = hexOf(codec, { a: 'z', b: { x: 1 }, c: [], d: null, e: 5, g: Buffer.from('ff', 'hex') }, 2);
-    expect(hex).toBe(
-      '06' +
-        '0005' +
-        '0000000100' +
-        '0102' +
-        '027a' +
-        '0201' +
-        '01' +
-        '0301' +
-        '00' +
-        '0602' +
-        '02ff' +
-        'ac0208' +
+    const written = hexOf(codec, { a: 'z', b: { x: 1 }, c: [], d: null, e: 5, g: Buffer.from('ff', 'hex') }, 2);
+    expect(written).toBe(
+      hex(
+        '06',
+        '0005',
+        '0000000100',
+        '0102',
+        '027a',
+        '0201',
+        '01',
+        '0301',
+        '00',
+        '0602',
+        '02ff',
+        'ac0208',
         '0000000000000005',
+      ),
     );
-    expect(valueOf(codec, hex, 2)).toEqual({
+    expect(valueOf(codec, written, 2)).toEqual({
       ...defaults,
       a: 'z',
       b: { x: 1 },
@@ -247,17 +252,17 @@ describe('a tagged field', () => {
   });
 
   it('that is not known is skipped', () => {
-    expect(valueOf(codec, '02' + '0102' + '027a' + '6303' + 'aabbcc', 2)).toEqual({ ...defaults, a: 'z' });
+    expect(valueOf(codec, hex('02', '0102', '027a', '6303', 'aabbcc'), 2)).toEqual({ ...defaults, a: 'z' });
   });
 
   it('that leaves some of its bytes over is malformed', () => {
-    const error = errorOf(() => valueOf(codec, '01' + '0103' + '027a' + '00', 2));
+    const error = errorOf(() => valueOf(codec, hex('01', '0103', '027a', '00'), 2));
     expect(error.code).toBe('MALFORMED');
     expect(error.message).toContain("'a' 1 of its 3 bytes are left over");
   });
 
   it('can not reach past its length', () => {
-    const error = errorOf(() => valueOf(codec, '01' + '0101' + '05' + '7a7a7a7a', 2));
+    const error = errorOf(() => valueOf(codec, hex('01', '0101', '05', '7a7a7a7a'), 2));
     expect(error.message).toContain("'a' 4 bytes wanted");
   });
 
@@ -270,14 +275,14 @@ describe('the largest 64-bit number as a default', () => {
   const codec = codecOf({ limit: int64('0+', { default: INT64_MAX }), count: int64('0+') });
 
   it('is Infinity, both ways', () => {
-    const hex = hexOf(codec, { count: 1 }, 0);
-    expect(hex).toBe('7fffffffffffffff' + '0000000000000001');
-    expect(valueOf(codec, hex, 0)).toEqual({ limit: INT64_MAX, count: 1 });
+    const written = hexOf(codec, { count: 1 }, 0);
+    expect(written).toBe(hex('7fffffffffffffff', '0000000000000001'));
+    expect(valueOf(codec, written, 0)).toEqual({ limit: INT64_MAX, count: 1 });
   });
 
   it('does not let other numbers beyond the safe integers in', () => {
-    expect(errorOf(() => valueOf(codec, '7ffffffffffffffe' + '0000000000000001', 0)).code).toBe('MALFORMED');
-    expect(errorOf(() => valueOf(codec, '0000000000000001' + '7fffffffffffffff', 0)).code).toBe('MALFORMED');
+    expect(errorOf(() => valueOf(codec, hex('7ffffffffffffffe', '0000000000000001'), 0)).code).toBe('MALFORMED');
+    expect(errorOf(() => valueOf(codec, hex('0000000000000001', '7fffffffffffffff'), 0)).code).toBe('MALFORMED');
     expect(errorOf(() => hexOf(codec, { count: INT64_MAX }, 0)).code).toBe('INVALID_REQUEST');
   });
 });
@@ -323,7 +328,7 @@ describe('an error', () => {
 
   it('names the path of the field that can not be read', () => {
     const error = errorOf(() =>
-      valueOf(codec, '00' + '00000002' + '000161' + '00000000' + 'ffffffff' + '7fff' + '00000000000000000000', 1),
+      valueOf(codec, hex('00', '00000002', '000161', '00000000', 'ffffffff', '7fff', '00000000000000000000'), 1),
     );
     expect(error.code).toBe('MALFORMED');
     expect(error.message).toContain("version 1 of the request: 'topics[1].name' 32767 bytes wanted at 18, 10 left");
@@ -354,6 +359,6 @@ describe('an array bomb', () => {
     const codec = codecOf({ list: array('0+', { a: int32('0+'), b: array('0+', int64('0+')) }) });
     const claims = ['7fffffff', '00000002'].map((length) => length + '00'.repeat(15));
     for (const claim of claims) expect(errorOf(() => valueOf(codec, claim, 0)).code).toBe('MALFORMED');
-    expect(errorOf(() => valueOf(codec, 'ffffffff0f' + '00'.repeat(16), 2)).code).toBe('MALFORMED');
+    expect(errorOf(() => valueOf(codec, hex('ffffffff0f', '00'.repeat(16)), 2)).code).toBe('MALFORMED');
   });
 });

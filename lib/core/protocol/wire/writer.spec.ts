@@ -52,8 +52,8 @@ describe('Writer', () => {
   it.each(['int8', 'int16', 'uint16', 'int32', 'uint32', 'int64'] as const)(
     'refuses a %s that is no number',
     (kind) => {
-      for (const value of [undefined, null, '1', {}]) {
-        expect(() => written((writer) => writer[kind](value as unknown as number))).toThrow(RangeError);
+      for (const value of [undefined, null, '1', {}] as unknown as number[]) {
+        expect(() => written((writer) => writer[kind](value))).toThrow(RangeError);
       }
     },
   );
