@@ -48,7 +48,7 @@ const LARGEST_BATCH = 0x7fff_ffff;
  */
 export class RecordBatchBuilder {
   readonly #maxBytes: number;
-  readonly #givenBuffer: Buffer | undefined;
+  #givenBuffer: Buffer | undefined;
   #buffer: Buffer;
   #position = BATCH_HEADER_BYTES;
   #recordCount = 0;
@@ -116,6 +116,19 @@ export class RecordBatchBuilder {
   /** True while the buffer handed in is needed: until the batch outgrew it, or was compressed, or is settled. */
   get holdsBuffer(): boolean {
     return this.#givenBuffer !== undefined && this.#buffer === this.#givenBuffer;
+  }
+
+  /**
+   * Moves an open batch into a larger buffer, which becomes the one handed in, and answers the buffer it leaves: for an
+   * owner that counts and pools buffers, and so lets no batch outgrow its own.
+   */
+  moveTo(buffer: Buffer): Buffer {
+    this.#expect('open', 'moved');
+    const left = this.#buffer;
+    left.copy(buffer, 0, 0, this.#position);
+    this.#buffer = buffer;
+    this.#givenBuffer = buffer;
+    return left;
   }
 
   /** Exact bytes that {@link append} would add now. */
