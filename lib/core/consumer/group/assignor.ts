@@ -45,3 +45,32 @@ export function isAssignor(value: unknown): value is Assignor {
     (candidate.rebalanceProtocol === 'eager' || candidate.rebalanceProtocol === 'cooperative')
   );
 }
+
+/**
+ * The order in which Java's assignors go through members: static ones first by instance id, so that their share
+ * survives a restart under another member id, then the others by member id.
+ */
+export function inMemberOrder(members: readonly GroupSubscription[]): GroupSubscription[] {
+  return [...members].sort((a, b) => {
+    if (a.groupInstanceId !== null && b.groupInstanceId !== null) return compare(a.groupInstanceId, b.groupInstanceId);
+    if (a.groupInstanceId !== null) return -1;
+    if (b.groupInstanceId !== null) return 1;
+    return compare(a.memberId, b.memberId);
+  });
+}
+
+/** Who subscribes to each topic, members in the order given, topics by name. */
+export function subscribersByTopic(members: readonly GroupSubscription[]): Map<string, GroupSubscription[]> {
+  const topics = new Map<string, GroupSubscription[]>();
+  for (const member of members) {
+    for (const topic of new Set(member.topics)) {
+      const there = topics.get(topic);
+      if (there === undefined) topics.set(topic, [member]);
+      else there.push(member);
+    }
+  }
+  return new Map([...topics].sort(([a], [b]) => compare(a, b)));
+}
+
+// By UTF-16 code unit, as Java's String.compareTo.
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

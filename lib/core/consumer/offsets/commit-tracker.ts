@@ -1,0 +1,114 @@
+/** Something handed out and not yet done: a record, or the records of a batch. */
+export interface Ticket {
+  /** Where reading goes on after it. */
+  next: number;
+  /** The leader epoch of its last record, -1 when not known. */
+  readonly leaderEpoch: number;
+  done: boolean;
+}
+
+/** An offset ready to be committed. */
+export interface Committable {
+  readonly offset: number;
+  readonly leaderEpoch: number;
+}
+
+/**
+ * Knows how far one partition is done without a gap, and how much of that the group has been told.
+ *
+ * ```
+ *   handed out:   10 ✓   11 ✓   12 …   13 ✓   14 …
+ *                              └ committable: 12. When 12 is done: 14, since 13 is done already.
+ * ```
+ * Offsets need not be dense: compaction and transaction markers leave holes, so what counts is the order in which
+ * things were handed out and where each says reading goes on. A restart (seek, reset) forgets all tickets, so that a
+ * late `done` of something handed out before it moves nothing.
+ *
+ * Hot: `advance` is called for each record of a serial handler; guarded by `npm run bench -- consume`.
+ */
+export class CommitTracker {
+  #committable = -1;
+  #leaderEpoch = -1;
+  #committed = -1;
+  /** Tickets in the order they were given; those before #head are done. */
+  #tickets: Ticket[] = [];
+  #head = 0;
+
+  /** Everything before this offset is done; -1 while no position is known. */
+  get committable(): number {
+    return this.#committable;
+  }
+
+  /** The last offset that the group is known to hold; -1 when it holds none that we know of. */
+  get committed(): number {
+    return this.#committed;
+  }
+
+  /** True when something is done that the group has not been told. */
+  get dirty(): boolean {
+    return this.#committable !== this.#committed;
+  }
+
+  /** Handed out and not yet done. */
+  get outstanding(): number {
+    return this.#tickets.length - this.#head;
+  }
+
+  /** Notes that something was handed out; reading goes on at `next` after it. */
+  begin(next: number, leaderEpoch: number): Ticket {
+    const ticket: Ticket = { next, leaderEpoch, done: false };
+    this.#tickets.push(ticket);
+    return ticket;
+  }
+
+  /** Notes that what a ticket stands for is done. Tickets from before a restart count for nothing. */
+  done(ticket: Ticket): void {
+    ticket.done = true;
+    const tickets = this.#tickets;
+    let head = this.#head;
+    for (let first = tickets[head]; first?.done === true; first = tickets[++head]) {
+      this.#committable = first.next;
+      this.#leaderEpoch = first.leaderEpoch;
+    }
+    this.#head = head;
+    if (head === tickets.length) {
+      tickets.length = 0;
+      this.#head = 0;
+    } else if (head >= 1024 && head * 2 >= tickets.length) {
+      tickets.splice(0, head);
+      this.#head = 0;
+    }
+  }
+
+  /** Begins and ends in one: for what is handed out one after the other. */
+  advance(next: number, leaderEpoch: number): void {
+    this.#committable = next;
+    this.#leaderEpoch = leaderEpoch;
+  }
+
+  /** Notes that there is nothing to hand out before `next`: markers, aborted records, holes. */
+  skip(next: number): void {
+    const last = this.#tickets[this.#tickets.length - 1];
+    if (last !== undefined) last.next = Math.max(last.next, next);
+    else if (next > this.#committable) this.#committable = next;
+  }
+
+  /** Takes a new position. What is before it counts as done; `committed` says that the group holds it already. */
+  restart(offset: number, leaderEpoch: number, committed: boolean): void {
+    this.#tickets = [];
+    this.#head = 0;
+    this.#committable = offset;
+    this.#leaderEpoch = leaderEpoch;
+    if (committed) this.#committed = offset;
+  }
+
+  /** What the group is to be told; undefined when it knows. */
+  toCommit(): Committable | undefined {
+    return this.dirty ? { offset: this.#committable, leaderEpoch: this.#leaderEpoch } : undefined;
+  }
+
+  /** Notes that the group holds an offset now. */
+  acknowledge(offset: number): void {
+    this.#committed = offset;
+  }
+}
