@@ -88,6 +88,11 @@ export class RecordBatchBuilder {
     return sizeOfRecord(5, 10, lengthOf(key, 'key'), lengthOf(value, 'value'), headers);
   }
 
+  /** Bytes that a second record may not push the batch beyond. */
+  get maxBytes(): number {
+    return this.#maxBytes;
+  }
+
   /** Records appended so far. */
   get recordCount(): number {
     return this.#recordCount;
