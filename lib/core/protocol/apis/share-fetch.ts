@@ -20,7 +20,6 @@ export const ShareFetch = defineApi({
       topicId: uuid('0+'),
       partitions: array('0+', {
         partitionIndex: int32('0+'),
-        partitionMaxBytes: int32('0'),
         acknowledgementBatches: array('0+', {
           firstOffset: int64('0+'),
           lastOffset: int64('0+'),
