@@ -1,6 +1,6 @@
 export type { BatchProgress, ProducerEvents } from './events.js';
 export type { ProducerInterceptor } from './interceptor.js';
-export type { AccumulatorConfig, ProducerCompression, ProducerOptions } from './options.js';
+export type { AccumulatorConfig, ProducerOptions } from './options.js';
 export type {
   PartitionableRecord,
   Partitioner,

@@ -1,4 +1,12 @@
 import {
+  checkCompressionLevel,
+  codecOf,
+  codecs,
+  COMPRESSION_NAMES,
+  type CompressionCodec,
+  type CompressionName,
+} from '../protocol/index.js';
+import {
   aBoolean,
   aFunction,
   aListOf,
@@ -16,9 +24,6 @@ import type { ProducerInterceptor } from './interceptor.js';
 import type { Partitioner, PartitionerName, PartitionFunction } from './partitioner/partitioner.js';
 import type { RecordContent } from './record.js';
 import type { Serializer } from './serializer.js';
-
-/** The compression codecs a producer may write with. */
-export type ProducerCompression = 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd';
 
 /** How much a producer holds that is not yet acknowledged, and how long a send waits for room. */
 export interface AccumulatorConfig {
@@ -41,9 +46,9 @@ export interface ProducerOptions<Key = RecordContent, Value = RecordContent> {
   readonly batchSize?: number;
   /** How long a batch that is not full waits for company. 0: until the end of the turn of the event loop. Default 5 ms. */
   readonly lingerMs?: number;
-  /** Default 'none'. */
-  readonly compression?: ProducerCompression;
-  /** The codec's own scale: gzip 1-9, zstd 1-22, lz4 0-16. Default: the codec's. */
+  /** The name of a codec, or one of yours in place of the built-in one of its name. Default 'none'. */
+  readonly compression?: CompressionName | CompressionCodec;
+  /** On the codec's own scale; refused where the codec has none. Default: the codec's. */
   readonly compressionLevel?: number;
   /** From `send()` being accepted to its outcome, retries included. Default 120,000 ms. */
   readonly deliveryTimeoutMs?: number;
@@ -71,7 +76,8 @@ export interface ProducerConfig<Key = RecordContent, Value = RecordContent> {
   readonly idempotent: boolean;
   readonly batchSize: number;
   readonly lingerMs: number;
-  readonly compression: ProducerCompression;
+  /** Undefined: batches are not compressed. */
+  readonly codec: CompressionCodec | undefined;
   readonly compressionLevel: number | undefined;
   readonly deliveryTimeoutMs: number;
   readonly requestTimeoutMs: number;
@@ -97,27 +103,19 @@ const MIB = 1024 * KIB;
 /** The last record batch's size must fit the protocol's signed 32-bit lengths, with room for what is around it. */
 const MOST_BYTES = 1024 * MIB;
 
-const COMPRESSION_LEVELS: Readonly<Record<ProducerCompression, readonly [least: number, most: number] | undefined>> = {
-  none: undefined,
-  snappy: undefined,
-  gzip: [1, 9],
-  lz4: [0, 16],
-  zstd: [1, 22],
-};
-
 /** Checks the options of a producer as a whole. @throws KrafkaConfigError naming the option, `path` in front */
 export function checkProducerOptions<Key, Value>(
   given: ProducerOptions<Key, Value> | undefined,
   path = 'producer',
 ): ProducerConfig<Key, Value> {
-  const config = checkOptions<Omit<ProducerConfig<Key, Value>, 'idempotent'> & { idempotent: boolean | undefined }>(
+  const { compression, ...config } = checkOptions<GivenConfig<Key, Value>>(
     given,
     {
-      acks: withDefault<'all' | 1 | 0>(oneOf('all', 1, 0), 'all'),
+      acks: withDefault(oneOf<'all' | 1 | 0>('all', 1, 0), 'all'),
       idempotent: optional(aBoolean),
       batchSize: withDefault(aWhole('bytes', 1, MOST_BYTES), 64 * KIB),
       lingerMs: withDefault(aWhole('milliseconds', 0), 5),
-      compression: withDefault(oneOf('none', 'gzip', 'snappy', 'lz4', 'zstd'), 'none'),
+      compression: withDefault(aCodec, undefined),
       compressionLevel: optional(aWhole('compression level', 0)),
       deliveryTimeoutMs: withDefault(aWhole('milliseconds', 1), 120_000),
       requestTimeoutMs: withDefault(aWhole('milliseconds', 1, 2 ** 31 - 1), 30_000),
@@ -168,17 +166,25 @@ export function checkProducerOptions<Key, Value>(
     );
   }
   if (config.compressionLevel !== undefined) {
-    const range = COMPRESSION_LEVELS[config.compression];
-    if (range === undefined) {
-      throw new KrafkaConfigError(
-        option('compressionLevel'),
-        `has no meaning with compression '${config.compression}'`,
-      );
-    }
-    aWhole('compression level', ...range)(config.compressionLevel, option('compressionLevel'));
+    checkCompressionLevel(compression ?? codecOf('none'), config.compressionLevel, option('compressionLevel'));
   }
-  return Object.freeze({ ...config, idempotent });
+  return Object.freeze({ ...config, idempotent, codec: compression });
 }
+
+/** The options as they were given, each checked by itself. */
+interface GivenConfig<Key, Value> extends Omit<ProducerConfig<Key, Value>, 'idempotent' | 'codec'> {
+  readonly idempotent: boolean | undefined;
+  readonly compression: CompressionCodec | undefined;
+}
+
+const aCodec: OptionRule<CompressionCodec | undefined> = (value, path) => {
+  if (typeof value === 'object' && value !== null) {
+    const codec = anObjectWith<CompressionCodec>('compress', 'decompress')(value, path);
+    return codecs.with([codec], path).of(codec.id);
+  }
+  const name = oneOf(...COMPRESSION_NAMES)(value, path);
+  return name === 'none' ? undefined : codecOf(name);
+};
 
 const PARTITIONERS = ['default', 'uniform-sticky', 'round-robin'] as const;
 

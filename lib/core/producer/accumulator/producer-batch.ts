@@ -1,0 +1,222 @@
+import { RecordBatchBuilder, type CompressionCodec, type RecordHeaders } from '../../protocol/index.js';
+import { NO_IDENTITY, type Identity } from '../idempotence/partition-sequences.js';
+import type { RecordContent } from '../record.js';
+import type { BufferMemory } from './buffer-memory.js';
+import type { FlushBarrier } from './flush-barrier.js';
+import type { PartitionQueue } from './partition-queue.js';
+import { Settlements } from './settlements.js';
+
+/**
+ * Where a batch is.
+ *
+ *     open --> (compressing) --> ready --> inFlight --> settled
+ *                                  ^-- retry --'
+ */
+export type BatchState = 'open' | 'compressing' | 'ready' | 'inFlight' | 'settled';
+
+/** What came of appending a record: in, no room in this batch, or no memory for a larger buffer. */
+export type AppendResult = 'appended' | 'full' | 'no-memory';
+
+/** A batch of one partition's records: its bytes, its owners, and how its sending goes. */
+export class ProducerBatch {
+  /** Who awaits its records. */
+  readonly settlements: Settlements;
+  state: BatchState = 'open';
+  /** True from its being handed to a connection until that attempt's outcome is known; may outlast `settled`. */
+  onWire = false;
+  /** True when it goes as soon as it can, without lingering. */
+  due = false;
+  /** Times it was sent. */
+  attempts = 0;
+  /** Monotonic; not sent again before. */
+  retryAtMs = 0;
+  /** Monotonic; when it was first sent. */
+  firstSentAtMs = -1;
+  /** Whether an attempt may have been written without our knowing. */
+  ambiguous = false;
+  /** Whether it is among its queue's unresolved: sent, and its fate not settled with the broker. */
+  unresolved = false;
+  /** Why it is being sent again. */
+  lastError: Error | undefined;
+  /** Whose sequence it carries, once stamped. */
+  identity: Identity = NO_IDENTITY;
+  baseSequence = -1;
+
+  readonly #memory: BufferMemory;
+  readonly #builder: RecordBatchBuilder;
+  /** The pooled buffer that the builder writes into, until compression gives it up. */
+  #buffer: Buffer | undefined;
+  #reserved: number;
+  #pieces: readonly Buffer[] | undefined;
+  #barriers: FlushBarrier[] | undefined;
+
+  private constructor(
+    readonly queue: PartitionQueue,
+    /** Monotonic; when its first record came. The delivery timeout counts from here. */
+    readonly createdAtMs: number,
+    memory: BufferMemory,
+    builder: RecordBatchBuilder,
+    buffer: Buffer,
+    settlements: Settlements,
+  ) {
+    this.#memory = memory;
+    this.#builder = builder;
+    this.#buffer = buffer;
+    this.#reserved = buffer.length;
+    this.settlements = settlements;
+  }
+
+  /** An empty batch with a buffer from the memory, or undefined when there is none to be had. */
+  static begin(
+    queue: PartitionQueue,
+    createdAtMs: number,
+    memory: BufferMemory,
+    sizes: { readonly maxBytes: number; readonly expectedBytes: number; readonly leastBytes: number },
+  ): ProducerBatch | undefined {
+    const expected = Math.max(sizes.leastBytes, Math.min(sizes.expectedBytes, sizes.maxBytes));
+    const buffer = memory.take(expected) ?? memory.take(sizes.leastBytes);
+    if (buffer === undefined) return undefined;
+    const builder = new RecordBatchBuilder({ maxBytes: sizes.maxBytes, buffer });
+    return new ProducerBatch(queue, createdAtMs, memory, builder, buffer, new Settlements());
+  }
+
+  get recordCount(): number {
+    return this.#builder.recordCount;
+  }
+
+  /** As it goes over the wire, header included. */
+  get sizeInBytes(): number {
+    return this.#builder.sizeInBytes;
+  }
+
+  get uncompressedSizeInBytes(): number {
+    return this.#builder.uncompressedSizeInBytes;
+  }
+
+  /** What is sent, and sent again: set by {@link seal}. */
+  get pieces(): readonly Buffer[] | undefined {
+    return this.#pieces;
+  }
+
+  /** Bytes of memory it holds. */
+  get reservedBytes(): number {
+    return this.#reserved;
+  }
+
+  /**
+   * Encodes a record into the buffer; `bound` is no less than the bytes it takes. Hot: guarded by
+   * `npm run bench -- produce`.
+   */
+  append(
+    timestamp: number,
+    key: RecordContent,
+    value: RecordContent,
+    headers: RecordHeaders | undefined,
+    bound: number,
+  ): AppendResult {
+    if (this.#builder.sizeInBytes + bound > this.#reserved) {
+      const room = this.#makeRoom(this.#builder.sizeOf(timestamp, key, value, headers));
+      if (room !== 'appended') return room;
+    }
+    return this.#builder.append(timestamp, key, value, headers) ? 'appended' : 'full';
+  }
+
+  /** Takes no more records; `codec` compresses it, and what it answers tells the end where that takes time. */
+  close(codec: CompressionCodec | undefined, level: number | undefined): void | Promise<void> {
+    this.#builder.close();
+    if (codec === undefined) {
+      this.state = 'ready';
+      return undefined;
+    }
+    this.state = 'compressing';
+    const compressing = this.#builder.compress(codec, level);
+    return compressing === undefined ? this.#compressed() : compressing.then(() => this.#compressed());
+  }
+
+  /** Stamps the batch and finishes its bytes; a second time only with a new identity. */
+  seal(identity: Identity, baseSequence: number, transactional: boolean): void {
+    const stamp = { ...identity, baseSequence, transactional };
+    this.#pieces = this.#pieces === undefined ? this.#builder.seal(stamp) : this.#builder.restamp(stamp);
+    this.identity = identity;
+    this.baseSequence = baseSequence;
+  }
+
+  /** The batch as two, about as large as each other, the owners and barriers with them. It holds nothing afterwards. */
+  async split(): Promise<[ProducerBatch, ProducerBatch]> {
+    const builders = await this.#builder.split();
+    const settlements = this.settlements.split(builders[0].recordCount);
+    this.#memory.release(this.#reserved);
+    this.#reserved = 0;
+    const halves = [this.#half(builders[0], settlements[0]), this.#half(builders[1], settlements[1])] as const;
+    for (const barrier of this.#barriers ?? []) {
+      for (const half of halves) half.waitedForBy(barrier);
+      barrier.settled();
+    }
+    this.#barriers = undefined;
+    this.state = 'settled';
+    return [...halves];
+  }
+
+  /** A flush waits for this batch. */
+  waitedForBy(barrier: FlushBarrier): void {
+    barrier.expect();
+    if (this.#barriers === undefined) this.#barriers = [barrier];
+    else this.#barriers.push(barrier);
+  }
+
+  /** Gives back the memory. The buffer goes to the next batch only when nothing can still be reading it. */
+  release(): void {
+    const buffer = this.#buffer;
+    const inUse = this.ambiguous || this.onWire || this.state === 'compressing';
+    this.#memory.release(this.#reserved);
+    this.#reserved = 0;
+    this.#buffer = undefined;
+    if (buffer !== undefined && !inUse) this.#memory.keep(buffer);
+  }
+
+  /** Tells the flushes that waited for it; after its owners. */
+  passBarriers(): void {
+    const barriers = this.#barriers;
+    if (barriers === undefined) return;
+    this.#barriers = undefined;
+    for (const barrier of barriers) barrier.settled();
+  }
+
+  #makeRoom(recordBytes: number): AppendResult {
+    const builder = this.#builder;
+    const needed = builder.sizeInBytes + recordBytes;
+    if (needed <= this.#reserved) return 'appended';
+    if (needed > builder.maxBytes && builder.recordCount > 0) return 'full';
+    const doubled = Math.max(needed, Math.min(this.#reserved * 2, builder.maxBytes));
+    const larger = this.#memory.take(doubled) ?? this.#memory.take(needed);
+    if (larger === undefined) return 'no-memory';
+    const left = builder.moveTo(larger);
+    this.#memory.release(left.length);
+    this.#memory.keep(left);
+    this.#buffer = larger;
+    this.#reserved = larger.length;
+    return 'appended';
+  }
+
+  #compressed(): void {
+    if (this.state !== 'compressing') return;
+    this.state = 'ready';
+    const buffer = this.#buffer as Buffer;
+    this.#memory.release(this.#reserved);
+    this.#reserved = this.#builder.sizeInBytes;
+    this.#memory.overcommit(this.#reserved);
+    this.#memory.keep(buffer);
+    this.#buffer = undefined;
+  }
+
+  #half(builder: RecordBatchBuilder, settlements: Settlements): ProducerBatch {
+    const buffer = this.#memory.takeAnyway(builder.sizeInBytes);
+    builder.moveTo(buffer);
+    const half = new ProducerBatch(this.queue, this.createdAtMs, this.#memory, builder, buffer, settlements);
+    half.due = true;
+    half.attempts = this.attempts;
+    half.firstSentAtMs = this.firstSentAtMs;
+    half.lastError = this.lastError;
+    return half;
+  }
+}

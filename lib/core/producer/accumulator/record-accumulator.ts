@@ -1,0 +1,251 @@
+import { BATCH_HEADER_BYTES, RecordBatchBuilder, type RecordHeaders } from '../../protocol/index.js';
+import { KrafkaRecordTooLargeError, type Clock, type Random } from '../../support/index.js';
+import type { ProducerConfig } from '../options.js';
+import { StickyPartition } from '../partitioner/sticky-partition.js';
+import type { RecordContent } from '../record.js';
+import { BufferMemory } from './buffer-memory.js';
+import type { FlushBarrier } from './flush-barrier.js';
+import type { PartitionQueue } from './partition-queue.js';
+import { ProducerBatch } from './producer-batch.js';
+import { TopicQueues } from './topic-queues.js';
+
+/** What the accumulator tells whoever sends its batches. */
+export interface AccumulatorListener {
+  /** The queue has something that may go now. */
+  ready(queue: PartitionQueue): void;
+  /** A batch was begun; it may go once it has lingered. */
+  lingering(batch: ProducerBatch): void;
+  /** A batch was begun: its delivery timeout runs. */
+  began(batch: ProducerBatch): void;
+  /** Compressing the batch failed. */
+  broken(batch: ProducerBatch, error: Error): void;
+}
+
+/** The parts of a producer's configuration that are the accumulator's. */
+export type AccumulatorOptions = Pick<
+  ProducerConfig,
+  'batchSize' | 'lingerMs' | 'maxRequestSize' | 'codec' | 'compressionLevel' | 'accumulator'
+>;
+
+/** How much larger than `batchSize` a batch may become before compression, however well that is expected to do. */
+const MOST_FILL = 16;
+
+/** Bytes of a record besides its key, value and headers, at most: six varints, one of them of 64 bits, and the attributes. */
+const RECORD_OVERHEAD = 36;
+
+/**
+ * Encodes records straight into the open batch of their partition, and closes batches that are full. Owns the batches that
+ * are not settled, and their memory.
+ *
+ * Hot: guarded by `npm run bench -- produce`.
+ */
+export class RecordAccumulator {
+  readonly memory: BufferMemory;
+  /** Every batch that is not settled, oldest first (but for the pieces of split ones). */
+  readonly incomplete = new Set<ProducerBatch>();
+  readonly topics = new Map<string, TopicQueues>();
+  readonly #options: AccumulatorOptions;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #listener: AccumulatorListener;
+  readonly #mostRecordBytes: number;
+  #nextAffinity = 0;
+  #hurried = false;
+
+  constructor(options: AccumulatorOptions, ports: { clock: Clock; random: Random }, listener: AccumulatorListener) {
+    this.#options = options;
+    this.#clock = ports.clock;
+    this.#random = ports.random;
+    this.#listener = listener;
+    this.memory = new BufferMemory(options.accumulator.bufferMemory);
+    this.#mostRecordBytes = Math.min(options.maxRequestSize, options.accumulator.bufferMemory) - BATCH_HEADER_BYTES;
+  }
+
+  /** The queues of a topic, made when it is first named. */
+  topic(name: string): TopicQueues {
+    let topic = this.topics.get(name);
+    if (topic === undefined) {
+      const sticky = new StickyPartition(this.#options.batchSize, this.#random);
+      topic = new TopicQueues(name, sticky, () => this.#nextAffinity++);
+      this.topics.set(name, topic);
+    }
+    return topic;
+  }
+
+  /**
+   * Encodes a record into its partition's batch, which is answered: its owner is to be added to the batch's settlements.
+   *
+   * Answers `full` when `movable` and the partition's batch, now closed, had no room: another partition may do better. And
+   * `no-memory` when the record has to wait.
+   *
+   * @throws KrafkaRecordTooLargeError, KrafkaSerializationError; nothing is left behind
+   */
+  append(
+    queue: PartitionQueue,
+    timestamp: number,
+    key: RecordContent,
+    value: RecordContent,
+    headers: RecordHeaders | undefined,
+    immediate: boolean,
+    movable: boolean,
+  ): ProducerBatch | 'full' | 'no-memory' {
+    let bound = boundOf(key, value, headers);
+    if (bound > this.#mostRecordBytes) bound = this.#checkSize(queue, key, value, headers);
+    const open = queue.open;
+    if (open !== undefined) {
+      const result = open.append(timestamp, key, value, headers, bound);
+      if (result === 'appended') {
+        if (immediate && !open.due) this.#hurry(open);
+        return open;
+      }
+      if (result === 'no-memory') return result;
+      this.close(queue);
+      if (movable) return 'full';
+    }
+    return this.#begin(queue, timestamp, key, value, headers, immediate, bound);
+  }
+
+  /** Closes the open batch of a queue, which then waits to be sent, once it is compressed. */
+  close(queue: PartitionQueue): void {
+    const batch = queue.open as ProducerBatch;
+    queue.open = undefined;
+    queue.expectedBytes = batch.uncompressedSizeInBytes;
+    queue.waiting.push(batch);
+    this.compress(batch);
+  }
+
+  /** Closes a batch that is in its queue; ready, or compressing and ready later. */
+  compress(batch: ProducerBatch): void {
+    let compressing: void | Promise<void>;
+    try {
+      compressing = batch.close(this.#options.codec, this.#options.compressionLevel);
+    } catch (error) {
+      this.#listener.broken(batch, error as Error);
+      return;
+    }
+    if (compressing === undefined) {
+      this.#compressed(batch);
+      return;
+    }
+    compressing.then(
+      () => {
+        if (batch.state !== 'settled') this.#compressed(batch);
+      },
+      (error: unknown) => {
+        if (batch.state !== 'settled') this.#listener.broken(batch, error as Error);
+      },
+    );
+  }
+
+  /** Adds a batch that did not begin here: a piece of a split one. */
+  adopt(batch: ProducerBatch): void {
+    this.incomplete.add(batch);
+    this.#listener.began(batch);
+  }
+
+  /** The barrier waits for every batch there is, and none of them lingers any longer. */
+  flush(barrier: FlushBarrier): void {
+    for (const batch of this.incomplete) {
+      batch.waitedForBy(barrier);
+      if (batch.state === 'open' && !batch.due) this.#hurry(batch);
+    }
+  }
+
+  /** While true, no batch lingers: somebody waits for memory. */
+  set hurried(hurried: boolean) {
+    if (hurried && !this.#hurried) {
+      for (const batch of this.incomplete) if (batch.state === 'open' && !batch.due) this.#hurry(batch);
+    }
+    this.#hurried = hurried;
+  }
+
+  /** The batch is settled: its memory is free again. Whoever calls tells its owners next. */
+  remove(batch: ProducerBatch): void {
+    this.incomplete.delete(batch);
+    batch.release();
+    batch.state = 'settled';
+    const { queue } = batch;
+    if (queue.open === batch) queue.open = undefined;
+  }
+
+  #begin(
+    queue: PartitionQueue,
+    timestamp: number,
+    key: RecordContent,
+    value: RecordContent,
+    headers: RecordHeaders | undefined,
+    immediate: boolean,
+    bound: number,
+  ): ProducerBatch | 'no-memory' {
+    const batch = ProducerBatch.begin(queue, this.#clock.monotonic(), this.memory, {
+      maxBytes: this.#maxBytes(queue.topic),
+      expectedBytes: queue.expectedBytes,
+      leastBytes: BATCH_HEADER_BYTES + bound,
+    });
+    if (batch === undefined) return 'no-memory';
+    try {
+      batch.append(timestamp, key, value, headers, bound);
+    } catch (error) {
+      batch.release();
+      throw error;
+    }
+    queue.open = batch;
+    this.incomplete.add(batch);
+    this.#listener.began(batch);
+    if (immediate || this.#hurried || this.#options.lingerMs === 0) this.#hurry(batch);
+    else this.#listener.lingering(batch);
+    return batch;
+  }
+
+  #hurry(batch: ProducerBatch): void {
+    batch.due = true;
+    this.#listener.ready(batch.queue);
+  }
+
+  #compressed(batch: ProducerBatch): void {
+    if (this.#options.codec !== undefined) {
+      batch.queue.topic.compressedTo(batch.sizeInBytes / batch.uncompressedSizeInBytes);
+    }
+    this.#listener.ready(batch.queue);
+  }
+
+  #maxBytes(topic: TopicQueues): number {
+    const { batchSize, codec } = this.#options;
+    return codec === undefined ? batchSize : Math.floor(batchSize * Math.min(MOST_FILL, 1 / topic.expectedRatio));
+  }
+
+  /** The record's exact size, when it may be sent at all. */
+  #checkSize(
+    queue: PartitionQueue,
+    key: RecordContent,
+    value: RecordContent,
+    headers: RecordHeaders | undefined,
+  ): number {
+    const bytes = RecordBatchBuilder.upperBoundOf(key, value, headers);
+    const { maxRequestSize, accumulator } = this.#options;
+    if (BATCH_HEADER_BYTES + bytes > maxRequestSize) {
+      throw new KrafkaRecordTooLargeError(
+        queue.topic.name,
+        `takes ${bytes} bytes, and its request more than maxRequestSize of ${maxRequestSize}`,
+      );
+    }
+    if (BufferMemory.capacityFor(BATCH_HEADER_BYTES + bytes) > accumulator.bufferMemory) {
+      throw new KrafkaRecordTooLargeError(
+        queue.topic.name,
+        `takes ${bytes} bytes, and its batch more than bufferMemory of ${accumulator.bufferMemory}`,
+      );
+    }
+    return bytes;
+  }
+}
+
+/** No less than the bytes a record takes, and cheap: text is taken to be the longest UTF-8 it could be. */
+function boundOf(key: RecordContent, value: RecordContent, headers: RecordHeaders | undefined): number {
+  if (headers !== undefined) return RecordBatchBuilder.upperBoundOf(key, value, headers);
+  let bytes = RECORD_OVERHEAD;
+  if (typeof key === 'string') bytes += key.length * 3;
+  else if (key !== null) bytes += key.length;
+  if (typeof value === 'string') bytes += value.length * 3;
+  else if (value !== null) bytes += value.length;
+  return bytes;
+}

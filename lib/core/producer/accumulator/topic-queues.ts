@@ -1,0 +1,56 @@
+import type { TopicMetadata } from '../../cluster/index.js';
+import type { StickyPartition } from '../partitioner/sticky-partition.js';
+import { PartitionQueue } from './partition-queue.js';
+
+/**
+ * What the producer keeps of one topic. It stays for as long as the producer does: a partition whose sequence numbers were
+ * forgotten could not be written to again.
+ */
+export class TopicQueues {
+  /** By partition, made when first written to. */
+  readonly queues: (PartitionQueue | undefined)[] = [];
+  /** Undefined until it is known, and when the cluster has dropped it. */
+  metadata: TopicMetadata | undefined;
+  /** Whether sends to it wait for metadata or serializers, so that later ones have to wait behind them. */
+  blocked = false;
+  /** Wire bytes over plain bytes that its next batches are expected to reach: lets them fill up (KIP-126). */
+  expectedRatio = 1;
+
+  readonly #nextAffinity: () => number;
+
+  constructor(
+    readonly name: string,
+    readonly sticky: StickyPartition,
+    nextAffinity: () => number,
+  ) {
+    this.#nextAffinity = nextAffinity;
+  }
+
+  queueOf(partition: number): PartitionQueue {
+    return this.queues[partition] ?? this.#begin(partition);
+  }
+
+  /** Learns from a batch what compression reaches: worse at once, better little by little. */
+  compressedTo(ratio: number): void {
+    this.expectedRatio =
+      ratio > this.expectedRatio
+        ? Math.max(this.expectedRatio + RATIO_STEP_UP, ratio)
+        : Math.max(this.expectedRatio - RATIO_STEP_DOWN, ratio);
+  }
+
+  #begin(partition: number): PartitionQueue {
+    const queue = new PartitionQueue(this, partition, this.#nextAffinity());
+    const known = this.metadata?.partitions[partition];
+    if (known !== undefined) {
+      queue.leader = known.leader;
+      queue.leaderEpoch = known.leaderEpoch;
+    }
+    // Partitions come in any order; holes in the array would make every look-up slow.
+    while (this.queues.length <= partition) this.queues.push(undefined);
+    this.queues[partition] = queue;
+    return queue;
+  }
+}
+
+const RATIO_STEP_UP = 0.05;
+const RATIO_STEP_DOWN = 0.005;
