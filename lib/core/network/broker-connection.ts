@@ -1,14 +1,32 @@
-import type { Api, RequestOf, ResponseOf } from '../protocol/index.js';
-import type { Deadline, KrafkaError } from '../support/index.js';
-import type { ConnectionConfig } from './connection-config.js';
+import { SaslAuthenticate, SaslHandshake, type Api, type RequestOf, type ResponseOf } from '../protocol/index.js';
+import {
+  KrafkaClosedError,
+  KrafkaConnectionError,
+  KrafkaTimeoutError,
+  TypedEvents,
+  type Deadline,
+  type KrafkaError,
+  type Timer,
+} from '../support/index.js';
+import { splitAddress } from './address.js';
+import { BrokerVersions } from './broker-versions.js';
+import { ConnectionConfig } from './connection-config.js';
+import { connectionFault, hungUp } from './connection-fault.js';
 import type { ConnectionStats } from './connection-stats.js';
-import type { NetworkPorts } from './network-ports.js';
-import type { RequestPriority } from './request-priority.js';
+import type { ByteReceiver } from './dialer.js';
+import { FrameReader } from './frame-reader.js';
+import { systemNetworkPorts, type NetworkPorts } from './network-ports.js';
+import { PendingRequest } from './pending-request.js';
+import { RequestPipeline } from './request-pipeline.js';
+import { priorityOf, RequestPriority } from './request-priority.js';
+import { authenticate, type SaslMechanism } from './sasl/index.js';
 import type { SendOptions } from './send-options.js';
 
-/** How an attempt to connect may be cut short. */
+/** How an attempt to connect may be cut short, beside `connectTimeoutMs`. */
 export interface ConnectOptions {
+  /** The caller's own budget. */
   readonly deadline?: Deadline;
+  /** Rejects with the signal's reason. */
   readonly signal?: AbortSignal;
 }
 
@@ -24,44 +42,128 @@ export interface CloseReport {
   readonly abandoned: number;
 }
 
-/** One socket to one broker, ready for requests. */
+const DEFAULT_CLOSE_MS = 5_000;
+
+/** What opens a connection is short; nobody who has not proved to be a broker is given more memory than that. */
+const OPENING_FRAME_BYTES = 1024 * 1024;
+
+/** A session is renewed in this part of its lifetime, at random, so that not all connections do it at once (KIP-368). */
+const RENEWAL = { from: 0.85, to: 0.95 } as const;
+
+/** Why a connection is over. */
+type Ending =
+  | { readonly kind: 'fault'; readonly error: KrafkaError }
+  /** Nobody had used it for `idleTimeoutMs`. */
+  | { readonly kind: 'idle' }
+  /** Its owner closed it, or gave the attempt to open it up. */
+  | { readonly kind: 'owner' };
+
+type State =
+  /** Dialing, asking for versions, authenticating. */
+  | { readonly name: 'opening' }
+  | { readonly name: 'ready'; readonly versions: BrokerVersions }
+  /** Takes nothing new; what was accepted before is still seen to. */
+  | { readonly name: 'closing'; readonly versions: BrokerVersions | undefined }
+  | { readonly name: 'closed'; readonly versions: BrokerVersions | undefined; readonly ending: Ending };
+
+/**
+ * One socket to one broker, ready for requests: versions negotiated, authenticated.
+ *
+ * It reads no error codes in answers, except those of its own opening, and `throttleTimeMs` (KIP-219), for which it
+ * falls silent altogether: the broker reads nothing from it meanwhile, heartbeats included.
+ *
+ * When the network or the broker fails it, it closes: everything in flight and waiting is rejected with a typed error,
+ * retriable but for what is the request's own fault. It never reconnects; bundles and pools do.
+ */
 export class BrokerConnection {
-  static connect(
-    _address: string,
-    _config?: ConnectionConfig,
-    _ports?: Partial<NetworkPorts>,
-    _options?: ConnectOptions,
-  ): Promise<BrokerConnection> {
-    throw new Error('not built yet');
+  readonly address: string;
+  readonly #config: ConnectionConfig;
+  readonly #ports: NetworkPorts;
+  readonly #reader: FrameReader;
+  readonly #pipeline: RequestPipeline;
+  /** Aborted at the end, with the reason, so that neither a dial nor a token provider outlives the connection. */
+  readonly #lifetime = new AbortController();
+  #state: State = { name: 'opening' };
+  #events = new TypedEvents<{ close: KrafkaError | undefined }>();
+  #report: Promise<CloseReport> | undefined;
+  #abandonedAtClose = 0;
+
+  private constructor(address: string, config: ConnectionConfig, ports: NetworkPorts) {
+    this.address = address;
+    this.#config = config;
+    this.#ports = ports;
+    this.#pipeline = new RequestPipeline(address, config, ports.clock, {
+      onFault: (error) => this.#end({ kind: 'fault', error }),
+      onIdle: () => this.#end({ kind: 'idle' }),
+      onRenewalDue: () => void this.#renew(),
+    });
+    this.#reader = new FrameReader(address, Math.min(OPENING_FRAME_BYTES, config.maxResponseSize), this.#pipeline);
   }
-  readonly address!: string;
+
+  /**
+   * Opens a connection to `host:port`, within `connectTimeoutMs` altogether.
+   *
+   * Throws KrafkaConnectionError (unreachable, or no Kafka there), KrafkaAuthenticationError, KrafkaTimeoutError,
+   * KrafkaProtocolError (no common language), KrafkaConfigError (the address is none), or the signal's reason.
+   */
+  static async connect(
+    address: string,
+    config?: ConnectionConfig,
+    ports: Partial<NetworkPorts> = {},
+    options: ConnectOptions = {},
+  ): Promise<BrokerConnection> {
+    const connection = new BrokerConnection(address, ConnectionConfig.from(config), {
+      ...systemNetworkPorts,
+      ...ports,
+    });
+    await connection.#open(options);
+    return connection;
+  }
+
   /** False once it is closing or closed. */
   get usable(): boolean {
-    throw new Error('not built yet');
+    return this.#state.name === 'ready';
   }
+
   /** Requests written and not yet answered. */
   get inFlight(): number {
-    throw new Error('not built yet');
+    return this.#pipeline.inFlight;
   }
-  /** Finalized features of the cluster by name, with their level (KIP-584). */
+
+  /** Finalized features of the cluster by name, with their level (KIP-584), as of the opening. */
   get brokerFeatures(): ReadonlyMap<string, number> {
-    throw new Error('not built yet');
+    return this.#versions.features;
   }
-  versionOf(_api: Api): number {
-    throw new Error('not built yet');
+
+  /** The highest common version. Throws KrafkaProtocolError (`UNSUPPORTED_VERSION`) that names both ranges. */
+  versionOf(api: Api): number {
+    return this.#versions.versionOf(api);
   }
-  supports(_api: Api): boolean {
-    throw new Error('not built yet');
+
+  /** True when there is a common version. */
+  supports(api: Api): boolean {
+    return this.#versions.supports(api);
   }
+
+  /**
+   * Sends a request and answers with the broker's response, whatever error codes are in it; high priority for
+   * heartbeats, Metadata, FindCoordinator and the like, normal for the rest.
+   *
+   * The request must not be changed before it is settled. Rejects with KrafkaProtocolError (`UNSUPPORTED_VERSION`,
+   * `INVALID_REQUEST`, `MALFORMED`), KrafkaTimeoutError, KrafkaConnectionError, KrafkaClosedError, or the signal's
+   * reason. With `awaitResponse: false` it resolves to undefined once the request has left.
+   */
   sendRequest<A extends Api>(
     api: A,
     request: RequestOf<A>,
     options: SendOptions & { readonly awaitResponse: false },
   ): Promise<undefined>;
   sendRequest<A extends Api>(api: A, request: RequestOf<A>, options?: SendOptions): Promise<ResponseOf<A>>;
-  sendRequest(_api: Api, _request: unknown, _options?: SendOptions): Promise<unknown> {
-    throw new Error('not built yet');
+  sendRequest(api: Api, request: unknown, options?: SendOptions): Promise<unknown> {
+    return this.#send(api, request, priorityOf(api), options);
   }
+
+  /** As {@link sendRequest}, in the channel that the caller chooses. */
   sendRequestWithPriority<A extends Api>(
     api: A,
     request: RequestOf<A>,
@@ -75,21 +177,246 @@ export class BrokerConnection {
     options?: SendOptions,
   ): Promise<ResponseOf<A>>;
   sendRequestWithPriority(
-    _api: Api,
-    _request: unknown,
-    _priority: RequestPriority,
-    _options?: SendOptions,
+    api: Api,
+    request: unknown,
+    priority: RequestPriority,
+    options?: SendOptions,
   ): Promise<unknown> {
-    throw new Error('not built yet');
+    return this.#send(api, request, priority, options);
   }
+
   stats(): ConnectionStats {
-    throw new Error('not built yet');
+    return this.#pipeline.stats();
   }
-  /** Hears once of the end: the error, or undefined after close(). The answer removes the listener. */
-  onClose(_listener: (error: KrafkaError | undefined) => void): () => void {
-    throw new Error('not built yet');
+
+  /**
+   * Hears once of the end: of the error, or of undefined after `close()` or idleness. A listener that comes late hears
+   * of it at once. The answer removes the listener.
+   */
+  onClose(listener: (error: KrafkaError | undefined) => void): () => void {
+    const remove = this.#events.on('close', listener);
+    if (this.#state.name === 'closed') this.#tellListeners(this.#state.ending);
+    return remove;
   }
-  close(_options?: CloseOptions): Promise<CloseReport> {
-    throw new Error('not built yet');
+
+  /**
+   * Takes no more requests, waits up to `timeoutMs` for those it has, fails the rest with KrafkaClosedError, and
+   * answers how many those were. Closing twice is closing once. Borrowers of a pool's connection never call it.
+   */
+  close(options: CloseOptions = {}): Promise<CloseReport> {
+    this.#report ??= this.#finish(options.timeoutMs ?? DEFAULT_CLOSE_MS);
+    return this.#report;
   }
+
+  get #versions(): BrokerVersions {
+    // Nobody has a connection before it was ready, or it was closed without ever having been.
+    return (this.#state as Extract<State, { name: 'ready' }>).versions;
+  }
+
+  #send(api: Api, request: unknown, priority: RequestPriority, options: SendOptions | undefined): Promise<unknown> {
+    if (this.#state.name !== 'ready') return Promise.reject(this.#refusal());
+    let version: number;
+    try {
+      version = this.#state.versions.pick(api, options);
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+    return this.#pipeline.submit(this.#pending(api, version, request, priority, options));
+  }
+
+  #pending(
+    api: Api,
+    version: number,
+    request: unknown,
+    priority: RequestPriority,
+    options: SendOptions | undefined,
+  ): PendingRequest {
+    const { requestTimeoutMs } = this.#config;
+    return new PendingRequest(api, version, request, priority, options, requestTimeoutMs, this.#pipeline);
+  }
+
+  /** Why nothing can be sent any more. */
+  #refusal(): KrafkaError {
+    const ending = this.#state.name === 'closed' ? this.#state.ending : undefined;
+    switch (ending?.kind) {
+      case 'fault':
+        return new KrafkaConnectionError(this.address, 'the connection is closed', { cause: ending.error });
+      case 'idle':
+        return new KrafkaConnectionError(this.address, 'the connection was closed after idleTimeoutMs');
+      default:
+        return new KrafkaClosedError(`the connection to ${this.address}`);
+    }
+  }
+
+  async #open(options: ConnectOptions): Promise<void> {
+    const { host, port } = splitAddress(this.address);
+    options.signal?.throwIfAborted();
+    const onAbort = (): void => this.#end({ kind: 'owner' }, options.signal?.reason);
+    options.signal?.addEventListener('abort', onAbort);
+    let doing = 'connecting';
+    const timer = this.#limit(() => doing, options.deadline);
+    try {
+      const { tls, sasl, keepAliveMs, maxResponseSize } = this.#config;
+      const target = { host, port, tls, keepAliveMs };
+      const stream = await this.#ports.dialer.dial(target, this.#receiver(), this.#lifetime.signal);
+      if (this.#lifetime.signal.aborted) stream.destroy();
+      this.#lifetime.signal.throwIfAborted();
+      this.#pipeline.attach(stream);
+      doing = 'asking for versions';
+      const versions = await BrokerVersions.negotiate(this.address, (api, version, request) =>
+        this.#exchange(api, version, request),
+      );
+      doing = 'authenticating';
+      if (sasl !== undefined) await this.#authenticate(sasl, versions);
+      this.#lifetime.signal.throwIfAborted();
+      this.#reader.limit(maxResponseSize);
+      this.#state = { name: 'ready', versions };
+      this.#pipeline.flow();
+    } catch (error) {
+      this.#end({ kind: 'fault', error: this.#lost(doing, error) });
+      throw this.#lifetime.signal.reason;
+    } finally {
+      timer.cancel();
+      options.signal?.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /** Ends the connection unless what it does is done in `connectTimeoutMs`, and by the caller's deadline. */
+  #limit(doing: () => string, deadline?: Deadline): Timer {
+    const budgetMs = this.#config.connectTimeoutMs;
+    const callersMs = deadline?.remainingMs ?? Infinity;
+    return this.#ports.clock.setTimer(Math.min(budgetMs, callersMs), () => {
+      const waitedFor = `${this.address}: ${doing()}`;
+      const error =
+        deadline !== undefined && callersMs < budgetMs
+          ? deadline.error(waitedFor)
+          : new KrafkaTimeoutError({ budget: 'connectTimeoutMs', budgetMs, waitedFor });
+      this.#end({ kind: 'fault', error });
+    });
+  }
+
+  #exchange<A extends Api>(api: A, version: number, request: object): Promise<ResponseOf<A>> {
+    const pending = this.#pending(api, version, request, RequestPriority.High, undefined);
+    return this.#pipeline.exchange(pending) as Promise<ResponseOf<A>>;
+  }
+
+  async #authenticate(mechanism: SaslMechanism, versions: BrokerVersions): Promise<void> {
+    const { clock, random } = this.#ports;
+    const context = {
+      address: this.address,
+      randomBytes: (length: number) => random.bytes(length),
+      signal: this.#lifetime.signal,
+    };
+    const lifetimeMs = await authenticate(mechanism, context, {
+      handshake: (request) => this.#exchange(SaslHandshake, versions.pick(SaslHandshake, { version: 1 }), request),
+      authenticate: (request) => this.#exchange(SaslAuthenticate, versions.versionOf(SaslAuthenticate), request),
+    });
+    const share = RENEWAL.from + (RENEWAL.to - RENEWAL.from) * random.next();
+    this.#pipeline.renewAt = lifetimeMs > 0 ? clock.monotonic() + lifetimeMs * share : Infinity;
+  }
+
+  /** Authenticates anew before the broker ends the session: it takes no other request while one is in flight (KIP-368). */
+  async #renew(): Promise<void> {
+    const timer = this.#limit(() => 'renewing the session');
+    try {
+      await this.#pipeline.hold();
+      await this.#authenticate(this.#config.sasl as SaslMechanism, this.#versions);
+      this.#pipeline.flow();
+    } catch (error) {
+      this.#end({ kind: 'fault', error: connectionFault(this.address, 'renewing the session', error) });
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  async #finish(timeoutMs: number): Promise<CloseReport> {
+    if (this.#state.name === 'ready') this.#state = { name: 'closing', versions: this.#state.versions };
+    if (timeoutMs > 0) {
+      const timer = this.#ports.clock.setTimer(timeoutMs, () => this.#end({ kind: 'owner' }));
+      await this.#pipeline.drain();
+      timer.cancel();
+    }
+    this.#end({ kind: 'owner' });
+    return { abandoned: this.#abandonedAtClose };
+  }
+
+  /** The one way to the closed state. `reason` is what whoever waits for the opening is told. */
+  #end(ending: Ending, reason: unknown = ending.kind === 'fault' ? ending.error : this.#refusal()): void {
+    const state = this.#state;
+    if (state.name === 'closed') return;
+    this.#state = { name: 'closed', versions: state.name === 'opening' ? undefined : state.versions, ending };
+    this.#reader.stop();
+    this.#lifetime.abort(reason);
+    const abandoned =
+      ending.kind === 'fault'
+        ? this.#pipeline.close(siblingsError(ending.error, this.address), oldestError(ending.error, this.address))
+        : this.#pipeline.close(this.#refusal());
+    if (state.name === 'closing') this.#abandonedAtClose = abandoned;
+    this.#tellListeners(ending);
+  }
+
+  #tellListeners(ending: Ending): void {
+    const told = this.#events;
+    this.#events = new TypedEvents();
+    told.emit('close', ending.kind === 'fault' ? ending.error : undefined);
+  }
+
+  #receiver(): ByteReceiver {
+    const reader = this.#reader;
+    const onUnreadable = (error: unknown): void =>
+      this.#end({ kind: 'fault', error: connectionFault(this.address, 'reading', error) });
+    return {
+      space: () => reader.space(),
+      filled: (count) => {
+        try {
+          reader.filled(count);
+        } catch (error) {
+          onUnreadable(error);
+        }
+      },
+      received: (chunk) => {
+        try {
+          reader.received(chunk);
+        } catch (error) {
+          onUnreadable(error);
+        }
+      },
+      drained: () => this.#pipeline.onDrained(),
+      closed: (error) => this.#end({ kind: 'fault', error: this.#lost('the connection', error) }),
+    };
+  }
+
+  #lost(doing: string, error: unknown): KrafkaError {
+    if (error !== undefined && !hungUp(error)) return connectionFault(this.address, doing, error);
+    const how = error instanceof Error ? ` (${error.message})` : '';
+    return new KrafkaConnectionError(this.address, `the broker closed the connection${how}${this.#hint()}`, {
+      cause: error,
+    });
+  }
+
+  /** What a broker usually means that hangs up without a word. */
+  #hint(): string {
+    const { tls, sasl } = this.#config;
+    const { bytesReceived, responseCount } = this.#pipeline.stats();
+    if (bytesReceived === 0) {
+      return tls === undefined
+        ? "; so does a TLS listener with a plain client: is the option 'tls' missing?"
+        : "; so does a plain listener with a TLS client: is the option 'tls' wrong here?";
+    }
+    if (sasl === undefined && responseCount === 0) {
+      return "; so does a SASL listener with a client that proves nothing: is the option 'sasl' missing?";
+    }
+    return '';
+  }
+}
+
+/** What those are told whose requests were not to blame: trying again may help. */
+function siblingsError(error: KrafkaError, address: string): KrafkaError {
+  if (error instanceof KrafkaConnectionError && error.retriable) return error;
+  return new KrafkaConnectionError(address, `the connection was closed: ${error.message}`, { cause: error });
+}
+
+/** What the one is told whose answer was being read. */
+function oldestError(error: KrafkaError, address: string): KrafkaError {
+  return error instanceof KrafkaConnectionError ? error : siblingsError(error, address);
 }

@@ -1,5 +1,5 @@
 import type { SaslOptions } from './sasl/index.js';
-import type { TlsOptions } from './tls-settings.js';
+import type { TlsOptions, TlsSettings } from './tls-settings.js';
 
 /** How brokers are connected to; the one argument of `ConnectionConfig.from`. */
 export interface ConnectionOptions {
@@ -28,7 +28,7 @@ export interface ConnectionOptions {
   /** How long a socket is silent before TCP asks whether the peer is there, in milliseconds; 0 for never. Default 30,000. */
   readonly keepAliveMs?: number;
   /** `true`, or Node's TLS options; the broker's certificate is verified unless `rejectUnauthorized` is false. Default false. */
-  readonly tls?: boolean | TlsOptions;
+  readonly tls?: boolean | TlsOptions | TlsSettings;
   /** Who we are to the brokers. Default: nobody. */
   readonly sasl?: SaslOptions;
 }

@@ -1,4 +1,4 @@
-import type { OAuthBearerToken } from './oauthbearer.js';
+import type { OAuthBearerTokenProvider } from './oauthbearer.js';
 import type { SaslMechanism } from './sasl-mechanism.js';
 
 type AnyCase<Name extends string> = Name | Uppercase<Name>;
@@ -15,7 +15,7 @@ export interface PasswordSaslOptions {
 /** A bearer token (KIP-255), asked for anew at every authentication. */
 export interface OAuthBearerSaslOptions {
   readonly mechanism: AnyCase<'oauthbearer'>;
-  readonly tokenProvider: (signal: AbortSignal) => OAuthBearerToken | string | Promise<OAuthBearerToken | string>;
+  readonly tokenProvider: OAuthBearerTokenProvider;
   /** SASL extensions of every token (KIP-342); those of a token itself win. */
   readonly extensions?: Readonly<Record<string, string>>;
 }
