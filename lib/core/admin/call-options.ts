@@ -1,4 +1,13 @@
-import { aWhole, checkOptions, optional, withDefault, type OptionRule, type OptionRules } from '../support/index.js';
+import {
+  aWhole,
+  checkOptions,
+  describe,
+  KrafkaConfigError,
+  optional,
+  withDefault,
+  type OptionRule,
+  type OptionRules,
+} from '../support/index.js';
 
 /** How an {@link Admin} works. */
 export interface AdminOptions {
@@ -14,6 +23,9 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** A call's options after checking: everything but the two of {@link CallOptions} has a value. */
+export type Complete<T extends CallOptions> = CallOptions & Required<Omit<T, keyof CallOptions>>;
+
 const TIMEOUT_MS = 60_000;
 
 /** @throws KrafkaConfigError */
@@ -24,10 +36,31 @@ export const checkAdminOptions = (given: AdminOptions | undefined): Readonly<Req
     'admin',
   );
 
-const aSignal: OptionRule<AbortSignal> = (value) => value as AbortSignal;
+const aSignal: OptionRule<AbortSignal> = (value, path) => {
+  // Not instanceof: signals of another realm, and of polyfills, do as well.
+  if (typeof (value as AbortSignal | undefined)?.aborted !== 'boolean') {
+    throw new KrafkaConfigError(path, `must be an AbortSignal, got ${describe(value)}`);
+  }
+  return value as AbortSignal;
+};
 
 /** The rules of the options that every call has; a call adds its own. */
 export const CALL_OPTIONS: OptionRules<CallOptions> = {
   timeoutMs: optional(aWhole('milliseconds', 1)),
   signal: optional(aSignal),
 };
+
+/** The options of a call that has none but those of every call. @throws KrafkaConfigError */
+export const checkCall = (given: CallOptions | undefined): CallOptions =>
+  checkOptions<CallOptions>(given, CALL_OPTIONS, 'options');
+
+/** The items themselves, none of which may be there twice. @throws KrafkaConfigError */
+export function withoutRepeats<T>(items: readonly T[], keyOf: (item: T) => string, path: string): readonly T[] {
+  const seen = new Set<string>();
+  items.forEach((item, index) => {
+    const key = keyOf(item);
+    if (seen.has(key)) throw new KrafkaConfigError(`${path}[${index}]`, `repeats '${key}'`);
+    seen.add(key);
+  });
+  return items;
+}

@@ -1,3 +1,35 @@
+export { Admin, type ClusterDescription } from './admin.js';
 export { KrafkaAggregateError } from './aggregate-error.js';
-export { Admin, type CreatedTopic, type CreateTopicsOptions, type TopicSpec } from './admin.js';
 export type { AdminOptions, CallOptions } from './call-options.js';
+export type {
+  AlterConfigsOptions,
+  ConfigChange,
+  ConfigDescription,
+  ConfigEntry,
+  ConfigQuery,
+  ConfigResource,
+  ConfigResourceType,
+  ConfigSource,
+  DescribeConfigsOptions,
+} from './configs.js';
+export type { ListGroupOffsetsOptions, ResetOffset, ResetOffsetsOptions, ResetTarget } from './group-offsets.js';
+export type {
+  ClassicGroupDescription,
+  ConsumerGroupDescription,
+  ConsumerMemberDescription,
+  GroupDescription,
+  GroupListing,
+  ListGroupsOptions,
+  MemberDescription,
+  TopicPartitions,
+} from './groups.js';
+export type { ListedOffset, ListOffsetsOptions, OffsetQuery, OffsetSpec } from './partition-offsets.js';
+export type {
+  CreatedTopic,
+  CreatePartitionsOptions,
+  CreateTopicsOptions,
+  DeleteTopicsOptions,
+  ListTopicsOptions,
+  NewPartitions,
+  TopicSpec,
+} from './topic-options.js';

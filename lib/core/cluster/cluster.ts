@@ -28,8 +28,10 @@ import {
   type LeaderChange,
   type MetadataUpdate,
 } from './metadata-update.js';
+import { outOfTime } from './retrying.js';
 import { SharedLookups, type WaitOptions } from './shared-lookups.js';
 import { TopicInterest } from './topic-interest.js';
+import { within } from './within.js';
 
 /** What a {@link Cluster} is made of. */
 export interface ClusterOptions {
@@ -157,28 +159,36 @@ export class Cluster {
 
   /**
    * Asks for news: of these topics, or of every topic in use, and of the brokers. One try of every broker there is to
-   * ask; requests are shared with whoever asks at the same time.
+   * ask, and bounded by their timeouts when `wait` does not bound it; requests are shared with whoever asks at the same
+   * time.
    *
    * @throws KrafkaConnectionError when no broker answers, naming the addresses and the last failure
+   * @throws KrafkaTimeoutError when the deadline passes before
    */
-  async refresh(topics: readonly string[] = this.#interest.names): Promise<ClusterMetadata> {
+  async refresh(topics: readonly string[] = this.#interest.names, wait?: WaitOptions): Promise<ClusterMetadata> {
     this.#assertOpen();
     for (const name of topics) this.#interest.want(name, this.#metadata.topics.get(name));
     if (topics.length > 0) this.#upkeep.inUse();
-    const { metadata } = await this.#refresher.fetch(topics);
+    const { metadata } = await this.#within(wait, this.#refresher.fetch(topics));
     return metadata;
   }
 
   /**
-   * What the cluster says of topics, or of every topic there is, without taking it over: for looking around, not for
+   * What the cluster says of topics, or of every topic there is, without keeping them: for looking around, not for
    * producing or consuming. `problems` holds the error codes of topics that could not be described, by name.
    *
    * @throws KrafkaConnectionError when no broker answers
+   * @throws KrafkaTimeoutError when the deadline passes before
    */
-  async look(topics: readonly string[] | 'all'): Promise<MetadataUpdate> {
+  async look(topics: readonly string[] | 'all', wait?: WaitOptions): Promise<MetadataUpdate> {
     this.#assertOpen();
     const names = topics === 'all' ? null : topics.map((name) => ({ name }));
-    return applyMetadata(ClusterMetadata.empty, await this.#ask((connection) => askMetadata(connection, names, false)));
+    const response = await this.#within(
+      wait,
+      this.#ask((connection) => askMetadata(connection, names, false)),
+    );
+    this.#swap(applyMetadata(this.#metadata, { ...response, topics: [] }).metadata);
+    return applyMetadata(ClusterMetadata.empty, response);
   }
 
   /** Takes over the leaders that a Produce or Fetch response told of (KIP-951), where they are news. */
@@ -231,7 +241,7 @@ export class Cluster {
   /** A connection to the broker that takes requests for the controller; asked anew after NOT_CONTROLLER. */
   async controller(wait: WaitOptions): Promise<BrokerConnection> {
     this.#assertOpen();
-    if (!this.#metadata.brokers.has(this.#metadata.controllerId)) await this.#refresher.fetch([]);
+    if (!this.#metadata.brokers.has(this.#metadata.controllerId)) await this.refresh([], wait);
     const { controllerId, brokers } = this.#metadata;
     return brokers.has(controllerId) ? this.connection(controllerId, 'data', wait) : this.anyConnection(wait);
   }
@@ -291,6 +301,11 @@ export class Cluster {
     return this.#anyBroker.ask(question, this.pool.config.requestTimeoutMs);
   }
 
+  #within<T>(wait: WaitOptions | undefined, work: Promise<T>): Promise<T> {
+    if (wait === undefined) return work;
+    return within(this.#ports.clock, wait, `metadata from ${this.#bootstrap.join(', ')}`, work);
+  }
+
   async #update(topics: readonly string[], create = false): Promise<MetadataUpdate> {
     const names = topics.map((name) => ({ name }));
     const response = await this.#ask((connection) => askMetadata(connection, names, create)).catch((error: unknown) => {
@@ -322,8 +337,7 @@ export class Cluster {
       return protocolError(ERROR_CODES.UNKNOWN_TOPIC_OR_PARTITION, { topic: name, detail });
     }
     const where = last instanceof KrafkaProtocolError ? '' : ` from ${this.#bootstrap.join(', ')}`;
-    const why = last === undefined ? '' : `, which last failed with: ${last.message}`;
-    return deadline.error(`the metadata of topic '${name}'${where}${why}`, last);
+    return outOfTime(deadline, `the metadata of topic '${name}'${where}`, last);
   }
 
   async #refreshQuietly(topics: readonly string[]): Promise<boolean> {

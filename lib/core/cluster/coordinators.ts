@@ -3,6 +3,7 @@ import { ERROR_CODES, FindCoordinator, protocolError, type ResponseOf } from '..
 import { Deferred, KrafkaError, KrafkaProtocolError, type Deadline, type Ports } from '../support/index.js';
 import type { BrokerNode } from './cluster-metadata.js';
 import { describeBroker } from './metadata-update.js';
+import { outOfTime } from './retrying.js';
 import { SharedLookups, type WaitOptions } from './shared-lookups.js';
 
 /** What a coordinator coordinates. */
@@ -168,8 +169,7 @@ function answerOf({ errorCode, errorMessage, nodeId, host, port }: Told): Answer
 
 function expired(id: string, deadline: Deadline, last: KrafkaError | undefined): KrafkaError {
   const { type, key } = partsOf(id);
-  const why = last === undefined ? '' : `, which last failed with: ${last.message}`;
-  return deadline.error(`the coordinator of ${type} '${key}'${why}`, last);
+  return outOfTime(deadline, `the coordinator of ${type} '${key}'`, last);
 }
 
 const idOf = (type: CoordinatorType, key: string): string => `${type}:${key}`;

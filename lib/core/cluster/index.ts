@@ -9,5 +9,5 @@ export {
 export { Cluster, type AnyConnectionOptions, type ClusterEvents, type ClusterOptions } from './cluster.js';
 export type { CoordinatorType } from './coordinators.js';
 export type { LeaderChange, MetadataUpdate } from './metadata-update.js';
-export { DEFAULT_BACKOFF, retrying, type RetryOptions } from './retrying.js';
+export { DEFAULT_BACKOFF, outOfTime, retrying, type RetryOptions } from './retrying.js';
 export type { WaitOptions } from './shared-lookups.js';

@@ -25,6 +25,16 @@ export interface RetryOptions {
 export const DEFAULT_BACKOFF: Backoff = { baseMs: 100, capMs: 1_000, jitter: 0.2 };
 
 /**
+ * The error of having run out of time: what was waited for, and what the last try failed with. When that was running out
+ * of this very budget, it is the error: it knows better what it waited for.
+ */
+export function outOfTime(deadline: Deadline, waitedFor: string, last: KrafkaError | undefined): KrafkaError {
+  if (last === undefined) return deadline.error(waitedFor);
+  if (last instanceof KrafkaTimeoutError && last.budget === deadline.budget) return last;
+  return deadline.error(`${waitedFor}, which last failed with: ${last.message}`, last);
+}
+
+/**
  * Runs `attempt` until it succeeds, fails with an error that is not `retriable`, or the deadline passes.
  * The number handed to it counts from 1.
  *
@@ -39,14 +49,11 @@ export async function retrying<T>(options: RetryOptions, attempt: (attempt: numb
       return await attempt(number);
     } catch (error) {
       if (!(error instanceof KrafkaError) || !error.retriable) throw error;
+      // That the time ran out in the middle of the last try says less than what the try before it failed with.
+      if (last === undefined || !deadline.expired) last = error;
       const waitMs = backoffMs(options.backoff ?? DEFAULT_BACKOFF, number, ports.random);
       await sleep(ports.clock, Math.min(waitMs, deadline.remainingMs), signal);
-      // Running out of this same budget says less than what went wrong before it.
-      if (last === undefined || !(error instanceof KrafkaTimeoutError) || error.budget !== deadline.budget)
-        last = error;
-      if (deadline.expired) {
-        throw deadline.error(`${options.waitedFor ?? 'an answer'}, which last failed with: ${last.message}`, last);
-      }
+      if (deadline.expired) throw outOfTime(deadline, options.waitedFor ?? 'an answer', last);
     }
   }
 }

@@ -1,0 +1,318 @@
+import type { BrokerNode } from '../cluster/index.js';
+import type { CommittedOffset, OffsetToCommit, TopicPartition, TopicPartitionOffset } from '../consumer/index.js';
+import type { BrokerConnection } from '../network/index.js';
+import {
+  ERROR_CODES,
+  OffsetCommit,
+  OffsetDelete,
+  OffsetFetch,
+  protocolError,
+  type ResponseOf,
+} from '../protocol/index.js';
+import {
+  aBoolean,
+  aListOf,
+  aString,
+  aWhole,
+  checkOptions,
+  describe,
+  KrafkaConfigError,
+  KrafkaError,
+  KrafkaProtocolError,
+  oneOf,
+  optional,
+  withDefault,
+  type OptionRule,
+} from '../support/index.js';
+import { answerOr, byTopic, type AdminCall, type Answers } from './admin-call.js';
+import { CALL_OPTIONS, withoutRepeats, type CallOptions, type Complete } from './call-options.js';
+import { checkPartitions, listOffsets, matched, partitionCounts, type OffsetSpec } from './partition-offsets.js';
+import { allOrThrow } from './settle-each.js';
+
+export interface ListGroupOffsetsOptions extends CallOptions {
+  /** Only of these partitions. Default: all that the group has an offset of. */
+  readonly partitions?: readonly TopicPartition[] | undefined;
+  /** Waits until offsets that an undecided transaction may change are decided (KIP-447). Default false. */
+  readonly requireStable?: boolean | undefined;
+}
+
+/** Where to put a group in the partitions: their ends, a time, an offset, or so many records on (or back, below zero). */
+export type ResetTarget =
+  'earliest' | 'latest' | { readonly timestamp: number } | { readonly offset: number } | { readonly shiftBy: number };
+
+export interface ResetOffsetsOptions extends CallOptions {
+  /** Where to. An offset outside the partition becomes the nearest end; a time after its last record, the end. */
+  readonly to: ResetTarget;
+  /** Every partition of these topics. Default: all topics that the group has an offset of. */
+  readonly topics?: readonly string[] | undefined;
+  /** Tells what would be done, and does nothing. Default false. */
+  readonly dryRun?: boolean | undefined;
+}
+
+/** Where a group was put. */
+export interface ResetOffset extends TopicPartitionOffset {
+  /** Where it was; undefined when it had no offset there. */
+  readonly previous: number | undefined;
+}
+
+// Later versions name topics by id only.
+const LAST_BY_NAME = 9;
+const SEVERAL_GROUPS_SINCE = 8;
+const STABLE_SINCE = 7;
+/** Commits of nobody's: accepted while the group has no members. */
+const NO_GENERATION = -1;
+
+const aTarget: OptionRule<ResetTarget> = (value, path) => {
+  if (typeof value !== 'object' || value === null) return oneOf('earliest', 'latest')(value, path);
+  const given = checkOptions<{ timestamp?: number; offset?: number; shiftBy?: number }>(
+    value,
+    {
+      timestamp: optional(aWhole('milliseconds', 0)),
+      offset: optional(aWhole('offset', 0)),
+      shiftBy: optional(aWhole('records', Number.MIN_SAFE_INTEGER)),
+    },
+    path,
+  );
+  const said = Object.entries(given).filter(([, number]) => number !== undefined);
+  if (said.length !== 1) {
+    throw new KrafkaConfigError(path, `must say one of timestamp, offset and shiftBy, got ${said.length}`);
+  }
+  return Object.fromEntries(said) as unknown as ResetTarget;
+};
+
+const aCommit: OptionRule<OffsetToCommit> = (value, path) =>
+  checkOptions<OffsetToCommit>(
+    value,
+    {
+      topic: aString,
+      partition: aWhole('partition', 0, 2 ** 31 - 1),
+      offset: aWhole('offset', 0),
+      metadata: optional((text, at) => {
+        if (typeof text !== 'string') throw new KrafkaConfigError(at, `must be a string, got ${describe(text)}`);
+        return text;
+      }),
+      leaderEpoch: optional(aWhole('epoch', 0, 2 ** 31 - 1)),
+    },
+    path,
+  );
+
+export const checkCommits = (given: unknown): readonly OffsetToCommit[] =>
+  withoutRepeats(aListOf(aCommit)(given, 'offsets'), ({ topic, partition }) => `${topic}/${partition}`, 'offsets');
+
+export const checkListGroupOffsets = (given: ListGroupOffsetsOptions | undefined): ListGroupOffsetsOptions =>
+  checkOptions<ListGroupOffsetsOptions>(
+    given,
+    { ...CALL_OPTIONS, partitions: optional(checkPartitions), requireStable: optional(aBoolean) },
+    'options',
+  );
+
+export const checkResetOffsets = (given: ResetOffsetsOptions): ResetOffsetsOptions =>
+  checkOptions<ResetOffsetsOptions>(
+    given,
+    { ...CALL_OPTIONS, to: aTarget, topics: optional(aListOf(aString)), dryRun: optional(aBoolean) },
+    'options',
+  );
+
+export async function listGroupOffsets(
+  call: AdminCall,
+  groupId: string,
+  { partitions, requireStable = false }: ListGroupOffsetsOptions,
+): Promise<CommittedOffset[]> {
+  const settled = await call.onCoordinators(
+    [groupId],
+    async (connection): Promise<Answers<string, CommittedOffset[]>> => {
+      const answer = await fetchOffsets(call, connection, groupId, partitions, requireStable);
+      if (answer instanceof KrafkaError) return new Map([[groupId, answer]]);
+      const offsets: CommittedOffset[] = [];
+      for (const { name: topic, partitions: told } of answer) {
+        for (const { partitionIndex: partition, errorCode, committedOffset, committedLeaderEpoch, metadata } of told) {
+          if (errorCode !== ERROR_CODES.NONE) {
+            const detail = `group '${groupId}'`;
+            return new Map([[groupId, protocolError(errorCode, { api: 'OffsetFetch', topic, partition, detail })]]);
+          }
+          if (committedOffset < 0) continue;
+          offsets.push({
+            topic,
+            partition,
+            offset: committedOffset,
+            leaderEpoch: committedLeaderEpoch,
+            metadata: metadata ?? '',
+          });
+        }
+      }
+      return new Map([[groupId, offsets]]);
+    },
+  );
+  return allOrThrow(settled, 'groups to list their offsets').get(groupId)!;
+}
+
+export async function alterGroupOffsets(
+  call: AdminCall,
+  groupId: string,
+  offsets: readonly OffsetToCommit[],
+): Promise<void> {
+  await onCoordinator(call, groupId, offsets, async (connection, pending) => {
+    const response = await connection.sendRequest(
+      OffsetCommit,
+      {
+        groupId,
+        generationIdOrMemberEpoch: NO_GENERATION,
+        memberId: '',
+        topics: Array.from(byTopic(pending), ([name, partitions]) => ({
+          name,
+          partitions: partitions.map(({ partition, offset, leaderEpoch, metadata }) => ({
+            partitionIndex: partition,
+            committedOffset: offset,
+            committedLeaderEpoch: leaderEpoch ?? -1,
+            committedMetadata: metadata ?? '',
+          })),
+        })),
+      },
+      { ...call.wait, maxVersion: LAST_BY_NAME },
+    );
+    return matched(pending, response.topics, (item, { errorCode }) =>
+      partitionAnswer('OffsetCommit', groupId, item, errorCode),
+    );
+  });
+}
+
+export async function deleteGroupOffsets(
+  call: AdminCall,
+  groupId: string,
+  partitions: readonly TopicPartition[],
+): Promise<void> {
+  await onCoordinator(call, groupId, partitions, async (connection, pending) => {
+    const response = await connection.sendRequest(
+      OffsetDelete,
+      {
+        groupId,
+        topics: Array.from(byTopic(pending), ([name, here]) => ({
+          name,
+          partitions: here.map(({ partition }) => ({ partitionIndex: partition })),
+        })),
+      },
+      call.wait,
+    );
+    if (response.errorCode !== ERROR_CODES.NONE) {
+      throw protocolError(response.errorCode, { api: 'OffsetDelete', detail: `group '${groupId}'` });
+    }
+    return matched(pending, response.topics, (item, { errorCode }) =>
+      partitionAnswer('OffsetDelete', groupId, item, errorCode),
+    );
+  });
+}
+
+export async function resetOffsets(
+  call: AdminCall,
+  groupId: string,
+  { to, topics, dryRun = false }: ResetOffsetsOptions,
+): Promise<ResetOffset[]> {
+  const committed = await listGroupOffsets(call, groupId, {});
+  const before = new Map(committed.map(({ topic, partition, offset }) => [`${topic}/${partition}`, offset]));
+  const counts = await partitionCounts(call, topics ?? committed.map(({ topic }) => topic));
+  const partitions = Array.from(counts, ([topic, count]) =>
+    Array.from({ length: count }, (_, partition) => ({
+      topic,
+      partition,
+      previous: before.get(`${topic}/${partition}`),
+    })),
+  ).flat();
+
+  const look = async (at: OffsetSpec): Promise<ReadonlyMap<string, number>> => {
+    const queries = partitions.map(({ topic, partition }) => ({ topic, partition, at }));
+    const listed = await listOffsets(call, queries, 'read_uncommitted');
+    return new Map(listed.map(({ topic, partition, offset }) => [`${topic}/${partition}`, offset]));
+  };
+  const [earliest, latest, atTime] = await Promise.all([
+    look('earliest'),
+    look('latest'),
+    typeof to === 'object' && 'timestamp' in to ? look(to) : undefined,
+  ]);
+
+  const plan = partitions.flatMap(({ topic, partition, previous }): ResetOffset[] => {
+    const key = `${topic}/${partition}`;
+    const first = earliest.get(key)!;
+    const end = latest.get(key)!;
+    const target = targetOffset(to, { first, end, previous, atTime: atTime?.get(key) });
+    return target === undefined ? [] : [{ topic, partition, previous, offset: Math.min(end, Math.max(first, target)) }];
+  });
+  if (!dryRun) {
+    await alterGroupOffsets(
+      call,
+      groupId,
+      plan.map(({ topic, partition, offset }) => ({ topic, partition, offset })),
+    );
+  }
+  return plan;
+}
+
+/** Undefined where there is nothing to go by: shifting from an offset that the group does not have. */
+function targetOffset(
+  to: ResetTarget,
+  known: { first: number; end: number; previous: number | undefined; atTime: number | undefined },
+): number | undefined {
+  if (to === 'earliest') return known.first;
+  if (to === 'latest') return known.end;
+  if ('offset' in to) return to.offset;
+  if ('shiftBy' in to) return known.previous === undefined ? undefined : known.previous + to.shiftBy;
+  return known.atTime === undefined || known.atTime < 0 ? known.end : known.atTime;
+}
+
+type FetchedTopics = ResponseOf<typeof OffsetFetch>['topics'];
+
+async function fetchOffsets(
+  call: AdminCall,
+  connection: BrokerConnection,
+  groupId: string,
+  wanted: readonly TopicPartition[] | undefined,
+  requireStable: boolean,
+): Promise<FetchedTopics | KrafkaError> {
+  const context = { api: 'OffsetFetch', detail: `group '${groupId}'` };
+  const version = Math.min(connection.versionOf(OffsetFetch), LAST_BY_NAME);
+  if (requireStable && version < STABLE_SINCE) {
+    throw protocolError(ERROR_CODES.UNSUPPORTED_VERSION, { ...context, address: connection.address });
+  }
+  const topics =
+    wanted === undefined
+      ? null
+      : Array.from(byTopic(wanted), ([name, here]) => ({
+          name,
+          partitionIndexes: here.map(({ partition }) => partition),
+        }));
+  const request =
+    version >= SEVERAL_GROUPS_SINCE
+      ? { groups: [{ groupId, topics }], requireStable }
+      : { groupId, topics, requireStable };
+  const response = await connection.sendRequest(OffsetFetch, request, { ...call.wait, version });
+  if (version < SEVERAL_GROUPS_SINCE) return answerOr(response.errorCode, context, () => response.topics);
+  const group = response.groups.find((one) => one.groupId === groupId);
+  if (group === undefined) return protocolError(ERROR_CODES.UNKNOWN_SERVER_ERROR, context);
+  return answerOr(group.errorCode, context, () => group.topics);
+}
+
+/** Asks one group's coordinator about several partitions, each of which may fail on its own. */
+async function onCoordinator<P extends TopicPartition>(
+  call: AdminCall,
+  groupId: string,
+  partitions: readonly P[],
+  ask: (connection: BrokerConnection, pending: readonly P[]) => Promise<Answers<P, true>>,
+): Promise<void> {
+  const settled = await call.settle(
+    partitions,
+    ({ topic, partition }) => `the offset of group '${groupId}' in topic '${topic}' partition ${partition}`,
+    (pending) => call.atCoordinator(groupId, (connection) => ask(connection, pending)),
+  );
+  allOrThrow(settled, 'offsets to be altered');
+}
+
+function partitionAnswer(
+  api: string,
+  groupId: string,
+  { topic, partition }: TopicPartition,
+  errorCode: number,
+): true | KrafkaError {
+  // What the coordinator says of a commit from outside while the group has members.
+  const taken =
+    errorCode === ERROR_CODES.UNKNOWN_MEMBER_ID ? '; its offsets can be altered only while it has no members' : '';
+  return answerOr(errorCode, { api, topic, partition, detail: `group '${groupId}'${taken}` }, () => true as const);
+}

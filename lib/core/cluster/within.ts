@@ -1,0 +1,37 @@
+import type { Clock } from '../support/index.js';
+import type { WaitOptions } from './shared-lookups.js';
+
+/** The outcome of work that others may share, for somebody with less time: the work goes on, only the waiting ends. */
+export function within<T>(
+  clock: Clock,
+  { deadline, signal }: WaitOptions,
+  waitedFor: string,
+  work: Promise<T>,
+): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const stop = (): void => {
+      timer.cancel();
+      signal?.removeEventListener('abort', onAbort);
+    };
+    const onAbort = (): void => {
+      stop();
+      reject(signal?.reason as Error);
+    };
+    const timer = clock.setTimer(deadline.remainingMs, () => {
+      stop();
+      reject(deadline.error(waitedFor));
+    });
+    work.then(
+      (value) => {
+        stop();
+        resolve(value);
+      },
+      (error: unknown) => {
+        stop();
+        reject(error as Error);
+      },
+    );
+    if (signal?.aborted) onAbort();
+    else signal?.addEventListener('abort', onAbort, { once: true });
+  });
+}
