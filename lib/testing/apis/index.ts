@@ -1,0 +1,27 @@
+import { apiVersions } from './api-versions.js';
+import { fetching } from './fetch.js';
+import { findCoordinator } from './find-coordinator.js';
+import { classicGroups } from './groups.js';
+import { initProducerId } from './init-producer-id.js';
+import { listing } from './list-offsets.js';
+import { metadata } from './metadata.js';
+import { offsets } from './offsets.js';
+import { producing } from './produce.js';
+import { saslApis } from './sasl.js';
+import type { ServedApi } from './served-api.js';
+import { topics } from './topics.js';
+
+/** Every API that the embedded broker serves. */
+export const SERVED_APIS: readonly ServedApi[] = [
+  ...apiVersions,
+  ...metadata,
+  ...producing,
+  ...fetching,
+  ...listing,
+  ...findCoordinator,
+  ...classicGroups,
+  ...offsets,
+  ...topics,
+  ...initProducerId,
+  ...saslApis,
+];

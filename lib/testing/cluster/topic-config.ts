@@ -1,0 +1,181 @@
+/** The type of a configuration's value, as DescribeConfigs numbers it. */
+const TYPE = { boolean: 1, string: 2, int: 3, long: 5, double: 6, list: 7 } as const;
+
+/** Where a configuration's value comes from, as DescribeConfigs numbers it. */
+export const CONFIG_SOURCE = { topic: 1, default: 5 } as const;
+
+interface KnownConfig {
+  readonly type: keyof typeof TYPE;
+  readonly fallback: string;
+  readonly least?: number;
+  readonly oneOf?: readonly string[];
+}
+
+const LONGEST = '9223372036854775807';
+const known = (type: keyof typeof TYPE, fallback: string, limits: Omit<KnownConfig, 'type' | 'fallback'> = {}) => ({
+  type,
+  fallback,
+  ...limits,
+});
+
+/** Kafka's topic configurations with their defaults (Kafka 4.x). */
+const KNOWN: Readonly<Record<string, KnownConfig>> = {
+  'cleanup.policy': known('list', 'delete', { oneOf: ['delete', 'compact'] }),
+  'compression.gzip.level': known('int', '-1'),
+  'compression.lz4.level': known('int', '9'),
+  'compression.type': known('string', 'producer', {
+    oneOf: ['uncompressed', 'zstd', 'lz4', 'snappy', 'gzip', 'producer'],
+  }),
+  'compression.zstd.level': known('int', '3'),
+  'delete.retention.ms': known('long', '86400000', { least: 0 }),
+  'file.delete.delay.ms': known('long', '60000', { least: 0 }),
+  'flush.messages': known('long', LONGEST, { least: 1 }),
+  'flush.ms': known('long', LONGEST, { least: 0 }),
+  'follower.replication.throttled.replicas': known('list', ''),
+  'index.interval.bytes': known('int', '4096', { least: 0 }),
+  'leader.replication.throttled.replicas': known('list', ''),
+  'local.retention.bytes': known('long', '-2', { least: -2 }),
+  'local.retention.ms': known('long', '-2', { least: -2 }),
+  'max.compaction.lag.ms': known('long', LONGEST, { least: 1 }),
+  'max.message.bytes': known('int', '1048588', { least: 0 }),
+  'message.timestamp.after.max.ms': known('long', '3600000', { least: 0 }),
+  'message.timestamp.before.max.ms': known('long', LONGEST, { least: 0 }),
+  'message.timestamp.type': known('string', 'CreateTime', { oneOf: ['CreateTime', 'LogAppendTime'] }),
+  'min.cleanable.dirty.ratio': known('double', '0.5', { least: 0 }),
+  'min.compaction.lag.ms': known('long', '0', { least: 0 }),
+  'min.insync.replicas': known('int', '1', { least: 1 }),
+  preallocate: known('boolean', 'false'),
+  'remote.log.copy.disable': known('boolean', 'false'),
+  'remote.log.delete.on.disable': known('boolean', 'false'),
+  'remote.storage.enable': known('boolean', 'false'),
+  'retention.bytes': known('long', '-1', { least: -1 }),
+  'retention.ms': known('long', '604800000', { least: -1 }),
+  'segment.bytes': known('int', '1073741824', { least: 1_048_576 }),
+  'segment.index.bytes': known('int', '10485760', { least: 4 }),
+  'segment.jitter.ms': known('long', '0', { least: 0 }),
+  'segment.ms': known('long', '604800000', { least: 1 }),
+  'unclean.leader.election.enable': known('boolean', 'false'),
+};
+
+/** One configuration as DescribeConfigs and CreateTopics show it. */
+export interface ConfigEntry {
+  readonly name: string;
+  readonly value: string;
+  readonly readOnly: boolean;
+  readonly configSource: number;
+  readonly isSensitive: boolean;
+  readonly configType: number;
+}
+
+/** What is wrong with a configuration in words, undefined when Kafka would take it. */
+export function configProblem(name: string, value: string | null): string | undefined {
+  const config = KNOWN[name];
+  if (config === undefined) return `Unknown topic config name: ${name}`;
+  if (value === null) return `Null value not supported for topic configs: ${name}`;
+  const invalid = `Invalid value ${value} for configuration ${name}`;
+  switch (config.type) {
+    case 'boolean':
+      return /^(true|false)$/i.test(value.trim()) ? undefined : `${invalid}: Expected value to be either true or false`;
+    case 'int':
+    case 'long':
+      if (!/^[+-]?\d+$/.test(value.trim())) return `${invalid}: Not a number of type ${config.type.toUpperCase()}`;
+      return Number(value) < (config.least ?? -Infinity)
+        ? `${invalid}: Value must be at least ${config.least}`
+        : undefined;
+    case 'double':
+      if (value.trim() === '' || Number.isNaN(Number(value))) return `${invalid}: Not a number of type DOUBLE`;
+      return Number(value) < (config.least ?? -Infinity)
+        ? `${invalid}: Value must be at least ${config.least}`
+        : undefined;
+    case 'string':
+    case 'list': {
+      const words = config.type === 'list' ? listOf(value) : [value];
+      const stranger = words.find((word) => config.oneOf !== undefined && !config.oneOf.includes(word));
+      return stranger === undefined ? undefined : `${invalid}: String must be one of: ${config.oneOf?.join(', ')}`;
+    }
+  }
+}
+
+export const isListConfig = (name: string): boolean => KNOWN[name]?.type === 'list';
+export const isKnownConfig = (name: string): boolean => KNOWN[name] !== undefined;
+
+/** The words of a list configuration. */
+export const listOf = (value: string): readonly string[] =>
+  value
+    .split(',')
+    .map((word) => word.trim())
+    .filter((word) => word !== '');
+
+/** A topic's configuration: what was set on it, over Kafka's defaults. */
+export class TopicConfig {
+  readonly #set: Map<string, string>;
+  #maxMessageBytes = 0;
+  #logAppendTime = false;
+  #timestampBeforeMaxMs = 0;
+  #timestampAfterMaxMs = 0;
+
+  constructor(set: Iterable<readonly [string, string]> = []) {
+    this.#set = new Map(set);
+    this.#digest();
+  }
+
+  value(name: string): string {
+    return this.#set.get(name) ?? KNOWN[name]?.fallback ?? '';
+  }
+
+  number(name: string): number {
+    return Number(this.value(name));
+  }
+
+  /** What was set on the topic itself. */
+  overrides(): ReadonlyMap<string, string> {
+    return this.#set;
+  }
+
+  set(name: string, value: string | undefined): void {
+    if (value === undefined) this.#set.delete(name);
+    else this.#set.set(name, value);
+    this.#digest();
+  }
+
+  // Looked at with every produced batch, so kept as numbers.
+  get maxMessageBytes(): number {
+    return this.#maxMessageBytes;
+  }
+  get logAppendTime(): boolean {
+    return this.#logAppendTime;
+  }
+  get timestampBeforeMaxMs(): number {
+    return this.#timestampBeforeMaxMs;
+  }
+  get timestampAfterMaxMs(): number {
+    return this.#timestampAfterMaxMs;
+  }
+  get minInsyncReplicas(): number {
+    return this.number('min.insync.replicas');
+  }
+  get isCompacted(): boolean {
+    return listOf(this.value('cleanup.policy')).includes('compact');
+  }
+
+  /** Every configuration, or the named ones, by name. */
+  entries(names: readonly string[] | null = null): readonly ConfigEntry[] {
+    return Object.entries(KNOWN)
+      .filter(([name]) => names === null || names.includes(name))
+      .map(([name, { type }]) => ({
+        name,
+        value: this.value(name),
+        readOnly: false,
+        configSource: this.#set.has(name) ? CONFIG_SOURCE.topic : CONFIG_SOURCE.default,
+        isSensitive: false,
+        configType: TYPE[type],
+      }));
+  }
+
+  #digest(): void {
+    this.#maxMessageBytes = this.number('max.message.bytes');
+    this.#logAppendTime = this.value('message.timestamp.type') === 'LogAppendTime';
+    this.#timestampBeforeMaxMs = this.number('message.timestamp.before.max.ms');
+    this.#timestampAfterMaxMs = this.number('message.timestamp.after.max.ms');
+  }
+}
