@@ -171,7 +171,7 @@ const RULES: Rules = {
   isolationLevel: withDefault(oneOf('read_uncommitted', 'read_committed'), 'read_uncommitted'),
   autoCommit: withDefault(aBoolean, true),
   autoCommitIntervalMs: milliseconds(5_000),
-  fetchMinBytes: bytes(1, 0),
+  fetchMinBytes: bytes(1),
   fetchMaxBytes: bytes(50 * 1024 * 1024),
   fetchMaxWaitMs: milliseconds(500, 0),
   maxPartitionFetchBytes: bytes(1024 * 1024),

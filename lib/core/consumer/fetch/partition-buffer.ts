@@ -34,6 +34,7 @@ export class PartitionBuffer {
   readonly #decoding: DecodeOptions;
   #pieces: Piece[] = [];
   #bytes = 0;
+  #version = 0;
 
   constructor(decoding: DecodeOptions) {
     this.#decoding = decoding;
@@ -42,6 +43,11 @@ export class PartitionBuffer {
   /** Bytes of batches not yet taken. */
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** Changes when everything is thrown away: a batch that was being decoded meanwhile is stale then. */
+  get version(): number {
+    return this.#version;
   }
 
   get isEmpty(): boolean {
@@ -61,6 +67,7 @@ export class PartitionBuffer {
   clear(): void {
     this.#pieces = [];
     this.#bytes = 0;
+    this.#version++;
   }
 
   /**

@@ -53,10 +53,12 @@ describe('CommitTracker', () => {
 
   it('is not moved by what was handed out before a seek', () => {
     const tracker = trackerAt(10);
+    const { timeline } = tracker;
     const late = tracker.begin(11, 1);
     tracker.restart(5, -1, false);
     const ticket = tracker.begin(6, 1);
     tracker.done(late);
+    tracker.advance(timeline, 11, 1);
     expect(tracker.committable).toBe(5);
     tracker.done(ticket);
     expect(tracker.committable).toBe(6);
@@ -95,7 +97,7 @@ describe('CommitTracker', () => {
             tracker.done(ticket);
           } else if (s.kind === 'advance' && model.every((entry) => entry.done)) {
             model.push({ next: position() + s.gap, done: true });
-            tracker.advance(position(), 1);
+            tracker.advance(tracker.timeline, position(), 1);
           } else if (s.kind === 'skip') {
             const last = model.findLast((entry) => !entry.done) === undefined ? undefined : model.at(-1);
             const next = position() + s.gap;

@@ -30,6 +30,7 @@ export class CommitTracker {
   #committable = -1;
   #leaderEpoch = -1;
   #committed = -1;
+  #timeline = 0;
   /** Tickets in the order they were given; those before #head are done. */
   #tickets: Ticket[] = [];
   #head = 0;
@@ -47,6 +48,11 @@ export class CommitTracker {
   /** True when something is done that the group has not been told. */
   get dirty(): boolean {
     return this.#committable !== this.#committed;
+  }
+
+  /** Changes with each restart: what was handed out on another timeline counts for nothing on this one. */
+  get timeline(): number {
+    return this.#timeline;
   }
 
   /** Handed out and not yet done. */
@@ -80,8 +86,9 @@ export class CommitTracker {
     }
   }
 
-  /** Begins and ends in one: for what is handed out one after the other. */
-  advance(next: number, leaderEpoch: number): void {
+  /** Begins and ends in one, without a ticket: for what is handed out one after the other. */
+  advance(timeline: number, next: number, leaderEpoch: number): void {
+    if (timeline !== this.#timeline) return;
     this.#committable = next;
     this.#leaderEpoch = leaderEpoch;
   }
@@ -95,6 +102,7 @@ export class CommitTracker {
 
   /** Takes a new position. What is before it counts as done; `committed` says that the group holds it already. */
   restart(offset: number, leaderEpoch: number, committed: boolean): void {
+    this.#timeline++;
     this.#tickets = [];
     this.#head = 0;
     this.#committable = offset;

@@ -1,0 +1,229 @@
+import { ZERO_UUID } from '../protocol/index.js';
+import type { KrafkaError } from '../support/index.js';
+import type { FetchedPartition } from './fetch/fetch-session.js';
+import { PartitionBuffer, type TakenBatch } from './fetch/partition-buffer.js';
+import { CommitTracker } from './offsets/commit-tracker.js';
+import { keyOf } from './topic-partition.js';
+
+/** Where to begin when it is not an offset that is known. */
+export type OffsetSpec = 'earliest' | 'latest' | { readonly timestamp: number };
+
+/**
+ * What is going on with an assigned partition.
+ *
+ *     resolving ──► reading ◄──► validating        any ──► failed ──seek──► reading
+ *         ▲            │ out of range, seek to an end
+ *         └────────────┘
+ */
+export type PartitionPhase =
+  | { readonly kind: 'resolving'; readonly spec: OffsetSpec | 'committed' }
+  | { readonly kind: 'validating' }
+  | { readonly kind: 'reading' }
+  | { readonly kind: 'failed'; readonly error: KrafkaError };
+
+/** What decides the buffers of a partition. */
+export interface PartitionLimits {
+  readonly maxDecompressedBytes: number;
+}
+
+const READING: PartitionPhase = { kind: 'reading' };
+const VALIDATING: PartitionPhase = { kind: 'validating' };
+
+/**
+ * One partition that this consumer reads: where it stands, what was read ahead of it and what is done.
+ *
+ * Three places in it, each ahead of the one before: `commits.committable` is done, `position` is handed out,
+ * `fetchOffset` is read ahead. A jump of the position (seek, reset) takes all three along and throws the buffer away.
+ */
+export class AssignedPartition implements FetchedPartition {
+  readonly topic: string;
+  readonly partition: number;
+  readonly key: string;
+  readonly buffer: PartitionBuffer;
+  readonly commits = new CommitTracker();
+  /** Aborted when the partition is given up or the consumer closes. */
+  readonly #controller = new AbortController();
+  readonly #onUncommitted: () => void;
+
+  /** As the metadata has it; the fetcher keeps it fresh. */
+  topicId: string = ZERO_UUID;
+  /** As the metadata has it, -1 when not known; the fetcher keeps it fresh. */
+  currentLeaderEpoch = -1;
+  /** This partition's share of what may be read ahead; the fetcher sets it when partitions come and go. */
+  partitionMaxBytes = 1;
+  /** As the last fetch told; -1 before the first. */
+  highWatermark = -1;
+  lastStableOffset = -1;
+
+  #phase: PartitionPhase;
+  #position = -1;
+  #positionEpoch = -1;
+  #fetchOffset = -1;
+  #paused = false;
+  #owned = true;
+
+  /** `onUncommitted` is called when something is done while all that was done before is committed. */
+  constructor(
+    topic: string,
+    partition: number,
+    spec: OffsetSpec | 'committed',
+    limits: PartitionLimits,
+    onUncommitted: () => void,
+  ) {
+    this.topic = topic;
+    this.partition = partition;
+    this.key = keyOf(topic, partition);
+    this.buffer = new PartitionBuffer({ topic, partition, maxDecompressedBytes: limits.maxDecompressedBytes });
+    this.#phase = { kind: 'resolving', spec };
+    this.#onUncommitted = onUncommitted;
+  }
+
+  get phase(): PartitionPhase {
+    return this.#phase;
+  }
+
+  /** The next record to be handed out; -1 while it is not known. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** The leader epoch of the record before the position, -1 when not known: what truncation is found by (KIP-320). */
+  get positionEpoch(): number {
+    return this.#positionEpoch;
+  }
+
+  /** The next record to be fetched. */
+  get fetchOffset(): number {
+    return this.#fetchOffset;
+  }
+
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  /** False once it is given up: nothing of it is fetched, handed out or committed any more. */
+  get owned(): boolean {
+    return this.#owned;
+  }
+
+  /** Aborted when the partition is given up or the consumer closes. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** Whether records of it are wanted now. */
+  get fetchable(): boolean {
+    return this.#owned && !this.#paused && this.#phase.kind === 'reading';
+  }
+
+  /** Whether records of it may be handed out now. */
+  get deliverable(): boolean {
+    return this.#owned && !this.#paused && this.#phase.kind !== 'failed';
+  }
+
+  /** Sets where to begin: `committed` says that the group holds that very offset. */
+  begin(offset: number, leaderEpoch: number, committed: boolean): void {
+    this.#jump(offset, leaderEpoch, committed);
+  }
+
+  /** Goes on elsewhere, as the user says. */
+  seek(offset: number): void {
+    this.#jump(offset, -1, false);
+  }
+
+  /** The position is to be asked for: at first, after a seek to an end, when it is out of range. */
+  resolve(spec: OffsetSpec): void {
+    this.buffer.clear();
+    this.#phase = { kind: 'resolving', spec };
+  }
+
+  /** The leader has changed: what was read must be compared with its log before reading goes on. */
+  validate(): void {
+    this.buffer.clear();
+    this.#fetchOffset = this.#position;
+    this.#phase = VALIDATING;
+  }
+
+  /** The new leader's log agrees with what was read. */
+  validated(): void {
+    if (this.#phase.kind === 'validating') this.#phase = READING;
+  }
+
+  /** Nothing more can be read until a seek. */
+  fail(error: KrafkaError): void {
+    this.buffer.clear();
+    this.#phase = { kind: 'failed', error };
+  }
+
+  /** Throws away what was read ahead: it is fetched again, from the position on. */
+  refetch(): void {
+    this.buffer.clear();
+    this.#fetchOffset = this.#position;
+  }
+
+  pause(): void {
+    if (this.#paused) return;
+    this.#paused = true;
+    this.refetch();
+  }
+
+  resume(): void {
+    this.#paused = false;
+  }
+
+  /** Gives the partition up. Handlers under way hear of it through their signal. */
+  release(reason: Error): void {
+    this.#owned = false;
+    this.buffer.clear();
+    this.#controller.abort(reason);
+  }
+
+  /** Takes over what a fetch brought; the next one goes on behind it. */
+  fetched(nextOffset: number): void {
+    this.#fetchOffset = nextOffset;
+  }
+
+  /** The next batch to be handed out. */
+  take(): TakenBatch | Promise<TakenBatch> | undefined {
+    return this.buffer.take(this.#position);
+  }
+
+  /** Notes that everything before `next` was handed out. */
+  handedOut(next: number, leaderEpoch: number): void {
+    this.#position = next;
+    this.#positionEpoch = leaderEpoch;
+  }
+
+  /** Notes that there was nothing to hand out before `next`. */
+  passed(next: number): void {
+    if (next <= this.#position) return;
+    this.#position = next;
+    const { dirty } = this.commits;
+    this.commits.skip(next);
+    if (!dirty && this.commits.dirty) this.#onUncommitted();
+  }
+
+  /** Notes that everything before `next`, handed out on that timeline, is done. */
+  doneThrough(timeline: number, next: number, leaderEpoch: number): void {
+    const { dirty } = this.commits;
+    this.commits.advance(timeline, next, leaderEpoch);
+    if (!dirty) this.#onUncommitted();
+  }
+
+  /** Records behind the position, as of the last fetch; undefined before it. */
+  lag(committedOnly: boolean): number | undefined {
+    const end = committedOnly ? this.lastStableOffset : this.highWatermark;
+    return end < 0 || this.#position < 0 ? undefined : Math.max(0, end - this.#position);
+  }
+
+  #jump(offset: number, leaderEpoch: number, committed: boolean): void {
+    this.buffer.clear();
+    this.#position = offset;
+    this.#positionEpoch = leaderEpoch;
+    this.#fetchOffset = offset;
+    this.#phase = READING;
+    const { dirty } = this.commits;
+    this.commits.restart(offset, leaderEpoch, committed);
+    if (!dirty && this.commits.dirty) this.#onUncommitted();
+  }
+}

@@ -1,0 +1,226 @@
+import type { BrokerConnection } from '../../network/index.js';
+import { Fetch, protocolError, type ResponseOf } from '../../protocol/index.js';
+import { backoffMs, Deadline, Deferred, sleep, type Backoff, type Ports, type Timer } from '../../support/index.js';
+import type { AssignedPartition } from '../assigned-partition.js';
+import type { ConsumerSettings } from '../consumer-options.js';
+import type { FetchCounters } from './fetch-counters.js';
+import { FetchSession, type FetchPlan, type SentPartition } from './fetch-session.js';
+
+/** One partition's part of a Fetch response. */
+export type FetchedData = ResponseOf<typeof Fetch>['responses'][number]['partitions'][number];
+/** Where brokers are that a Fetch response speaks of (KIP-951). */
+export type NodeEndpoints = ResponseOf<typeof Fetch>['nodeEndpoints'];
+
+export type FetchSettings = Pick<
+  ConsumerSettings,
+  'fetchMinBytes' | 'fetchMaxBytes' | 'fetchMaxWaitMs' | 'isolationLevel' | 'rack' | 'requestTimeoutMs'
+>;
+
+export interface BrokerFetchOptions {
+  readonly nodeId: number;
+  readonly settings: FetchSettings;
+  readonly ports: Ports;
+  readonly counters: FetchCounters;
+  /** The connection to the broker that is for fetching only: the broker holds a fetch, and all behind it wait. */
+  readonly connect: (deadline: Deadline, signal: AbortSignal) => Promise<BrokerConnection>;
+  /** Takes what came for one partition. */
+  readonly take: (sent: SentPartition<AssignedPartition>, data: FetchedData, endpoints: NodeEndpoints) => void;
+  /** The broker can't be reached or refuses to answer: what is known of these partitions may be wrong. */
+  readonly failed: (partitions: readonly AssignedPartition[], error: unknown, failures: number) => void;
+}
+
+/** How a partition stands with its broker. */
+interface Place {
+  /** When its buffer was found full; undefined while it is not. */
+  fullSince: number | undefined;
+  retryAt: number;
+}
+
+const READ_COMMITTED = 1;
+/** The session is gone or out of step, and everything else is in order: the next fetch names all, at once. */
+const SESSION_LOST: ReadonlySet<string> = new Set(['FETCH_SESSION_ID_NOT_FOUND', 'INVALID_FETCH_SESSION_EPOCH']);
+const BACKOFF: Backoff = { baseMs: 100, capMs: 1_000 };
+
+/**
+ * Fetches from one broker: one request at a time, for every partition there that wants records. What it asks for is
+ * bounded: a partition whose buffer is full is left out until it has drained, and when none is left there is no fetch.
+ *
+ *     parked ──wake──► connecting ──► fetching ──► answered ─┐
+ *       ▲                   ▲            │ failed: wait       │
+ *       └─ nothing wanted ──┴────────────┴───────────────────┘
+ */
+export class BrokerFetch {
+  readonly nodeId: number;
+  readonly #options: BrokerFetchOptions;
+  readonly #places = new Map<AssignedPartition, Place>();
+  readonly #session = new FetchSession<AssignedPartition>();
+  readonly #stopping = new AbortController();
+  #parked: Deferred<void> | undefined;
+  #retry: { readonly at: number; readonly timer: Timer } | undefined;
+  #running: Promise<void> | undefined;
+  #connection: BrokerConnection | undefined;
+
+  constructor(options: BrokerFetchOptions) {
+    this.nodeId = options.nodeId;
+    this.#options = options;
+  }
+
+  add(partition: AssignedPartition): void {
+    this.#places.set(partition, { fullSince: undefined, retryAt: 0 });
+    this.wake();
+  }
+
+  remove(partition: AssignedPartition): void {
+    this.#places.delete(partition);
+  }
+
+  /** Leaves a partition out for a while. */
+  backOff(partition: AssignedPartition, delayMs: number): void {
+    const place = this.#places.get(partition);
+    if (place !== undefined) place.retryAt = this.#options.ports.clock.monotonic() + delayMs;
+  }
+
+  /** Something is wanted that was not wanted before. */
+  wake(): void {
+    this.#running ??= this.#run();
+    this.#parked?.resolve();
+    this.#parked = undefined;
+  }
+
+  /**
+   * Ends fetching. The answer tells which session is left to be closed at the broker, and the promise when the fetch
+   * under way has ended.
+   */
+  stop(): { readonly plan: FetchPlan | undefined; readonly ended: Promise<void>; readonly idle: boolean } {
+    const idle = this.#connection === undefined;
+    this.#stopping.abort();
+    this.#retry?.timer.cancel();
+    this.wake();
+    return { plan: this.#session.close(), ended: this.#running ?? Promise.resolve(), idle };
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stopping;
+    let failures = 0;
+    while (!signal.aborted) {
+      if (!this.#anythingWanted()) {
+        this.#parked = new Deferred();
+        await this.#parked.promise;
+        continue;
+      }
+      try {
+        await this.#fetch();
+        failures = 0;
+      } catch (error) {
+        if (signal.aborted) return;
+        this.#session.failed();
+        this.#options.counters.sessionResets++;
+        this.#options.failed([...this.#places.keys()], error, ++failures);
+        const delayMs = backoffMs(BACKOFF, failures, this.#options.ports.random);
+        await sleep(this.#options.ports.clock, delayMs, signal).catch(() => undefined);
+      }
+    }
+  }
+
+  async #fetch(): Promise<void> {
+    const { settings, counters, connect, ports } = this.#options;
+    const deadline = new Deadline(ports.clock, settings.requestTimeoutMs, 'requestTimeoutMs');
+    const connection = await connect(deadline, this.#stopping.signal);
+    const now = ports.clock.monotonic();
+    const wanted: AssignedPartition[] = [];
+    const maxWaitMs = this.#choose(now, wanted);
+    if (wanted.length === 0 || this.#stopping.signal.aborted) return;
+    const plan = this.#session.plan(wanted);
+    counters.fetches++;
+    counters.fetchedEntries += plan.entries;
+    if (!plan.full) counters.incrementalFetches++;
+    this.#connection = connection;
+    let response: ResponseOf<typeof Fetch>;
+    try {
+      response = await connection.sendRequest(Fetch, fetchRequest(plan, settings, maxWaitMs), {
+        timeoutMs: maxWaitMs + settings.requestTimeoutMs,
+        ...(plan.byTopicId ? {} : { maxVersion: 12 }),
+      });
+    } finally {
+      this.#connection = undefined;
+    }
+    if (this.#stopping.signal.aborted) return;
+    if (!this.#session.settle(response)) {
+      const error = protocolError(response.errorCode, { api: 'Fetch', address: connection.address });
+      // A full fetch has no session to be wrong about: whatever was refused will be refused again.
+      if (plan.full || !SESSION_LOST.has(error.code)) throw error;
+      counters.sessionResets++;
+      return;
+    }
+    for (const topic of response.responses) {
+      for (const data of topic.partitions) {
+        const sent = this.#session.find(topic.topic, topic.topicId, data.partitionIndex);
+        if (sent !== undefined) this.#options.take(sent, data, response.nodeEndpoints);
+      }
+    }
+  }
+
+  #anythingWanted(): boolean {
+    const now = this.#options.ports.clock.monotonic();
+    let earliest = Infinity;
+    for (const [partition, place] of this.#places) {
+      if (!partition.fetchable) continue;
+      if (place.retryAt > now) earliest = Math.min(earliest, place.retryAt);
+      else if (partition.buffer.bytes < partition.partitionMaxBytes) return true;
+    }
+    if (earliest < Infinity) this.#wakeAt(earliest, now);
+    return false;
+  }
+
+  /**
+   * Gathers the partitions to be fetched now; answers how long the broker may hold the fetch.
+   *
+   * A partition that is left out because it is full may drain while the broker holds a fetch of others, idle ones
+   * perhaps, and would then starve until that is answered. So the fetch is held no longer than the partition filled
+   * last has been full: whoever drains fast waits little, and whoever is stuck soon costs no more than a usual fetch.
+   */
+  #choose(now: number, wanted: AssignedPartition[]): number {
+    let maxWaitMs = this.#options.settings.fetchMaxWaitMs;
+    for (const [partition, place] of this.#places) {
+      if (!partition.fetchable) continue;
+      if (partition.buffer.bytes >= partition.partitionMaxBytes) {
+        place.fullSince ??= now;
+        maxWaitMs = Math.min(maxWaitMs, Math.max(1, Math.ceil(now - place.fullSince)));
+        continue;
+      }
+      place.fullSince = undefined;
+      if (place.retryAt > now) maxWaitMs = Math.min(maxWaitMs, Math.ceil(place.retryAt - now));
+      else wanted.push(partition);
+    }
+    return maxWaitMs;
+  }
+
+  #wakeAt(at: number, now: number): void {
+    if (this.#retry !== undefined && this.#retry.at <= at) return;
+    this.#retry?.timer.cancel();
+    const timer = this.#options.ports.clock.setTimer(
+      at - now,
+      () => {
+        this.#retry = undefined;
+        this.wake();
+      },
+      true,
+    );
+    this.#retry = { at, timer };
+  }
+}
+
+/** A Fetch as a consumer sends it; the one that closes a session differs in nothing but what the plan says. */
+export function fetchRequest(plan: FetchPlan, settings: FetchSettings, maxWaitMs: number) {
+  return {
+    maxWaitMs,
+    minBytes: settings.fetchMinBytes,
+    maxBytes: settings.fetchMaxBytes,
+    isolationLevel: settings.isolationLevel === 'read_committed' ? READ_COMMITTED : 0,
+    sessionId: plan.sessionId,
+    sessionEpoch: plan.sessionEpoch,
+    topics: plan.topics,
+    forgottenTopicsData: plan.forgottenTopicsData,
+    rackId: settings.rack,
+  };
+}
