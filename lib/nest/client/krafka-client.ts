@@ -1,0 +1,290 @@
+import { randomUUID } from 'node:crypto';
+import { Logger } from '@nestjs/common';
+import { ClientProxy, KafkaHeaders, type ReadPacket, type WritePacket } from '@nestjs/microservices';
+import { InvalidMessageException } from '@nestjs/microservices/errors/invalid-message.exception.js';
+import { AsyncSubject, Observable, throwError } from 'rxjs';
+import type { Admin } from '../../core/admin/index.js';
+import type { Consumer, OffsetToCommit } from '../../core/consumer/index.js';
+import type { Krafka } from '../../core/index.js';
+import type { Producer, ProducerRecord, RecordMetadata } from '../../core/producer/index.js';
+import { Deadline, KrafkaClosedError, KrafkaConfigError, KrafkaError, TypedEvents } from '../../core/support/index.js';
+import { checkClientOptions, type ClientSettings, type KrafkaClientOptions } from '../options.js';
+import { SharedKrafka } from '../shared-krafka.js';
+import { topicOf } from '../topic-name.js';
+import { toOutgoingRecord, type KafkaMessageLike, type OutgoingRecord } from '../wire/outgoing-record.js';
+import { decodeReply, replyTopicOf } from '../wire/reply.js';
+import { KrafkaRecord } from './krafka-record.js';
+import { PendingRequests, type ReplyStats } from './pending-requests.js';
+import { ReplyInbox } from './reply-inbox.js';
+
+/** What a client's `status` tells, in the words of Nest's Kafka transport. */
+export type KrafkaClientStatus = 'connected' | 'disconnected' | 'crashed';
+
+/** What `on()` can be told to listen to. */
+export type KrafkaClientEvents = {
+  /** Replies can't be read any more; requests that waited have failed, the next one starts over. */
+  readonly crashed: (event: { readonly error: Error }) => void;
+};
+
+type Payloads = { [Name in keyof KrafkaClientEvents]: Parameters<KrafkaClientEvents[Name]>[0] };
+
+/** Several messages for one topic, as `emitBatch()` takes them. */
+export interface KrafkaBatch {
+  readonly messages: readonly unknown[];
+}
+
+/** What a client of a module shares with the rest of it. */
+export interface ClientSurroundings {
+  readonly shared: SharedKrafka;
+  /** The consumer of the module's server, whose offsets `commitOffsets()` commits. */
+  readonly serverConsumer?: () => Consumer | undefined;
+}
+
+/**
+ * Nest's client for Kafka: `send()` asks and gets answers, `emit()` tells.
+ *
+ * Injected from `KrafkaModule`, or made by Nest with `ClientsModule.register([{ name, customClass: KrafkaClient, options }])`;
+ * then it has a core of its own, which it closes.
+ */
+export class KrafkaClient extends ClientProxy<KrafkaClientEvents, KrafkaClientStatus> {
+  readonly #logger = new Logger(KrafkaClient.name);
+  readonly #settings: ClientSettings;
+  readonly #surroundings: ClientSurroundings | undefined;
+  readonly #events = new TypedEvents<Payloads>();
+  readonly #pending: PendingRequests;
+  #ownShared: SharedKrafka | undefined;
+  #inbox: ReplyInbox | undefined;
+
+  /** @throws KrafkaConfigError with the path of the option at fault */
+  constructor(options: KrafkaClientOptions, surroundings?: ClientSurroundings) {
+    super();
+    this.#settings = surroundings === undefined ? checkClientOptions(options) : (options as ClientSettings);
+    this.#surroundings = surroundings;
+    // Made at once, though it does nothing yet: wrong options are told now.
+    if (surroundings === undefined) this.#ownShared = new SharedKrafka(this.#settings);
+    this.#pending = new PendingRequests(this.#shared.ports.clock, randomUUID());
+  }
+
+  /** The producer behind `emit()` and `send()`, for what a ClientProxy cannot say. */
+  get producer(): Producer {
+    return this.#shared.producer;
+  }
+
+  /** The administrator's side of the cluster. */
+  get admin(): Admin {
+    return this.#shared.admin;
+  }
+
+  /** What replies came to so far. */
+  replyStats(): ReplyStats {
+    return this.#pending.stats();
+  }
+
+  /** Resolves once a broker has answered. Not needed: the first use connects. @throws KrafkaConnectionError */
+  async connect(): Promise<Producer> {
+    const { krafka, ports, producer } = this.#shared;
+    const deadline = new Deadline(ports.clock, krafka.config.connectTimeoutMs, 'connectTimeoutMs');
+    await krafka.cluster.anyConnection({ deadline });
+    this._status$.next('connected');
+    return producer;
+  }
+
+  /** Fails the requests that wait and gives up the reply partitions. A core of its own closes too; the next use opens another. */
+  async close(): Promise<void> {
+    this.#pending.failAll(new KrafkaClosedError('the KrafkaClient'));
+    const inbox = this.#inbox;
+    const own = this.#ownShared;
+    this.#inbox = undefined;
+    this.#ownShared = undefined;
+    await inbox?.close();
+    await own?.close();
+    this._status$.next('disconnected');
+  }
+
+  /**
+   * Asks for what the handler of `pattern` answers. Cold: each subscription is a request, unsubscribing forgets it. Fails with
+   * a KrafkaTimeoutError when the last answer is not there within `requestTimeoutMs`, or the record's own `setTimeout()`.
+   */
+  override send<Result = unknown, Input = unknown>(pattern: unknown, data: Input): Observable<Result> {
+    if (isNil(pattern) || isNil(data)) return throwError(() => new InvalidMessageException());
+    return new Observable<Result>((observer) =>
+      this.publish(this.#packet(pattern, data), this.createObserver(observer as never)),
+    );
+  }
+
+  /** Tells of an event. Hot: it is on its way at once, and completes with its RecordMetadata when Kafka has it. */
+  override emit<Result = RecordMetadata, Input = unknown>(pattern: unknown, data: Input): Observable<Result> {
+    if (isNil(pattern) || isNil(data)) return throwError(() => new InvalidMessageException());
+    return this.#hot(() => this.dispatchEvent(this.#packet(pattern, data)));
+  }
+
+  /** Tells of several events on one topic, which travel together. Hot; completes with the RecordMetadata of each, in order. */
+  emitBatch<Result = RecordMetadata[]>(pattern: unknown, data: KrafkaBatch): Observable<Result> {
+    if (isNil(pattern) || isNil(data)) return throwError(() => new InvalidMessageException());
+    return this.#hot(async () => {
+      const topic = topicOf(pattern);
+      const records = data.messages.map((message) => this.#event(topic, this.#packet(pattern, message)));
+      return (await this.#shared.producer.sendAll(records)) as Result;
+    });
+  }
+
+  /** Not needed: reply partitions are taken when first asked for. Here so that code for Nest's transport runs as it is. */
+  subscribeToResponseOf(pattern: unknown): void {
+    topicOf(pattern);
+  }
+
+  /**
+   * Commits offsets for the group of this module's server, where it has one.
+   *
+   * @throws KrafkaError NO_GROUP where it has none: replies are read without a group
+   */
+  async commitOffsets(
+    offsets: readonly { readonly topic: string; readonly partition: number; readonly offset: number | string }[],
+  ): Promise<void> {
+    const consumer = this.#surroundings?.serverConsumer?.();
+    if (consumer === undefined) {
+      throw new KrafkaError('there is no group to commit for: this client reads its replies without one', {
+        code: 'NO_GROUP',
+      });
+    }
+    await consumer.commit(offsets.map((one): OffsetToCommit => ({ ...one, offset: Number(one.offset) })));
+  }
+
+  /** Calls `callback` whenever the event happens. */
+  override on<EventKey extends keyof KrafkaClientEvents, EventCallback extends KrafkaClientEvents[EventKey]>(
+    event: EventKey,
+    callback: EventCallback,
+  ): void {
+    this.#events.on(event, callback as (payload: Payloads[EventKey]) => void);
+  }
+
+  /** The core's Krafka. */
+  unwrap<T = Krafka>(): T {
+    return this.#shared.krafka as T;
+  }
+
+  /** Sends a request; `callback` is given each reply. The answer forgets the request. */
+  protected override publish(packet: ReadPacket, callback: (packet: WritePacket) => void): () => void {
+    let id: string | undefined;
+    try {
+      const topic = topicOf(packet.pattern);
+      const replyTopic = replyTopicOf(topic);
+      const timeoutMs = this.#timeoutOf(packet.data);
+      const request = this.#request(topic, packet);
+      const waiting = (id = this.#pending.add(callback, timeoutMs, `the reply to a request on '${topic}'`));
+      const partition = this.#replies.partitionOf(replyTopic);
+      const sending =
+        partition === undefined
+          ? this.#replies.open(replyTopic).then((opened) => this.#ask(request, waiting, replyTopic, opened))
+          : this.#ask(request, waiting, replyTopic, partition);
+      sending.catch((error: unknown) => this.#pending.fail(waiting, error));
+      return () => this.#pending.remove(waiting);
+    } catch (error) {
+      if (id === undefined) callback({ err: error, isDisposed: true });
+      else this.#pending.fail(id, error);
+      return () => undefined;
+    }
+  }
+
+  /** Sends an event. */
+  protected override async dispatchEvent<Result = RecordMetadata>(packet: ReadPacket): Promise<Result> {
+    const record = this.#event(topicOf(packet.pattern), packet);
+    return (await this.#shared.producer.send(record)) as Result;
+  }
+
+  get #shared(): SharedKrafka {
+    return this.#surroundings?.shared ?? (this.#ownShared ??= new SharedKrafka(this.#settings));
+  }
+
+  get #replies(): ReplyInbox {
+    return (this.#inbox ??= new ReplyInbox(this.#shared, this.#settings.replyTopics, {
+      onReply: (record) => {
+        const reply = decodeReply(record);
+        if (reply !== undefined) this.#pending.settle(reply.id, reply.packet);
+      },
+      onCrash: (error) => this.#crashed(error),
+    }));
+  }
+
+  // Nest 12 makes packets itself, and lets a hook add metadata to them; Nest 11 knows no hook.
+  #packet(pattern: unknown, data: unknown): ReadPacket {
+    const packet: ReadPacket = { pattern, data };
+    this.onDispatchHook?.(packet);
+    return packet;
+  }
+
+  #outgoing(packet: ReadPacket): OutgoingRecord {
+    const outgoing = toOutgoingRecord(packet.data);
+    for (const [name, value] of Object.entries(packet.metadata ?? {})) outgoing.headers[name] ??= String(value);
+    return outgoing;
+  }
+
+  #event(topic: string, packet: ReadPacket): ProducerRecord {
+    if (packet.data instanceof KrafkaRecord && packet.data.timeoutMs !== undefined) {
+      throw new KrafkaConfigError('setTimeout', "is for requests: an event's time is the producer's deliveryTimeoutMs");
+    }
+    return { topic, ...this.#outgoing(packet) };
+  }
+
+  #request(topic: string, packet: ReadPacket): ProducerRecord & { readonly headers: OutgoingRecord['headers'] } {
+    return { topic, ...this.#outgoing(packet) };
+  }
+
+  #timeoutOf(data: unknown): number {
+    const own = data instanceof KrafkaRecord ? data.timeoutMs : undefined;
+    if (own === undefined) return this.#settings.requestTimeoutMs;
+    if (!Number.isInteger(own) || own < 0 || own > MAX_TIMER_MS) {
+      throw new KrafkaConfigError('setTimeout', `must be a whole number of milliseconds, at least 0, got ${own}`);
+    }
+    return own;
+  }
+
+  async #ask(
+    request: ProducerRecord & { readonly headers: OutgoingRecord['headers'] },
+    id: string,
+    replyTopic: string,
+    replyPartition: number,
+  ): Promise<void> {
+    // Forgotten or out of time while the reply partition was made ready: nobody would hear the answer.
+    if (!this.#pending.has(id)) return;
+    request.headers[KafkaHeaders.CORRELATION_ID] = id;
+    request.headers[KafkaHeaders.REPLY_TOPIC] = replyTopic;
+    request.headers[KafkaHeaders.REPLY_PARTITION] = String(replyPartition);
+    await this.#shared.producer.send(request, { immediate: true });
+  }
+
+  #hot<Result>(work: () => Promise<Result>): Observable<Result> {
+    const outcome = new AsyncSubject<Result>();
+    // Called in this turn, so that what is emitted in turn leaves in turn.
+    const working = new Promise<Result>((resolve) => {
+      resolve(work());
+    });
+    working.then(
+      (result) => {
+        outcome.next(result);
+        outcome.complete();
+      },
+      (error: unknown) => {
+        if (!outcome.observed) this.#logger.error(`An event was not sent: ${String(error)}`);
+        outcome.error(error);
+      },
+    );
+    return outcome.asObservable();
+  }
+
+  #crashed(error: Error): void {
+    this.#logger.error(`Replies can't be read any more: ${error.message}`);
+    const inbox = this.#inbox;
+    this.#inbox = undefined;
+    void inbox?.close().catch((failure: unknown) => this.#logger.error(`Closing went wrong: ${String(failure)}`));
+    this.#pending.failAll(error);
+    this._status$.next('crashed');
+    this.#events.emit('crashed', { error });
+  }
+}
+
+const MAX_TIMER_MS = 2_147_483_647;
+
+const isNil = (value: unknown): value is null | undefined => value === null || value === undefined;
+
+export type { KafkaMessageLike };

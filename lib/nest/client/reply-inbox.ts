@@ -1,0 +1,87 @@
+import type { Consumer, ManualAssignment } from '../../core/consumer/index.js';
+import type { ConsumerRecord } from '../../core/protocol/index.js';
+import type { ClientSettings } from '../options.js';
+import type { SharedKrafka } from '../shared-krafka.js';
+
+/**
+ * Where the replies to one client arrive: a partition of each reply topic, assigned directly. There is no group, so it is
+ * ready at once and no other client's coming or going touches it; clients may share a partition.
+ */
+export class ReplyInbox {
+  readonly #shared: SharedKrafka;
+  readonly #settings: ClientSettings['replyTopics'];
+  readonly #onReply: (record: ConsumerRecord) => void;
+  readonly #onCrash: (error: Error) => void;
+  readonly #ready = new Map<string, number>();
+  readonly #opening = new Map<string, Promise<number>>();
+  #consumer: Consumer | undefined;
+  /** Partitions are added one after the other: each addition names those before it. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    shared: SharedKrafka,
+    settings: ClientSettings['replyTopics'],
+    receiver: { readonly onReply: (record: ConsumerRecord) => void; readonly onCrash: (error: Error) => void },
+  ) {
+    this.#shared = shared;
+    this.#settings = settings;
+    this.#onReply = receiver.onReply;
+    this.#onCrash = receiver.onCrash;
+  }
+
+  /** The partition of a reply topic that is read already. Waits for nothing. */
+  partitionOf(topic: string): number | undefined {
+    return this.#ready.get(topic);
+  }
+
+  /** Reads a partition of the reply topic from here on, and answers with its number. A missing topic is created, unless that is refused. */
+  open(topic: string): Promise<number> {
+    let opening = this.#opening.get(topic);
+    if (opening === undefined) {
+      opening = this.#open(topic);
+      this.#opening.set(topic, opening);
+      opening.then(
+        (partition) => this.#ready.set(topic, partition),
+        // The next request tries again.
+        () => this.#opening.delete(topic),
+      );
+    }
+    return opening;
+  }
+
+  async close(): Promise<void> {
+    this.#ready.clear();
+    this.#opening.clear();
+    const consumer = this.#consumer;
+    this.#consumer = undefined;
+    await consumer?.close();
+  }
+
+  async #open(topic: string): Promise<number> {
+    const { create, ...declaration } = this.#settings;
+    const partitions = await this.#shared.topics.ensure({ name: topic, ...declaration }, create);
+    const partition = Math.floor(this.#shared.ports.random.next() * partitions);
+    const turn = this.#turn.then(() => this.#read(topic, partition));
+    this.#turn = turn.catch(() => undefined);
+    await turn;
+    return partition;
+  }
+
+  async #read(topic: string, partition: number): Promise<void> {
+    const added: ManualAssignment = { topic, partition, offset: 'latest' };
+    if (this.#consumer === undefined) {
+      const consumer = this.#shared.consumer({ assignments: [added] });
+      await consumer.start();
+      this.#consumer = consumer;
+      consumer.run({ eachRecord: this.#onReply }).catch((error: Error) => this.#onCrash(error));
+      return;
+    }
+    await this.#consumer.assign([...this.#positions(), added]);
+  }
+
+  #positions(): ManualAssignment[] {
+    const consumer = this.#consumer;
+    if (consumer === undefined) return [];
+    return consumer.assignment().map((held) => ({ ...held, offset: consumer.position(held) ?? 'latest' }));
+  }
+}

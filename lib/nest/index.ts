@@ -1,0 +1,41 @@
+export {
+  KrafkaClient,
+  type KrafkaBatch,
+  type KrafkaClientEvents,
+  type KrafkaClientStatus,
+} from './client/krafka-client.js';
+export { KrafkaRecord, KrafkaRecordBuilder } from './client/krafka-record.js';
+export type { ReplyStats } from './client/pending-requests.js';
+export { OnFailure } from './decorators/on-failure.js';
+export { EventPattern, MessagePattern, type HandlerOptions, type PatternDecorator } from './decorators/patterns.js';
+export { RecordHeader, RecordHeaders, RecordKey, RecordTimestamp } from './decorators/record-parts.js';
+export type { FailureOptions, LastResort } from './failure-policy/failure-policy.js';
+export {
+  KrafkaModule,
+  type KrafkaAsyncOptions,
+  type KrafkaFeatureAsyncOptions,
+  type KrafkaFeatureOptions,
+} from './krafka.module.js';
+export { NestLogger } from './nest-logger.js';
+export type {
+  KrafkaClientOptions,
+  KrafkaModuleOptions,
+  KrafkaServerConsumerOptions,
+  KrafkaServerOptions,
+  ReplyTopicOptions,
+} from './options.js';
+export type { DeliveryCounts } from './server/delivery.js';
+export type { GroupHealth } from './server/group-worker.js';
+export { KrafkaContext, type KafkaMessageView, type KrafkaContextArgs } from './server/krafka-context.js';
+export {
+  KrafkaServer,
+  type KrafkaServerCore,
+  type KrafkaServerEvents,
+  type KrafkaServerState,
+  type KrafkaStatus,
+} from './server/krafka-server.js';
+export { getKrafkaClientToken, getKrafkaToken, InjectKrafkaClient } from './tokens.js';
+export type { TopicPattern } from './topic-name.js';
+export type { TopicDeclaration } from './topics.js';
+export type { IncomingValue } from './wire/incoming-value.js';
+export type { KafkaMessageLike } from './wire/outgoing-record.js';

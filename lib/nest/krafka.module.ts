@@ -1,0 +1,177 @@
+import {
+  ConfigurableModuleBuilder,
+  Module,
+  type DynamicModule,
+  type FactoryProvider,
+  type ModuleMetadata,
+  type Provider,
+} from '@nestjs/common';
+import { Krafka } from '../core/index.js';
+import { ConnectionConfig, ConnectionPool } from '../core/network/index.js';
+import { aBoolean, aFunction, aString, KrafkaConfigError, nearestOf } from '../core/support/index.js';
+import { KrafkaClient } from './client/krafka-client.js';
+import {
+  checkClientOptions,
+  checkModuleOptions,
+  type ClientSettings,
+  type KrafkaClientOptions,
+  type KrafkaModuleOptions,
+  type KrafkaSettings,
+} from './options.js';
+import { KrafkaServer } from './server/krafka-server.js';
+import { connectionConfigOf, SharedKrafka } from './shared-krafka.js';
+import { pointedAt, TESTING_TARGET, type TestingTarget } from './testing-target.js';
+import { getKrafkaClientToken, getKrafkaToken } from './tokens.js';
+
+const ROOT_OPTIONS = Symbol('KRAFKA_MODULE_OPTIONS');
+const SETTINGS = Symbol('KRAFKA_SETTINGS');
+const FEATURE_OPTIONS = Symbol('KRAFKA_FEATURE_OPTIONS');
+
+const ofTests = { token: TESTING_TARGET, optional: true };
+
+const ROOT_PROVIDERS: readonly Provider[] = [
+  {
+    provide: SETTINGS,
+    inject: [ROOT_OPTIONS, ofTests],
+    useFactory: (given: unknown, target?: TestingTarget) => pointedAt(checkModuleOptions(given), target),
+  },
+  { provide: ConnectionConfig, inject: [SETTINGS], useFactory: connectionConfigOf },
+  {
+    provide: SharedKrafka,
+    inject: [SETTINGS, ConnectionConfig],
+    useFactory: (settings: KrafkaSettings, config: ConnectionConfig) => new SharedKrafka(settings, config),
+  },
+  { provide: Krafka, inject: [SharedKrafka], useFactory: ({ krafka }: SharedKrafka) => krafka },
+  { provide: ConnectionPool, inject: [SharedKrafka], useFactory: ({ krafka }: SharedKrafka) => krafka.pool },
+  {
+    provide: KrafkaServer,
+    inject: [SETTINGS, SharedKrafka],
+    useFactory: (settings: KrafkaSettings, shared: SharedKrafka) =>
+      shared.closeFirst(new KrafkaServer(settings, shared)),
+  },
+  {
+    provide: KrafkaClient,
+    inject: [SETTINGS, SharedKrafka, KrafkaServer],
+    useFactory: (settings: KrafkaSettings, shared: SharedKrafka, server: KrafkaServer) =>
+      shared.closeFirst(new KrafkaClient(settings, { shared, serverConsumer: () => server.unwrap()[1] })),
+  },
+];
+
+const ROOT_EXPORTS = [ConnectionConfig, Krafka, ConnectionPool, KrafkaServer, KrafkaClient];
+
+const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<KrafkaModuleOptions>({
+  optionsInjectionToken: ROOT_OPTIONS,
+})
+  .setClassMethodName('forRoot')
+  .setFactoryMethodName('createKrafkaOptions')
+  .setExtras({ isGlobal: false }, (definition, { isGlobal }) => ({
+    ...definition,
+    global: aBoolean(isGlobal, 'isGlobal'),
+    providers: [...(definition.providers ?? []), ...ROOT_PROVIDERS],
+    exports: ROOT_EXPORTS,
+  }))
+  .build();
+
+/** The options of {@link KrafkaModule.forRootAsync}. */
+export type KrafkaAsyncOptions = Parameters<typeof ConfigurableModuleClass.forRootAsync>[0];
+
+/** The options of {@link KrafkaModule.forFeature}: one more client, of another cluster or with another producer. */
+export interface KrafkaFeatureOptions extends KrafkaClientOptions {
+  /** Names the client: `@InjectKrafkaClient(name)`. */
+  readonly name: string;
+  /** Whether every module sees the client. Default false. */
+  readonly isGlobal?: boolean | undefined;
+}
+
+/** The options of {@link KrafkaModule.forFeatureAsync}. */
+export interface KrafkaFeatureAsyncOptions extends Pick<ModuleMetadata, 'imports'> {
+  /** Names the client: `@InjectKrafkaClient(name)`. */
+  readonly name: string;
+  /** Whether every module sees the client. Default false. */
+  readonly isGlobal?: boolean | undefined;
+  readonly inject?: FactoryProvider['inject'];
+  readonly useFactory: (...injected: never[]) => KrafkaClientOptions | Promise<KrafkaClientOptions>;
+}
+
+/**
+ * Kafka for an application: one cluster with a server and a client that share a connection pool, metadata and a producer,
+ * and further clients beside it.
+ *
+ * ```ts
+ * KrafkaModule.forRoot({ brokers: 'localhost:9092', consumer: { groupId: 'orders' } })
+ * ```
+ *
+ * Injectable from it: {@link KrafkaClient}, {@link KrafkaServer}, {@link Krafka}, {@link ConnectionPool} and
+ * {@link ConnectionConfig}. What it opens it closes when the application has shut down.
+ */
+@Module({})
+export class KrafkaModule extends ConfigurableModuleClass {
+  /** Like `forRoot()`, with options that are made by a factory or a class with `createKrafkaOptions()`. */
+  static override forRootAsync(options: KrafkaAsyncOptions): DynamicModule {
+    refuseUnknown(options, ROOT_ASYNC_OPTIONS);
+    return super.forRootAsync(options);
+  }
+
+  /** Another client, by name: `@InjectKrafkaClient('billing')`. It has connections and a producer of its own. */
+  static forFeature({ name, isGlobal, ...options }: KrafkaFeatureOptions): DynamicModule {
+    return feature(name, isGlobal, [{ provide: FEATURE_OPTIONS, useValue: options }]);
+  }
+
+  /** Like `forFeature()`, with options that are made by a factory. */
+  static forFeatureAsync(options: KrafkaFeatureAsyncOptions): DynamicModule {
+    refuseUnknown(options, FEATURE_ASYNC_OPTIONS);
+    const { name, isGlobal, imports = [], inject = [], useFactory } = options;
+    aFunction(useFactory, 'useFactory');
+    return { ...feature(name, isGlobal, [{ provide: FEATURE_OPTIONS, inject, useFactory }]), imports };
+  }
+}
+
+/** Holds one feature's providers; Nest tells features apart by what they provide. */
+@Module({})
+class KrafkaFeatureModule {}
+
+const feature = (name: string, isGlobal: boolean | undefined, options: Provider[]): DynamicModule => {
+  if (aString(name, 'name') === 'default') throw new KrafkaConfigError('name', "can't be 'default': that is forRoot()");
+  return {
+    module: KrafkaFeatureModule,
+    global: aBoolean(isGlobal ?? false, 'isGlobal'),
+    providers: [
+      ...options,
+      {
+        provide: SETTINGS,
+        inject: [FEATURE_OPTIONS, ofTests],
+        useFactory: (given: unknown, target?: TestingTarget) => pointedAt(checkClientOptions(given), target),
+      },
+      {
+        provide: SharedKrafka,
+        inject: [SETTINGS],
+        useFactory: (settings: ClientSettings) => new SharedKrafka(settings),
+      },
+      { provide: getKrafkaToken(name), inject: [SharedKrafka], useFactory: ({ krafka }: SharedKrafka) => krafka },
+      {
+        provide: getKrafkaClientToken(name),
+        inject: [SETTINGS, SharedKrafka],
+        useFactory: (settings: ClientSettings, shared: SharedKrafka) =>
+          shared.closeFirst(new KrafkaClient(settings, { shared })),
+      },
+    ],
+    exports: [getKrafkaClientToken(name), getKrafkaToken(name)],
+  };
+};
+
+const ROOT_ASYNC_OPTIONS = [
+  'imports',
+  'inject',
+  'useFactory',
+  'useClass',
+  'useExisting',
+  'provideInjectionTokensFrom',
+  'isGlobal',
+];
+const FEATURE_ASYNC_OPTIONS = ['imports', 'inject', 'useFactory', 'name', 'isGlobal'];
+
+function refuseUnknown(options: object, known: readonly string[]): void {
+  for (const key of Object.keys(options)) {
+    if (!known.includes(key)) throw new KrafkaConfigError(key, 'is not known', nearestOf(key, known));
+  }
+}

@@ -1,0 +1,230 @@
+import { Transport, type TransportId } from '@nestjs/microservices';
+import { parseBrokers } from '../core/cluster/index.js';
+import type { ConsumerOptions } from '../core/consumer/index.js';
+import { ConnectionConfig, type ConnectionOptions } from '../core/network/index.js';
+import type { ProducerOptions } from '../core/producer/index.js';
+import {
+  aBoolean,
+  aListOf,
+  anObjectWith,
+  aString,
+  aWhole,
+  checkOptions,
+  describe,
+  KrafkaConfigError,
+  optional,
+  withDefault,
+  type Logger,
+  type OptionRule,
+  type OptionRules,
+} from '../core/support/index.js';
+import {
+  checkFailureOptions,
+  DEFAULT_FAILURE_POLICY,
+  failurePolicy,
+  type FailureOptions,
+  type FailurePolicy,
+} from './failure-policy/failure-policy.js';
+import { NestLogger } from './nest-logger.js';
+import { topicOf } from './topic-name.js';
+import type { TopicDeclaration } from './topics.js';
+
+/** What is done about the topics where replies arrive: `<pattern>.reply`. */
+export interface ReplyTopicOptions {
+  /** Whether a missing one is created. Default true. */
+  readonly create?: boolean | undefined;
+  /** How many partitions a created one gets. Default: the broker's `num.partitions`. */
+  readonly partitions?: number | undefined;
+  /** Default: the broker's `default.replication.factor`. */
+  readonly replicationFactor?: number | undefined;
+}
+
+/** What servers and clients have in common. */
+interface CommonOptions {
+  /** Where to find the cluster: a string with commas or an array; the port is 9092 where none is named. */
+  readonly brokers: string | readonly string[];
+  /** The name in quotas and broker logs. Default 'krafka'. */
+  readonly clientId?: string | undefined;
+  /** Sockets, channels, TLS and SASL. */
+  readonly connection?: ConnectionOptions | ConnectionConfig | undefined;
+  /** The one producer behind events, requests, replies and dead letters. */
+  readonly producer?: ProducerOptions | undefined;
+  /** Where the core says what happens. Default: Nest's logger, context `Krafka`. */
+  readonly logger?: Logger | undefined;
+}
+
+/** The options of a {@link KrafkaClient} of its own, as in `ClientsModule.register([{ name, customClass: KrafkaClient, options }])`. */
+export interface KrafkaClientOptions extends CommonOptions {
+  /** The deadline of every `send()`, in milliseconds, streams of replies included; 0 for none. Default 30,000. */
+  readonly requestTimeoutMs?: number | undefined;
+  readonly replyTopics?: ReplyTopicOptions | undefined;
+}
+
+/** How a server reads: the consumer's options but for what its handlers decide. */
+export type KrafkaServerConsumerOptions = Omit<
+  ConsumerOptions,
+  'topics' | 'assignments' | 'rebalanceListener' | 'autoCommit' | 'topicTimeoutMs'
+>;
+
+/** The options of a {@link KrafkaServer} of its own, as in `{ strategy: new KrafkaServer(options) }`. */
+export interface KrafkaServerOptions extends CommonOptions {
+  /** The group, as given, and how it reads. `groupId` is needed as soon as there is a handler. */
+  readonly consumer?: KrafkaServerConsumerOptions | undefined;
+  /** Topics that are created at start when they are missing. One that exists is never altered. */
+  readonly topics?: readonly TopicDeclaration[] | undefined;
+  /** What happens when an event handler fails. Default: three retries, then the dead-letter topic. */
+  readonly onFailure?: FailureOptions | undefined;
+  /** How long `close()` waits for handlers and replies that are under way, in milliseconds. Default 10,000. */
+  readonly shutdownTimeoutMs?: number | undefined;
+  /** Which of Nest's transports this is to handlers that name one. Default `Transport.KAFKA`. */
+  readonly transportId?: TransportId | undefined;
+}
+
+/** The options of `KrafkaModule.forRoot()`: one cluster, a server and a client. */
+export interface KrafkaModuleOptions extends KrafkaServerOptions, KrafkaClientOptions {}
+
+/** {@link KrafkaModuleOptions} as checked: frozen, and complete but for what the core completes itself. */
+export interface KrafkaSettings {
+  readonly brokers: readonly string[];
+  readonly clientId: string | undefined;
+  readonly connection: ConnectionOptions | ConnectionConfig | undefined;
+  readonly producer: ProducerOptions;
+  readonly consumer: KrafkaServerConsumerOptions;
+  readonly topics: readonly TopicDeclaration[];
+  readonly onFailure: FailurePolicy;
+  readonly requestTimeoutMs: number;
+  readonly replyTopics: Required<Pick<ReplyTopicOptions, 'create'>> & Omit<ReplyTopicOptions, 'create'>;
+  readonly shutdownTimeoutMs: number;
+  readonly transportId: TransportId;
+  readonly logger: Logger;
+}
+
+const MAX_TIMER_MS = 2_147_483_647;
+const MAX_INT32 = 2_147_483_647;
+const MAX_INT16 = 32_767;
+
+const anObject = <T extends object>(value: unknown, path: string): T => {
+  if (value === undefined) return {} as T;
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new KrafkaConfigError(path, `must be an object, got ${describe(value)}`);
+  }
+  return value as T;
+};
+
+const aTopicName: OptionRule<string> = (value, path) => {
+  try {
+    return topicOf(aString(value, path));
+  } catch (error) {
+    if (error instanceof KrafkaConfigError && error.option !== path) {
+      throw new KrafkaConfigError(path, `is no legal topic name: '${String(value)}'`);
+    }
+    throw error;
+  }
+};
+
+const topicConfigs: OptionRule<Readonly<Record<string, string>>> = (value, path) => {
+  for (const [name, setting] of Object.entries(anObject(value, path))) aString(setting, `${path}.${name}`);
+  return value as Readonly<Record<string, string>>;
+};
+
+const aDeclaration: OptionRule<TopicDeclaration> = (value, path) =>
+  checkOptions<TopicDeclaration>(
+    value,
+    {
+      name: aTopicName,
+      partitions: optional(aWhole('partitions', 1, MAX_INT32)),
+      replicationFactor: optional(aWhole('copies', 1, MAX_INT16)),
+      configs: optional(topicConfigs),
+    } satisfies OptionRules<TopicDeclaration>,
+    path,
+  );
+
+const aReplyTopic: OptionRule<KrafkaSettings['replyTopics']> = (value, path) =>
+  checkOptions<KrafkaSettings['replyTopics']>(
+    value,
+    {
+      create: withDefault(aBoolean, true),
+      partitions: optional(aWhole('partitions', 1, MAX_INT32)),
+      replicationFactor: optional(aWhole('copies', 1, MAX_INT16)),
+    },
+    path,
+  );
+
+const aTransportId: OptionRule<TransportId> = (value, path) => {
+  if (typeof value !== 'symbol' && (typeof value !== 'number' || Transport[value] === undefined)) {
+    throw new KrafkaConfigError(path, "must be one of Nest's transports or a symbol");
+  }
+  return value;
+};
+
+/** Options that a handler's decorators, or the transport itself, decide. */
+const NOT_OF_A_SERVER = ['topics', 'assignments', 'rebalanceListener', 'autoCommit', 'topicTimeoutMs'];
+
+const aConsumer: OptionRule<KrafkaServerConsumerOptions> = (value, path) => {
+  const options = anObject<Record<string, unknown>>(value, path);
+  for (const name of NOT_OF_A_SERVER) {
+    if (options[name] !== undefined) {
+      throw new KrafkaConfigError(`${path}.${name}`, 'is not for a server: its handlers decide that');
+    }
+  }
+  return options as KrafkaServerConsumerOptions;
+};
+
+const anyConnection: OptionRule<KrafkaSettings['connection']> = (value, path) => {
+  if (value !== undefined && !(value instanceof ConnectionConfig)) anObject(value, path);
+  return value as KrafkaSettings['connection'];
+};
+
+const COMMON = {
+  brokers: parseBrokers,
+  clientId: optional(aString),
+  connection: anyConnection,
+  producer: anObject,
+  logger: (value: unknown, path: string): Logger =>
+    value === undefined ? new NestLogger() : anObjectWith<Logger>('debug', 'info', 'warn', 'error')(value, path),
+};
+
+const OF_A_CLIENT = {
+  requestTimeoutMs: withDefault(aWhole('milliseconds', 0, MAX_TIMER_MS), 30_000),
+  replyTopics: aReplyTopic,
+};
+
+const OF_A_SERVER = {
+  consumer: aConsumer,
+  topics: withDefault(aListOf(aDeclaration), []),
+  onFailure: (value: unknown, path: string): FailurePolicy =>
+    failurePolicy(checkFailureOptions(value, path), DEFAULT_FAILURE_POLICY),
+  shutdownTimeoutMs: withDefault(aWhole('milliseconds', 0, MAX_TIMER_MS), 10_000),
+  transportId: withDefault(aTransportId, Transport.KAFKA),
+};
+
+/** The settings a client uses. */
+export type ClientSettings = Pick<KrafkaSettings, keyof typeof COMMON | keyof typeof OF_A_CLIENT>;
+
+/** The settings a server uses. */
+export type ServerSettings = Pick<KrafkaSettings, keyof typeof COMMON | keyof typeof OF_A_SERVER>;
+
+/** @throws KrafkaConfigError with the path of the option that is unknown or wrong */
+export const checkModuleOptions = (given: unknown): KrafkaSettings =>
+  checkOptions<KrafkaSettings>(given, { ...COMMON, ...OF_A_CLIENT, ...OF_A_SERVER }, '');
+
+/** @throws KrafkaConfigError with the path of the option that is unknown or wrong */
+export const checkClientOptions = (given: unknown): ClientSettings =>
+  checkOptions<ClientSettings>(given, { ...COMMON, ...OF_A_CLIENT }, '');
+
+/** @throws KrafkaConfigError with the path of the option that is unknown or wrong */
+export const checkServerOptions = (given: unknown): ServerSettings =>
+  checkOptions<ServerSettings>(given, { ...COMMON, ...OF_A_SERVER }, '');
+
+/** What the check does, its KrafkaConfigError told as that of the option it was called for. */
+export function under<T>(path: string, check: () => T): T {
+  try {
+    return check();
+  } catch (error) {
+    if (!(error instanceof KrafkaConfigError) || error.option === path || error.option.startsWith(`${path}.`))
+      throw error;
+    const { option, message, nearest } = error;
+    const problem = message.slice(`Option '${option}' `.length).replace(/; did you mean '.*'\?$/, '');
+    throw new KrafkaConfigError(`${path}.${option}`, problem, nearest);
+  }
+}

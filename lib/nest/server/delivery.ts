@@ -1,0 +1,29 @@
+import type { Consumer } from '../../core/consumer/index.js';
+import type { Producer } from '../../core/producer/index.js';
+import type { Ports } from '../../core/support/index.js';
+import type { DeadLetters } from '../failure-policy/dead-letters.js';
+import type { FailurePolicy } from '../failure-policy/failure-policy.js';
+import type { ProcessingHooks } from './processing-hooks.js';
+
+/** What became of deliveries that did not go well. Counts since the server was made. */
+export interface DeliveryCounts {
+  retries: number;
+  skipped: number;
+  deadLetters: number;
+}
+
+/** What delivering the records of one group to handlers needs. */
+export interface Delivery {
+  readonly groupId: string;
+  readonly consumer: Consumer;
+  readonly producer: Producer;
+  readonly ports: Ports;
+  /** What holds where a handler has no policy of its own. */
+  readonly onFailure: FailurePolicy;
+  readonly deadLetters: DeadLetters;
+  readonly counts: DeliveryCounts;
+  /** As they are now: instrumentation may set them late. */
+  hooks(): ProcessingHooks;
+  /** Keeps work in mind that goes on after its record is done: closing waits for it, within its bound. */
+  track(work: Promise<void>): void;
+}

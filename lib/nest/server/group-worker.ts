@@ -1,0 +1,161 @@
+import type { Consumer, GroupState, RecordHandler } from '../../core/consumer/index.js';
+import type { KrafkaError, Timer } from '../../core/support/index.js';
+import type { KrafkaServerConsumerOptions } from '../options.js';
+import type { SharedKrafka } from '../shared-krafka.js';
+import type { TopicPattern } from '../topic-name.js';
+import { chooseTopics, type TopicChoice } from './topic-choice.js';
+
+/** Where a group of handlers stands: its consumer's state, or `waiting` while none of its topics exists. */
+export interface GroupHealth {
+  readonly state: GroupState | 'waiting';
+  /** How many partitions this instance reads. */
+  readonly partitions: number;
+  /** Topics that handlers are there for and that don't exist (yet). */
+  readonly missingTopics: readonly string[];
+  /** Why the consumer can't go on, when it can't. */
+  readonly error: KrafkaError | undefined;
+}
+
+/** What a {@link GroupWorker} is made of. */
+export interface GroupWorkerParts {
+  readonly groupId: string;
+  readonly patterns: readonly TopicPattern[];
+  readonly options: KrafkaServerConsumerOptions;
+  readonly shared: SharedKrafka;
+  /** What is done with each record of a consumer. */
+  readonly recordHandler: (consumer: Consumer) => RecordHandler;
+  readonly events: GroupWorkerEvents;
+}
+
+/** What a {@link GroupWorker} tells as it happens. */
+export interface GroupWorkerEvents {
+  state(state: GroupState): void;
+  fatal(error: KrafkaError): void;
+}
+
+/** How soon a topic that is missing is found once it exists, and one that fits a RegExp once it is new. */
+const MISSING_TOPICS_EVERY_MS = 5_000;
+const NEW_TOPICS_EVERY_MS = 30_000;
+
+/**
+ * The one consumer of a group, and the handlers behind it. Topics that don't exist yet keep nobody waiting: the others are
+ * read, and the missing ones joined to them when they appear.
+ */
+export class GroupWorker {
+  readonly groupId: string;
+  readonly #parts: GroupWorkerParts;
+  readonly #running: { consumer: Consumer; done: Promise<void> }[] = [];
+  #choice: TopicChoice = { topics: [], missing: [] };
+  #watch: Timer | undefined;
+  #error: KrafkaError | undefined;
+  #closed = false;
+
+  constructor(parts: GroupWorkerParts) {
+    this.groupId = parts.groupId;
+    this.#parts = parts;
+  }
+
+  /** Resolves when the group has given this member its partitions. */
+  async start(): Promise<void> {
+    this.#choice = await this.#choose();
+    this.#warnOfMissing(this.#choice.missing);
+    if (this.#choice.topics.length > 0) await this.#consume(this.#choice.topics);
+    this.#watchTopics();
+  }
+
+  get health(): GroupHealth {
+    const consumer = this.#consumer;
+    return {
+      state: this.#error === undefined ? (consumer?.groupState() ?? 'waiting') : 'fatal',
+      partitions: consumer?.assignment().length ?? 0,
+      missingTopics: this.#choice.missing,
+      error: this.#error,
+    };
+  }
+
+  /** The consumer, once there is a topic to read. */
+  get consumer(): Consumer | undefined {
+    return this.#consumer;
+  }
+
+  /** Takes in no more, lets handlers finish within the time, commits and leaves the group. */
+  async close(timeoutMs: number): Promise<void> {
+    this.#closed = true;
+    this.#watch?.cancel();
+    await Promise.all(
+      this.#running.map(async ({ consumer, done }) => {
+        await consumer.close({ timeoutMs });
+        await done;
+      }),
+    );
+  }
+
+  get #consumer(): Consumer | undefined {
+    return this.#running.at(-1)?.consumer;
+  }
+
+  async #consume(topics: readonly string[]): Promise<void> {
+    const { shared, options, groupId, events, recordHandler } = this.#parts;
+    const consumer = shared.consumer({ ...options, groupId, topics });
+    consumer.events.on('state', ({ state }) => events.state(state));
+    try {
+      await consumer.start();
+    } catch (error) {
+      await consumer.close({ timeoutMs: 0 });
+      throw error;
+    }
+    const done = consumer.run({ eachRecord: recordHandler(consumer) }).catch((error: KrafkaError) => {
+      this.#error = error;
+      events.fatal(error);
+    });
+    this.#running.push({ consumer, done });
+  }
+
+  async #choose(): Promise<TopicChoice> {
+    const { patterns, shared } = this.#parts;
+    const names = patterns.filter((pattern) => typeof pattern === 'string');
+    const existing =
+      names.length === patterns.length ? await shared.topics.existing(names) : new Set(await shared.topics.names());
+    return chooseTopics(patterns, existing);
+  }
+
+  #watchTopics(): void {
+    const hasRegExp = this.#parts.patterns.some((pattern) => pattern instanceof RegExp);
+    if (this.#closed || (this.#choice.missing.length === 0 && !hasRegExp)) return;
+    const everyMs = this.#choice.missing.length > 0 ? MISSING_TOPICS_EVERY_MS : NEW_TOPICS_EVERY_MS;
+    this.#watch = this.#parts.shared.ports.clock.setTimer(everyMs, () => void this.#lookAgain(), true);
+  }
+
+  async #lookAgain(): Promise<void> {
+    try {
+      const choice = await this.#choose();
+      if (this.#closed) return;
+      const before = this.#choice;
+      if (choice.topics.join() !== before.topics.join()) {
+        this.#parts.shared.ports.logger.info('the topics of a group have changed', {
+          group: this.groupId,
+          topics: choice.topics,
+        });
+        if (this.#consumer === undefined) await this.#consume(choice.topics);
+        else await this.#consumer.subscribe(choice.topics);
+      }
+      this.#choice = choice;
+      this.#warnOfMissing(choice.missing.filter((topic) => !before.missing.includes(topic)));
+    } catch (error) {
+      this.#parts.shared.ports.logger.warn('looking for missing topics went wrong and is tried again', {
+        group: this.groupId,
+        error,
+      });
+    } finally {
+      this.#watchTopics();
+    }
+  }
+
+  #warnOfMissing(topics: readonly string[]): void {
+    if (topics.length === 0) return;
+    this.#parts.shared.ports.logger.warn(
+      "handlers wait for topics that don't exist; list them under `topics:` to have them created",
+      { group: this.groupId, topics },
+    );
+  }
+}

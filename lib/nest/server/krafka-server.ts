@@ -1,0 +1,307 @@
+import { Logger, type LoggerService } from '@nestjs/common';
+import {
+  Server,
+  type AsyncMicroserviceOptions,
+  type CustomStrategy,
+  type CustomTransportStrategy,
+  type MessageHandler,
+  type TransportId,
+} from '@nestjs/microservices';
+import type { Consumer, GroupState } from '../../core/consumer/index.js';
+import type { Krafka } from '../../core/index.js';
+import type { Producer } from '../../core/producer/index.js';
+import { Deadline, KrafkaConfigError, KrafkaError, TypedEvents } from '../../core/support/index.js';
+import { DeadLetters } from '../failure-policy/dead-letters.js';
+import { checkFailureOptions } from '../failure-policy/failure-policy.js';
+import { rememberOriginalErrors } from '../failure-policy/original-error.js';
+import { checkServerOptions, type KrafkaServerOptions, type ServerSettings } from '../options.js';
+import { SharedKrafka } from '../shared-krafka.js';
+import { describePattern, topicPatternOf } from '../topic-name.js';
+import type { Delivery, DeliveryCounts } from './delivery.js';
+import { dispatchTo } from './dispatch.js';
+import { GroupWorker, type GroupHealth } from './group-worker.js';
+import { HandlerRegistry, type Handler } from './handler-registry.js';
+import { InFlight } from './in-flight.js';
+import type { ProcessingHooks } from './processing-hooks.js';
+
+/** What `status` tells, in the words of Nest's Kafka transport. */
+export type KrafkaStatus = 'connected' | 'disconnected' | 'rebalancing' | 'crashed' | 'stopped';
+
+/** What `on()` can be told to listen to. */
+export type KrafkaServerEvents = {
+  /** A group's state changed. */
+  readonly state: (event: { readonly groupId: string; readonly state: GroupState }) => void;
+  /** A group's consumer can't go on. */
+  readonly crashed: (event: { readonly groupId: string; readonly error: KrafkaError }) => void;
+};
+
+type Payloads = { [Name in keyof KrafkaServerEvents]: Parameters<KrafkaServerEvents[Name]>[0] };
+
+/** `unwrap()`: what is underneath, in the order of Nest's Kafka transport. */
+export type KrafkaServerCore = [krafka: Krafka, consumer: Consumer | undefined, producer: Producer];
+
+/** `idle` until `listen()` is called, `listening` once its groups have their partitions. */
+export type KrafkaServerState = 'idle' | 'starting' | 'listening' | 'closed';
+
+/**
+ * Nest's transport strategy for Kafka.
+ *
+ * ```ts
+ * const app = await NestFactory.createMicroservice(AppModule, KrafkaServer.fromModule());
+ * await app.listen();
+ * ```
+ */
+export class KrafkaServer extends Server<KrafkaServerEvents, KrafkaStatus> implements CustomTransportStrategy {
+  /** A failed event is reported here, once, with what becomes of it. */
+  override readonly propagatesEventHandlerErrors: boolean = true;
+  protected override readonly logger: LoggerService = new Logger(KrafkaServer.name);
+  readonly #settings: ServerSettings;
+  readonly #shared: SharedKrafka;
+  readonly #ownsShared: boolean;
+  readonly #handlers = new HandlerRegistry();
+  readonly #inFlight = new InFlight();
+  readonly #events = new TypedEvents<Payloads>();
+  readonly #counts: DeliveryCounts = { retries: 0, skipped: 0, deadLetters: 0 };
+  readonly #deadLetters: DeadLetters;
+  readonly #workers: GroupWorker[] = [];
+  #hooks: ProcessingHooks;
+  #connected = false;
+  #state: KrafkaServerState = 'idle';
+  #closing: Promise<void> | undefined;
+
+  /**
+   * With options of its own a server has a core of its own too, which closes with it. Within `KrafkaModule` the module
+   * makes the server, and hands it the core that it shares.
+   *
+   * @throws KrafkaConfigError with the path of the option at fault
+   */
+  constructor(options: KrafkaServerOptions, shared?: SharedKrafka) {
+    super();
+    this.#settings = shared === undefined ? checkServerOptions(options) : (options as ServerSettings);
+    this.#shared = shared ?? new SharedKrafka(this.#settings);
+    this.#ownsShared = shared === undefined;
+    this.#shared.checkConsumer(this.#settings.consumer);
+    this.transportId = this.#settings.transportId;
+    this.#hooks = { transportId: this.#settings.transportId, onStart: undefined, onEnd: undefined };
+    this.#deadLetters = new DeadLetters(this.#shared.topics, this.#shared.producer, this.#shared.ports);
+    rememberOriginalErrors();
+  }
+
+  /**
+   * The options that connect the server of `KrafkaModule.forRoot()`, for `createMicroservice()` and `connectMicroservice()`:
+   * a plain object, to be spread where more is to be said. One server is connected once.
+   */
+  static fromModule(): CustomStrategy & AsyncMicroserviceOptions {
+    const options: AsyncMicroserviceOptions = {
+      inject: [KrafkaServer],
+      useFactory: (server: KrafkaServer) => ({ strategy: server.#connect() }),
+    };
+    // Nest calls the factory for the strategy; the type says that both kinds of options are welcome where this one is.
+    return options as CustomStrategy & AsyncMicroserviceOptions;
+  }
+
+  /** Where each group of handlers stands, by its id. */
+  get groups(): ReadonlyMap<string, GroupHealth> {
+    return new Map(this.#workers.map((worker) => [worker.groupId, worker.health]));
+  }
+
+  get state(): KrafkaServerState {
+    return this.#state;
+  }
+
+  /** How often event handlers were called again, and what became of the events they failed with for good. */
+  deliveryCounts(): Readonly<DeliveryCounts> {
+    return { ...this.#counts };
+  }
+
+  /** Called by Nest for each handler it finds. @throws KrafkaConfigError for a pattern that is no topic name */
+  override addHandler(
+    pattern: unknown,
+    callback: MessageHandler,
+    isEventHandler = false,
+    extras: Record<string, unknown> = {},
+  ): void {
+    const topicPattern = topicPatternOf(pattern);
+    const { onFailure } = extras;
+    callback.isEventHandler = isEventHandler;
+    callback.extras = extras;
+    const handler: Handler = {
+      pattern: topicPattern,
+      callback,
+      onFailure: onFailure === undefined ? undefined : checkFailureOptions(onFailure, 'onFailure'),
+    };
+    // Nest's map keeps one handler for a pattern, chained to the rest, which all run and fail as one. Here it only answers
+    // whoever asks which patterns there are.
+    const route = String(topicPattern);
+    if (!isEventHandler || !this.messageHandlers.has(route)) this.messageHandlers.set(route, callback);
+    if (isEventHandler) {
+      this.#handlers.addEvent(handler);
+    } else if (this.#handlers.setMessage(handler) !== undefined) {
+      this.logger.warn(`Two handlers answer requests to '${describePattern(pattern)}': the last one takes all of them`);
+    }
+  }
+
+  override getHandlerByPattern(pattern: string): MessageHandler | null {
+    const handlers = this.#handlers.of(pattern);
+    return (handlers?.message ?? handlers?.events[0])?.callback ?? null;
+  }
+
+  override setTransportId(transportId: TransportId): void {
+    super.setTransportId(transportId);
+    this.#hooks = { ...this.#hooks, transportId };
+  }
+
+  override setOnProcessingStartHook(
+    hook: (transportId: TransportId, context: unknown, done: () => Promise<unknown>) => void,
+  ): void {
+    super.setOnProcessingStartHook(hook);
+    this.#hooks = { ...this.#hooks, onStart: hook };
+  }
+
+  override setOnProcessingEndHook(hook: (transportId: TransportId, context: unknown) => void): void {
+    super.setOnProcessingEndHook(hook);
+    this.#hooks = { ...this.#hooks, onEnd: hook };
+  }
+
+  /**
+   * Creates the topics that are declared, joins the group and waits for its partitions; `callback` is called then, or with
+   * the error.
+   */
+  async listen(callback: (error?: unknown) => void): Promise<void> {
+    try {
+      await this.#start();
+    } catch (error) {
+      callback(error);
+      return;
+    }
+    callback();
+  }
+
+  /**
+   * Takes in no more, lets handlers and replies that are under way finish within `shutdownTimeoutMs`, commits and leaves the
+   * group. A core of its own closes too; that of a module closes when the application has shut down.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  /** Calls `callback` whenever the event happens. Answers with a function that ends it. */
+  on<EventKey extends keyof KrafkaServerEvents, EventCallback extends KrafkaServerEvents[EventKey]>(
+    event: EventKey,
+    callback: EventCallback,
+  ): () => void {
+    return this.#events.on(event, callback as (payload: Payloads[EventKey]) => void);
+  }
+
+  unwrap<T = KrafkaServerCore>(): T {
+    const core: KrafkaServerCore = [this.#shared.krafka, this.#workers[0]?.consumer, this.#shared.producer];
+    return core as T;
+  }
+
+  #connect(): this {
+    if (this.#connected) {
+      throw new KrafkaError(
+        'the KrafkaServer of this module is connected already: connected twice, every handler would be called twice',
+        { code: 'ALREADY_CONNECTED' },
+      );
+    }
+    this.#connected = true;
+    return this;
+  }
+
+  async #start(): Promise<void> {
+    if (this.#state !== 'idle') {
+      throw new KrafkaError(
+        `this KrafkaServer can't listen: it ${this.#state === 'closed' ? 'is closed' : 'does already'}`,
+        {
+          code: 'ALREADY_CONNECTED',
+        },
+      );
+    }
+    this.#state = 'starting';
+    try {
+      await this.#shared.topics.createDeclared();
+      for (const worker of this.#employ()) {
+        this.#workers.push(worker);
+        await worker.start();
+      }
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+    this.#state = 'listening';
+    this._status$.next('connected');
+  }
+
+  #employ(): readonly GroupWorker[] {
+    const { patterns } = this.#handlers;
+    if (patterns.length === 0) return [];
+    const { groupId } = this.#settings.consumer;
+    if (groupId === undefined) {
+      throw new KrafkaConfigError(
+        'consumer.groupId',
+        `is needed: there are handlers, as for '${describePattern(patterns[0])}'`,
+      );
+    }
+    const worker = new GroupWorker({
+      groupId,
+      patterns,
+      options: this.#settings.consumer,
+      shared: this.#shared,
+      recordHandler: (consumer) => dispatchTo(this.#handlers, this.#delivery(groupId, consumer)),
+      events: {
+        state: (state) => this.#groupState(groupId, state),
+        fatal: (error) => this.#groupCrashed(groupId, error),
+      },
+    });
+    return [worker];
+  }
+
+  #delivery(groupId: string, consumer: Consumer): Delivery {
+    return {
+      groupId,
+      consumer,
+      producer: this.#shared.producer,
+      ports: this.#shared.ports,
+      onFailure: this.#settings.onFailure,
+      deadLetters: this.#deadLetters,
+      counts: this.#counts,
+      hooks: () => this.#hooks,
+      track: (work) => this.#inFlight.track(work),
+    };
+  }
+
+  #groupState(groupId: string, state: GroupState): void {
+    this.#events.emit('state', { groupId, state });
+    if (this.#state !== 'listening') return;
+    if (state === 'stable') this._status$.next('connected');
+    else if (state === 'rebalancing' || state === 'joining') this._status$.next('rebalancing');
+  }
+
+  #groupCrashed(groupId: string, error: KrafkaError): void {
+    this.logger.error(`The consumer of the group '${groupId}' can't go on: ${error.message}`);
+    this._status$.next('crashed');
+    this.#events.emit('crashed', { groupId, error });
+  }
+
+  async #close(): Promise<void> {
+    const wasIdle = this.#state === 'idle';
+    this.#state = 'closed';
+    const { clock, logger } = this.#shared.ports;
+    const deadline = new Deadline(clock, this.#settings.shutdownTimeoutMs, 'shutdownTimeoutMs');
+    const closings = await Promise.allSettled(this.#workers.map((worker) => worker.close(deadline.remainingMs)));
+    for (const closing of closings) {
+      if (closing.status === 'rejected') logger.warn('a group was not left in good order', { error: closing.reason });
+    }
+    const left = await this.#inFlight.drain(clock, deadline.remainingMs);
+    if (left > 0) {
+      logger.warn(`shutdownTimeoutMs of ${deadline.budgetMs} ms passed with work under way`, { left });
+    }
+    if (!wasIdle) {
+      this._status$.next('stopped');
+      this._status$.next('disconnected');
+    }
+    if (this.#ownsShared) await this.#shared.close();
+  }
+}

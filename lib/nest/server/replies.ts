@@ -1,0 +1,107 @@
+import type { Producer, ProducerRecord } from '../../core/producer/index.js';
+import { KrafkaRecordTooLargeError, KrafkaSerializationError, type Ports } from '../../core/support/index.js';
+import { encodeReply, UNKNOWN_ERROR, type ReplyAddress, type ReplyPacket } from '../wire/reply.js';
+
+/** What replies need of the server they are sent from. */
+export interface ReplyOutlet {
+  readonly producer: Pick<Producer, 'send'>;
+  readonly ports: Pick<Ports, 'logger'>;
+}
+
+/**
+ * The replies to one request, in order. What is emitted in one turn goes out together, what is emitted while those are on
+ * their way goes out with the next wave, and the end of the replies travels with the last one still waiting.
+ */
+export class Replies {
+  readonly #outlet: ReplyOutlet;
+  readonly #address: ReplyAddress;
+  readonly #waiting: ReplyPacket[] = [];
+  #wave: Promise<void> | undefined;
+  #ended = false;
+  #onRefused: (() => void) | undefined;
+
+  constructor(outlet: ReplyOutlet, address: ReplyAddress) {
+    this.#outlet = outlet;
+    this.#address = address;
+  }
+
+  /** Resolves once everything emitted so far has been sent, or could not be. Never rejects. */
+  get settled(): Promise<void> {
+    return this.#wave ?? Promise.resolve();
+  }
+
+  /** Called when a reply can't be sent as it is and the request was answered with an error: its source may stop. */
+  onRefused(callback: () => void): void {
+    this.#onRefused = callback;
+  }
+
+  /** One more reply. */
+  next(response: unknown): void {
+    this.#add({ response, hasValue: true, isDisposed: false });
+  }
+
+  /** The only or last reply. */
+  last(response: unknown): void {
+    this.#add({ response, hasValue: true, isDisposed: true });
+  }
+
+  /** No more replies. */
+  complete(): void {
+    const last = this.#waiting.at(-1);
+    if (last === undefined || this.#ended) this.#add({ hasValue: false, isDisposed: true });
+    else {
+      last.isDisposed = true;
+      this.#ended = true;
+    }
+  }
+
+  /** An error in place of further replies. */
+  fail(error: unknown): void {
+    this.#add({ err: error ?? UNKNOWN_ERROR, hasValue: false, isDisposed: true });
+  }
+
+  #add(packet: ReplyPacket): void {
+    if (this.#ended) return;
+    this.#ended = packet.isDisposed;
+    this.#waiting.push(packet);
+    this.#wave ??= new Promise((resolve) => {
+      process.nextTick(() => void this.#flush().then(resolve));
+    });
+  }
+
+  async #flush(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const wave = this.#waiting.splice(0);
+      await Promise.all(wave.map((packet) => this.#send(packet)));
+    }
+    this.#wave = undefined;
+  }
+
+  async #send(packet: ReplyPacket): Promise<void> {
+    try {
+      await this.#outlet.producer.send(this.#encode(packet), { immediate: true });
+    } catch (error) {
+      if (packet.err === undefined && isRefusal(error)) this.#refuse(error);
+      else this.#outlet.ports.logger.error('a reply was not sent', { topic: this.#address.topic, error });
+    }
+  }
+
+  #encode(packet: ReplyPacket): ProducerRecord {
+    return encodeReply(packet, this.#address);
+  }
+
+  // The caller must not wait for what can never be sent.
+  #refuse(error: Error): void {
+    this.#outlet.ports.logger.error('a reply was answered with an error in its place', {
+      topic: this.#address.topic,
+      error,
+    });
+    this.#waiting.length = 0;
+    this.#ended = true;
+    this.#waiting.push({ err: { status: 'error', message: error.message }, hasValue: false, isDisposed: true });
+    this.#onRefused?.();
+  }
+}
+
+const isRefusal = (error: unknown): error is Error =>
+  error instanceof KrafkaSerializationError || error instanceof KrafkaRecordTooLargeError;

@@ -1,0 +1,52 @@
+/** What a handler may be given for a key, a value or a header: parsed JSON, text, raw bytes or null. */
+export type IncomingValue = unknown;
+
+const OPEN_BRACE = 0x7b;
+const OPEN_BRACKET = 0x5b;
+
+/**
+ * A key, value or header by the rules of Nest's Kafka transport: bytes that begin with 0x00 stay as they are (the mark
+ * of a schema registry), text that begins with `{` or `[` is parsed when it is JSON, all else is text.
+ *
+ * Raw bytes are copied, so that keeping them doesn't keep the whole fetch response alive.
+ */
+export function parseValue(bytes: Buffer | null | undefined): IncomingValue {
+  if (bytes === null || bytes === undefined) return null;
+  const first = bytes[0];
+  if (first === 0) return Buffer.from(bytes);
+  const text = bytes.toString();
+  if (first !== OPEN_BRACE && first !== OPEN_BRACKET) return text;
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    // Text that only looks like JSON is text: the sender's business.
+    return text;
+  }
+}
+
+/** Headers as a record holds them: a name that occurs more than once has an array. */
+export type RawHeaders = Readonly<Record<string, Buffer | null | readonly (Buffer | null)[]>>;
+
+/** The headers of a record, each parsed like a value; a repeated one is an array. */
+export function parseHeaders(headers: RawHeaders): Record<string, IncomingValue> {
+  // From entries, not by assignment: a header may be called '__proto__'.
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [
+      name,
+      isRepeated(value) ? value.map(parseValue) : parseValue(value),
+    ]),
+  );
+}
+
+/** The first value of a header, undefined when it isn't there. */
+export function headerBytes(headers: RawHeaders, name: string): Buffer | null | undefined {
+  if (!Object.hasOwn(headers, name)) return undefined;
+  const value = headers[name];
+  return isRepeated(value) ? value[0] : value;
+}
+
+/** The first value of a header as text; undefined when it isn't there or is null. */
+export const headerText = (headers: RawHeaders, name: string): string | undefined =>
+  headerBytes(headers, name)?.toString();
+
+const isRepeated = (value: RawHeaders[string] | undefined): value is readonly (Buffer | null)[] => Array.isArray(value);

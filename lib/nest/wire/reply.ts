@@ -1,0 +1,92 @@
+import { KafkaHeaders, type WritePacket } from '@nestjs/microservices';
+import type { ProducerRecord } from '../../core/producer/index.js';
+import type { ConsumerRecord } from '../../core/protocol/index.js';
+import { headerBytes, headerText, parseValue } from './incoming-value.js';
+import { toOutgoingRecord } from './outgoing-record.js';
+
+/**
+ * Beside `kafka_nest-is-disposed`: this record ends the replies and carries none itself. Nest's wire can't tell that from a
+ * last reply that is `null`; clients that don't know the header see the `null` they always saw.
+ */
+export const NO_VALUE_HEADER = 'krafka_no-value';
+
+/** Where the replies to a request go. */
+export interface ReplyAddress {
+  /** As it came: it is given back byte by byte. */
+  readonly correlationId: Buffer;
+  readonly topic: string;
+  /** Undefined when the request named none: the producer's partitioner decides. */
+  readonly partition: number | undefined;
+}
+
+/** One reply on its way: a value, the end of the replies, both, or an error. */
+export interface ReplyPacket {
+  readonly response?: unknown;
+  readonly err?: unknown;
+  readonly hasValue: boolean;
+  isDisposed: boolean;
+}
+
+const DISPOSED = Buffer.alloc(1);
+
+/** Where a request wants its replies; undefined when it is no request: an event names no reply topic. */
+export function replyAddressOf(record: ConsumerRecord): ReplyAddress | undefined {
+  const correlationId = headerBytes(record.headers, KafkaHeaders.CORRELATION_ID);
+  const topic = headerText(record.headers, KafkaHeaders.REPLY_TOPIC);
+  if (correlationId === null || correlationId === undefined || correlationId.length === 0) return undefined;
+  if (topic === undefined || topic === '') return undefined;
+  const partition = Number.parseInt(headerText(record.headers, KafkaHeaders.REPLY_PARTITION) ?? '', 10);
+  return {
+    // Copied: a stream of replies may outlive the fetch response it came in.
+    correlationId: Buffer.from(correlationId),
+    topic,
+    partition: Number.isNaN(partition) ? undefined : partition,
+  };
+}
+
+/** A reply as a record. @throws KrafkaSerializationError when the value has no form as bytes */
+export function encodeReply(packet: ReplyPacket, address: ReplyAddress): ProducerRecord {
+  const outgoing = toOutgoingRecord(packet.hasValue ? packet.response : null);
+  const headers = outgoing.headers;
+  headers[KafkaHeaders.CORRELATION_ID] = address.correlationId;
+  if (packet.err !== undefined) headers[KafkaHeaders.NEST_ERR] = encodeError(packet.err);
+  if (packet.isDisposed) {
+    headers[KafkaHeaders.NEST_IS_DISPOSED] = DISPOSED;
+    if (!packet.hasValue) headers[NO_VALUE_HEADER] = DISPOSED;
+  }
+  const { key, value, timestamp } = outgoing;
+  return { topic: address.topic, partition: address.partition ?? outgoing.partition, key, value, headers, timestamp };
+}
+
+/** A reply as Nest's ClientProxy takes it, with the correlation id it is for; undefined for what is no reply at all. */
+export function decodeReply(record: ConsumerRecord): { readonly id: string; readonly packet: WritePacket } | undefined {
+  const { headers } = record;
+  const id = headerText(headers, KafkaHeaders.CORRELATION_ID);
+  if (id === undefined) return undefined;
+  const error = headerBytes(headers, KafkaHeaders.NEST_ERR);
+  // An error that says nothing is one all the same.
+  if (error !== undefined) return { id, packet: { err: parseValue(error) || UNKNOWN_ERROR, isDisposed: true } };
+  const isDisposed = headerBytes(headers, KafkaHeaders.NEST_IS_DISPOSED) !== undefined;
+  if (isDisposed && headerBytes(headers, NO_VALUE_HEADER) !== undefined) return { id, packet: { isDisposed } };
+  return { id, packet: { response: parseValue(record.value), isDisposed } };
+}
+
+/** What a caller is told of an error that says nothing, in Nest's words. */
+export const UNKNOWN_ERROR = 'Internal server error';
+
+// JSON for objects and text for the rest, as Nest does; what has no JSON still says that it failed.
+function encodeError(error: unknown): string {
+  if (typeof error !== 'object' || error === null) return String(error ?? '') || UNKNOWN_ERROR;
+  try {
+    // JSON shows nothing of a bare Error.
+    if (error instanceof Error && Object.keys(error).length === 0) {
+      return JSON.stringify({ status: 'error', message: error.message });
+    }
+    return JSON.stringify(error) ?? UNKNOWN_ERROR;
+  } catch {
+    return JSON.stringify({ status: 'error', message: UNKNOWN_ERROR });
+  }
+}
+
+/** The topic where the replies to a topic's requests arrive, as Nest's transport names it. */
+export const replyTopicOf = (topic: string): string => `${topic}.reply`;
