@@ -47,8 +47,9 @@ export class AdminCall {
     keys: Iterable<K>,
     describe: (key: K) => string,
     attempt: (pending: readonly K[], attempt: number) => Promise<Answers<K, R>>,
+    unknownTries?: number,
   ): Promise<Settled<K, R>> {
-    return settleEach(keys, { ...this.wait, ports: this.ports, describe }, attempt);
+    return settleEach(keys, { ...this.wait, ports: this.ports, describe, unknownTries }, attempt);
   }
 
   /** Asks the controller; when it has moved, its successor. */
@@ -57,14 +58,16 @@ export class AdminCall {
     describe: (key: K) => string,
     ask: (connection: BrokerConnection, pending: readonly K[]) => Promise<Answers<K, R>>,
   ): Promise<Settled<K, R>> {
-    return this.settle(keys, describe, async (pending) => {
+    const attempt = async (pending: readonly K[]): Promise<Answers<K, R>> => {
       const answers = await ask(await this.cluster.controller(this.wait), pending);
       const moved = [...answers.values()].some(
         (answer) => answer instanceof KrafkaError && answer.code === 'NOT_CONTROLLER',
       );
       if (moved) await this.cluster.refresh([], this.wait);
       return answers;
-    });
+    };
+    // The controller knows which topics there are: when it knows none of that name, there is none.
+    return this.settle(keys, describe, attempt, 1);
   }
 
   /** Asks whichever broker there is. */

@@ -140,6 +140,7 @@ export async function listGroupOffsets(
           });
         }
       }
+      offsets.sort((a, b) => (a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1));
       return new Map([[groupId, offsets]]);
     },
   );

@@ -1,4 +1,5 @@
 import { DEFAULT_BACKOFF, outOfTime } from '../cluster/index.js';
+import type { ErrorName } from '../protocol/index.js';
 import { backoffMs, KrafkaError, KrafkaProtocolError, sleep, type Deadline, type Ports } from '../support/index.js';
 import { KrafkaAggregateError } from './aggregate-error.js';
 
@@ -8,6 +9,11 @@ export interface SettleOptions<K> {
   readonly signal?: AbortSignal | undefined;
   /** An item in the words of an error, e.g. `topic 'orders'`. */
   readonly describe: (key: K) => string;
+  /**
+   * How often "there is no such topic" is heard before it is believed. Default 4, together some 700 ms: a broker may not
+   * have heard yet of what the controller just created.
+   */
+  readonly unknownTries?: number;
 }
 
 /** What became of each item of a call. */
@@ -17,11 +23,8 @@ export interface Settled<K, R> {
   readonly failed: ReadonlyMap<K, KrafkaError>;
 }
 
-/**
- * How often "there is no such topic" is not believed yet: a broker may not have heard of what another one just created.
- * Together some 700 ms.
- */
 const UNKNOWN_TRIES = 4;
+const UNKNOWN_TOPIC: ErrorName = 'UNKNOWN_TOPIC_OR_PARTITION';
 
 /**
  * Does something to many items, each of which may fail on its own: what failed for now is tried again with backoff until
@@ -32,7 +35,7 @@ export async function settleEach<K, R>(
   options: SettleOptions<K>,
   attempt: (pending: readonly K[], attempt: number) => Promise<ReadonlyMap<K, R | KrafkaError>>,
 ): Promise<Settled<K, R>> {
-  const { deadline, ports, signal, describe } = options;
+  const { deadline, ports, signal, describe, unknownTries = UNKNOWN_TRIES } = options;
   const order = [...keys];
   const done = new Map<K, R>();
   const failed = new Map<K, KrafkaError>();
@@ -47,7 +50,8 @@ export async function settleEach<K, R>(
     pending = pending.filter((key) => {
       const outcome = outcomes.has(key) ? (outcomes.get(key) as R | KrafkaError) : notAnswered(describe(key));
       if (!(outcome instanceof KrafkaError)) done.set(key, outcome);
-      else if (isFinal(outcome, number)) failed.set(key, outcome);
+      else if (!outcome.retriable || (number >= unknownTries && outcome.code === UNKNOWN_TOPIC))
+        failed.set(key, outcome);
       // That the time ran out in the middle of the last try says less than what the try before it failed with.
       else if (!last.has(key) || !deadline.expired) last.set(key, outcome);
       return !done.has(key) && !failed.has(key);
@@ -78,12 +82,6 @@ export function merged<K, R>(parts: readonly Settled<K, R>[]): Settled<K, R> {
     done: new Map(parts.flatMap(({ done }) => [...done])),
     failed: new Map(parts.flatMap(({ failed }) => [...failed])),
   };
-}
-
-function isFinal(error: KrafkaError, attempt: number): boolean {
-  if (!error.retriable) return true;
-  const unknown = error instanceof KrafkaProtocolError && error.code === 'UNKNOWN_TOPIC_OR_PARTITION';
-  return unknown && attempt >= UNKNOWN_TRIES;
 }
 
 const notAnswered = (what: string): KrafkaError =>
