@@ -1,4 +1,4 @@
-import { Reader, malformed } from '../wire/index.js';
+import { malformed, type Reader } from '../wire/index.js';
 import { defaultOf } from './defaults.js';
 import { inField } from './field-error.js';
 import { INT64_MAX, type Field, type FieldTable } from './fields.js';
@@ -55,14 +55,12 @@ export function compileDecode(table: FieldTable, version: number, flexible: Vers
 function decodeTagged(reader: Reader, values: Record<string, unknown>, tagged: ReadonlyMap<number, Step>): void {
   for (let left = reader.tagCount(); left > 0; left--) {
     const tag = reader.unsignedVarint();
-    const length = reader.unsignedVarint();
-    const start = reader.take(length);
+    const part = reader.part(reader.unsignedVarint());
     const known = tagged.get(tag);
     if (known === undefined) continue;
     try {
-      const within = new Reader(reader.buffer, start, start + length);
-      values[known.name] = known.decode(within);
-      if (within.remaining > 0) throw malformed(`${within.remaining} of its ${length} bytes are left over`);
+      values[known.name] = known.decode(part);
+      part.expectEnd();
     } catch (error) {
       throw inField(known.name, error);
     }

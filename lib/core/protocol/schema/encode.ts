@@ -150,27 +150,14 @@ function encodeValue(field: Field, version: number, flexible: VersionRange): Enc
     case 'uuid':
       return (writer, value) => writer.uuid(value as string);
     case 'string':
-      return (writer, value) => {
-        if (typeof value !== 'string') throw mismatch('a string', value);
-        writer.string(value, compact);
-      };
+      return (writer, value) => writer.text(value as string, compact);
     case 'bytes':
       return (writer, value) => {
         if (!Buffer.isBuffer(value)) throw mismatch('a Buffer', value);
-        writer.count(value.length, compact);
-        writer.reference(value);
+        writer.bytes(value, compact);
       };
     case 'records':
-      return (writer, value) => {
-        const pieces: readonly unknown[] = Array.isArray(value) ? value : [value];
-        let length = 0;
-        for (const piece of pieces) {
-          if (!Buffer.isBuffer(piece)) throw mismatch('a Buffer or Buffers', piece);
-          length += piece.length;
-        }
-        writer.count(length, compact);
-        for (const piece of pieces) writer.reference(piece as Buffer);
-      };
+      return (writer, value) => writer.bytes(value as Buffer | readonly Buffer[], compact);
     case 'struct':
       return compileEncode(field.fields as FieldTable, version, flexible);
     case 'array': {

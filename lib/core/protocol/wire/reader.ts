@@ -116,6 +116,13 @@ export class Reader {
     return this.utf8(length);
   }
 
+  /** Text of 32,767 bytes at most; null is malformed. */
+  text(compact: boolean): string {
+    const text = this.string(compact);
+    if (text === null) throw malformed("can't be null");
+    return text;
+  }
+
   /** A view of the frame, not a copy. */
   view(byteLength: number): Buffer {
     const start = this.take(byteLength);
@@ -136,12 +143,30 @@ export class Reader {
     return length;
   }
 
-  /** How many tagged fields follow (KIP-482). */
+  /** The length of an array that can't be null; refused when elements of at least `leastBytes` could not be left. */
+  length(compact: boolean, leastBytes: number): number {
+    const length = this.count(compact, leastBytes);
+    if (length < 0) throw malformed("can't be null");
+    return length;
+  }
+
+  /** Moves on by `bytes` and answers a reader of them: no more than them can be read, and `expectEnd` says no less. */
+  part(bytes: number): Reader {
+    const start = this.take(bytes);
+    return new Reader(this.buffer, start, start + bytes);
+  }
+
+  /** Finds bytes that nobody read malformed. */
+  expectEnd(): void {
+    if (this.position !== this.end) throw malformed(`${this.end - this.position} bytes are left over`);
+  }
+
+  /** How many tagged fields follow (KIP-482): each a tag, a length and as many bytes. */
   tagCount(): number {
     return this.arrayLength(this.unsignedVarint(), 2);
   }
 
-  /** Skips a section of tagged fields: a count, then for each a tag, a length and as many bytes. */
+  /** Skips all tagged fields. */
   skipTags(): void {
     for (let left = this.tagCount(); left > 0; left--) {
       this.unsignedVarint();

@@ -121,11 +121,14 @@ export class Writer {
 
   /** Text of 32,767 bytes at most in UTF-8, or null. */
   string(text: string | null, compact: boolean): void {
-    if (text === null) {
-      if (compact) this.unsignedVarint(0);
-      else this.int16(-1);
-      return;
-    }
+    if (text !== null) this.text(text, compact);
+    else if (compact) this.unsignedVarint(0);
+    else this.int16(-1);
+  }
+
+  /** Text of 32,767 bytes at most in UTF-8. */
+  text(text: string, compact: boolean): void {
+    if (typeof text !== 'string') throw new TypeError(`must be a string, got ${describe(text)}`);
     // Short plain text, which topic names and ids are: the length in bytes is that in characters.
     const length = text.length;
     if (length <= SHORT_TEXT) {
@@ -158,8 +161,21 @@ export class Writer {
 
   /** The length of an array or of bytes; -1 for null. */
   count(length: number, compact: boolean): void {
+    if (!(length >= -1)) throw new TypeError('must be an array');
     if (compact) this.unsignedVarint(length + 1);
     else this.int32(length);
+  }
+
+  /** Bytes, or several pieces of them, or null: taken by reference when they are large. */
+  bytes(value: Buffer | readonly Buffer[] | null, compact: boolean): void {
+    if (value === null) {
+      this.count(-1, compact);
+    } else if (Buffer.isBuffer(value)) {
+      this.count(value.length, compact);
+      this.reference(value);
+    } else {
+      this.#pieces(value, compact);
+    }
   }
 
   /** Copies bytes in. */
@@ -184,6 +200,16 @@ export class Writer {
   utf8(text: string, byteLength: number): void {
     this.#reserve(byteLength);
     this.#position += this.#buffer.utf8Write(text, this.#position, byteLength);
+  }
+
+  #pieces(pieces: readonly Buffer[], compact: boolean): void {
+    let length = 0;
+    for (const piece of Array.isArray(pieces) ? pieces : [pieces]) {
+      if (!Buffer.isBuffer(piece)) throw new TypeError(`must be a Buffer or Buffers, got ${describe(piece)}`);
+      length += piece.length;
+    }
+    this.count(length, compact);
+    for (const piece of pieces) this.reference(piece);
   }
 
   #write16(value: number): void {
