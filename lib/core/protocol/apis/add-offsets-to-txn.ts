@@ -1,6 +1,9 @@
 import { int16, int32, int64, string, defineApi } from '../schema/index.js';
 
-/** The AddOffsetsToTxn API (protocol guide, key 25). */
+/**
+ * Tells a transaction's coordinator that offsets of a group will be committed in it (KIP-98), before TxnOffsetCommit.
+ * Not needed any more with the lighter transactions of version 5 of that API (KIP-890).
+ */
 export const AddOffsetsToTxn = defineApi({
   name: 'AddOffsetsToTxn',
   versions: '0-4',

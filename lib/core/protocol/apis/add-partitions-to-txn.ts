@@ -1,6 +1,9 @@
 import { array, bool, int16, int32, int64, string, defineApi } from '../schema/index.js';
 
-/** The AddPartitionsToTxn API (protocol guide, key 24). */
+/**
+ * Tells a transaction's coordinator which partitions it will write to (KIP-98). Clients speak versions 0 to 3; 4 and
+ * up, which carry several transactions, are the brokers' own. Not needed any more with Produce 12 (KIP-890).
+ */
 export const AddPartitionsToTxn = defineApi({
   name: 'AddPartitionsToTxn',
   versions: '0-5',

@@ -1,6 +1,9 @@
 import { array, bool, int16, int32, string, defineApi } from '../schema/index.js';
 
-/** The AlterPartitionReassignments API (protocol guide, key 45). */
+/**
+ * Moves replicas of partitions to other brokers, or calls a move off with null (KIP-455). Version 1 lets the number of
+ * replicas be guarded (KIP-860).
+ */
 export const AlterPartitionReassignments = defineApi({
   name: 'AlterPartitionReassignments',
   versions: '0-1',

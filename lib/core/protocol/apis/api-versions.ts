@@ -1,6 +1,10 @@
 import { array, bool, int16, int32, int64, string, defineApi } from '../schema/index.js';
 
-/** The ApiVersions API (protocol guide, key 18). */
+/**
+ * Asks a broker which APIs and versions it speaks, and for its finalized features (KIP-35, KIP-584). From version 3 the
+ * client says what software it is (KIP-511), and the answer to a version that the broker does not know comes in version
+ * 0.
+ */
 export const ApiVersions = defineApi({
   name: 'ApiVersions',
   versions: '0-4',

@@ -1,6 +1,9 @@
 import { array, bool, int16, int32, int8, string, struct, uuid, defineApi } from '../schema/index.js';
 
-/** The ConsumerGroupDescribe API (protocol guide, key 69). */
+/**
+ * Describes groups of the new protocol: members, epochs, assignments and targets (KIP-848). Version 1 tells a member's
+ * type (KIP-1099).
+ */
 export const ConsumerGroupDescribe = defineApi({
   name: 'ConsumerGroupDescribe',
   versions: '0-1',

@@ -1,6 +1,9 @@
 import { array, int16, int32, string, struct, uuid, defineApi } from '../schema/index.js';
 
-/** The ConsumerGroupHeartbeat API (protocol guide, key 68). */
+/**
+ * The one request of a member of the new group protocol: joins, stays in, says what it wants and owns, and hears of its
+ * assignment (KIP-848). From version 1 the member makes its own id (KIP-1082) and may subscribe by pattern.
+ */
 export const ConsumerGroupHeartbeat = defineApi({
   name: 'ConsumerGroupHeartbeat',
   versions: '0-1',

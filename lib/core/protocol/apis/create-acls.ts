@@ -1,6 +1,6 @@
 import { array, int16, int32, int8, string, defineApi } from '../schema/index.js';
 
-/** The CreateAcls API (protocol guide, key 30). */
+/** Adds access rules (KIP-140). Version 1 has pattern types (KIP-290). */
 export const CreateAcls = defineApi({
   name: 'CreateAcls',
   versions: '1-3',

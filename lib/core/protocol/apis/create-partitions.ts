@@ -1,6 +1,6 @@
 import { array, bool, int16, int32, string, defineApi } from '../schema/index.js';
 
-/** The CreatePartitions API (protocol guide, key 37). */
+/** Adds partitions to topics (KIP-195). Version 3 may be throttled (KIP-599). */
 export const CreatePartitions = defineApi({
   name: 'CreatePartitions',
   versions: '0-3',

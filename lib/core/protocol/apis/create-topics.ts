@@ -1,6 +1,9 @@
 import { array, bool, int16, int32, int8, string, uuid, defineApi } from '../schema/index.js';
 
-/** The CreateTopics API (protocol guide, key 19). */
+/**
+ * Creates topics (KIP-4). From version 4 partitions and replication factor may be left to the broker (KIP-464), 5
+ * answers with the configuration (KIP-525), 6 may be throttled (KIP-599), 7 answers with the topic's id (KIP-516).
+ */
 export const CreateTopics = defineApi({
   name: 'CreateTopics',
   versions: '2-7',

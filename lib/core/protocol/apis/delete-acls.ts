@@ -1,6 +1,6 @@
 import { array, int16, int32, int8, string, defineApi } from '../schema/index.js';
 
-/** The DeleteAcls API (protocol guide, key 31). */
+/** Removes the access rules that filters match (KIP-140), and tells which they were. */
 export const DeleteAcls = defineApi({
   name: 'DeleteAcls',
   versions: '1-3',

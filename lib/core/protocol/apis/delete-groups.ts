@@ -1,6 +1,6 @@
 import { array, int16, int32, string, defineApi } from '../schema/index.js';
 
-/** The DeleteGroups API (protocol guide, key 42). */
+/** Deletes groups that have no members (KIP-229). */
 export const DeleteGroups = defineApi({
   name: 'DeleteGroups',
   versions: '0-2',

@@ -1,6 +1,6 @@
 import { array, int16, int32, int64, string, defineApi } from '../schema/index.js';
 
-/** The DeleteRecords API (protocol guide, key 21). */
+/** Moves the beginning of partitions forward; what lies before is deleted (KIP-107). */
 export const DeleteRecords = defineApi({
   name: 'DeleteRecords',
   versions: '0-2',

@@ -1,6 +1,6 @@
 import { array, int16, int32, string, uuid, defineApi } from '../schema/index.js';
 
-/** The DeleteTopics API (protocol guide, key 20). */
+/** Deletes topics (KIP-4), from version 6 by name or id (KIP-516). */
 export const DeleteTopics = defineApi({
   name: 'DeleteTopics',
   versions: '1-6',

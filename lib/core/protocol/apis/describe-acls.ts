@@ -1,6 +1,6 @@
 import { array, int16, int32, int8, string, defineApi } from '../schema/index.js';
 
-/** The DescribeAcls API (protocol guide, key 29). */
+/** Lists the access rules that a filter matches (KIP-140). */
 export const DescribeAcls = defineApi({
   name: 'DescribeAcls',
   versions: '1-3',

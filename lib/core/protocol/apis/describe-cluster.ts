@@ -1,6 +1,9 @@
 import { array, bool, int16, int32, int8, string, defineApi } from '../schema/index.js';
 
-/** The DescribeCluster API (protocol guide, key 60). */
+/**
+ * Describes the cluster: its id, controller and brokers (KIP-700). Version 1 can be asked of controllers (KIP-919), 2
+ * tells of fenced brokers (KIP-1073).
+ */
 export const DescribeCluster = defineApi({
   name: 'DescribeCluster',
   versions: '0-2',

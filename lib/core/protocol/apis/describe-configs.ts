@@ -1,6 +1,9 @@
 import { array, bool, int16, int32, int8, string, defineApi } from '../schema/index.js';
 
-/** The DescribeConfigs API (protocol guide, key 32). */
+/**
+ * Tells the configuration of topics, brokers and more (KIP-133). Version 1 has sources and synonyms (KIP-226), 3 types
+ * and documentation (KIP-569).
+ */
 export const DescribeConfigs = defineApi({
   name: 'DescribeConfigs',
   versions: '1-4',

@@ -1,6 +1,9 @@
 import { array, bool, bytes, int16, int32, string, defineApi } from '../schema/index.js';
 
-/** The DescribeGroups API (protocol guide, key 15). */
+/**
+ * Describes groups of the classic protocol: state, members, subscriptions and assignments. Version 4 tells static
+ * members (KIP-345), 6 tells a group that does not exist by an error (KIP-1043).
+ */
 export const DescribeGroups = defineApi({
   name: 'DescribeGroups',
   versions: '0-6',

@@ -1,6 +1,6 @@
 import { array, int16, int32, int64, string, defineApi } from '../schema/index.js';
 
-/** The DescribeProducers API (protocol guide, key 61). */
+/** Tells which producers are at work on partitions, and their open transactions (KIP-664). */
 export const DescribeProducers = defineApi({
   name: 'DescribeProducers',
   versions: '0',

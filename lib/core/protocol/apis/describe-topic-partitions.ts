@@ -1,6 +1,6 @@
 import { array, bool, int16, int32, string, struct, uuid, defineApi } from '../schema/index.js';
 
-/** The DescribeTopicPartitions API (protocol guide, key 75). */
+/** Describes topics page by page, with the replicas eligible to lead (KIP-966). */
 export const DescribeTopicPartitions = defineApi({
   name: 'DescribeTopicPartitions',
   versions: '0',

@@ -1,6 +1,6 @@
 import { array, int16, int32, int64, string, defineApi } from '../schema/index.js';
 
-/** The DescribeTransactions API (protocol guide, key 65). */
+/** Tells the state of transactions by their ids (KIP-664). */
 export const DescribeTransactions = defineApi({
   name: 'DescribeTransactions',
   versions: '0',

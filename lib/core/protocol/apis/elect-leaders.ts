@@ -1,6 +1,6 @@
 import { array, int16, int32, int8, string, defineApi } from '../schema/index.js';
 
-/** The ElectLeaders API (protocol guide, key 43). */
+/** Has leaders elected: the preferred ones (KIP-183), or from version 1 unclean ones as well (KIP-460). */
 export const ElectLeaders = defineApi({
   name: 'ElectLeaders',
   versions: '0-2',

@@ -1,6 +1,9 @@
 import { bool, int16, int32, int64, string, defineApi } from '../schema/index.js';
 
-/** The EndTxn API (protocol guide, key 26). */
+/**
+ * Commits or aborts a transaction (KIP-98). From version 5 the answer brings the epoch of the next one: the epoch is
+ * raised with every transaction (KIP-890).
+ */
 export const EndTxn = defineApi({
   name: 'EndTxn',
   versions: '0-5',

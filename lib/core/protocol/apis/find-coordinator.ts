@@ -1,6 +1,9 @@
 import { array, int16, int32, int8, string, defineApi } from '../schema/index.js';
 
-/** The FindCoordinator API (protocol guide, key 10). */
+/**
+ * Finds the broker that coordinates a group or a transactional id (KIP-98), from version 4 several at a time (KIP-699),
+ * from version 6 for share groups, too (KIP-932).
+ */
 export const FindCoordinator = defineApi({
   name: 'FindCoordinator',
   versions: '0-6',

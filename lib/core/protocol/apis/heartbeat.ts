@@ -1,6 +1,9 @@
 import { int16, int32, string, defineApi } from '../schema/index.js';
 
-/** The Heartbeat API (protocol guide, key 12). */
+/**
+ * Keeps a member in a group of the classic protocol, and tells it of rebalances. Version 3 knows static members
+ * (KIP-345).
+ */
 export const Heartbeat = defineApi({
   name: 'Heartbeat',
   versions: '0-4',

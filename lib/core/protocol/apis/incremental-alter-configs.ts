@@ -1,6 +1,6 @@
 import { array, bool, int16, int32, int8, string, defineApi } from '../schema/index.js';
 
-/** The IncrementalAlterConfigs API (protocol guide, key 44). */
+/** Sets, deletes, appends to or takes from single configuration entries (KIP-339). */
 export const IncrementalAlterConfigs = defineApi({
   name: 'IncrementalAlterConfigs',
   versions: '0-1',

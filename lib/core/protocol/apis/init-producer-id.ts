@@ -1,6 +1,10 @@
 import { bool, int16, int32, int64, string, defineApi } from '../schema/index.js';
 
-/** The InitProducerId API (protocol guide, key 22). */
+/**
+ * Gives a producer its id and epoch; one with a transactional id fences its predecessors and ends their transaction
+ * (KIP-98). From version 3 a producer may raise its own epoch (KIP-360). Version 6, two-phase commit (KIP-939), brokers
+ * of 4.3 offer only when they are told to offer unstable versions.
+ */
 export const InitProducerId = defineApi({
   name: 'InitProducerId',
   versions: '0-6',

@@ -1,6 +1,10 @@
 import { array, bool, bytes, int16, int32, string, defineApi } from '../schema/index.js';
 
-/** The JoinGroup API (protocol guide, key 11). */
+/**
+ * Joins a group of the classic protocol, or rejoins it at a rebalance. From version 4 a new member is sent away once
+ * with its id (KIP-394), 5 knows static members (KIP-345), 8 gives a reason (KIP-800), 9 tells a returning leader to
+ * leave the assignment as it is (KIP-814).
+ */
 export const JoinGroup = defineApi({
   name: 'JoinGroup',
   versions: '0-9',

@@ -1,6 +1,8 @@
 import { array, int16, int32, string, defineApi } from '../schema/index.js';
 
-/** The LeaveGroup API (protocol guide, key 13). */
+/**
+ * Takes a member out of a group of the classic protocol, from version 3 several, by their static ids as well (KIP-345).
+ */
 export const LeaveGroup = defineApi({
   name: 'LeaveGroup',
   versions: '0-5',

@@ -1,6 +1,6 @@
 import { array, int16, int32, string, defineApi } from '../schema/index.js';
 
-/** The ListGroups API (protocol guide, key 16). */
+/** Lists the groups that a broker coordinates, from version 4 by state (KIP-518), from 5 by type (KIP-848). */
 export const ListGroups = defineApi({
   name: 'ListGroups',
   versions: '0-5',

@@ -1,6 +1,10 @@
 import { array, int16, int32, int64, int8, string, defineApi } from '../schema/index.js';
 
-/** The ListOffsets API (protocol guide, key 2). */
+/**
+ * Finds offsets by timestamp, or the earliest and latest ones (KIP-79). Version 2 knows read_committed (KIP-98), 4
+ * fences by leader epoch (KIP-320), 7 finds the greatest timestamp (KIP-734), 8 to 11 know tiered storage (KIP-405,
+ * KIP-1005, KIP-1075, KIP-1023).
+ */
 export const ListOffsets = defineApi({
   name: 'ListOffsets',
   versions: '1-11',

@@ -1,6 +1,6 @@
 import { array, int16, int32, string, defineApi } from '../schema/index.js';
 
-/** The ListPartitionReassignments API (protocol guide, key 46). */
+/** Lists the reassignments under way (KIP-455). */
 export const ListPartitionReassignments = defineApi({
   name: 'ListPartitionReassignments',
   versions: '0',

@@ -1,6 +1,9 @@
 import { array, int16, int32, int64, string, defineApi } from '../schema/index.js';
 
-/** The ListTransactions API (protocol guide, key 66). */
+/**
+ * Lists the transactions that a broker coordinates (KIP-664), from version 1 those open for long (KIP-994), from 2 by a
+ * pattern of their ids (KIP-1152).
+ */
 export const ListTransactions = defineApi({
   name: 'ListTransactions',
   versions: '0-2',

@@ -1,6 +1,9 @@
 import { array, bool, int16, int32, string, uuid, defineApi } from '../schema/index.js';
 
-/** The Metadata API (protocol guide, key 3). */
+/**
+ * Tells the brokers, and for topics their partitions, leaders and replicas. From version 1 null asks for all topics and
+ * none for none; 7 tells leader epochs (KIP-320), 10 topic ids (KIP-516), by which 12 can be asked.
+ */
 export const Metadata = defineApi({
   name: 'Metadata',
   versions: '0-13',

@@ -1,6 +1,9 @@
 import { array, int16, int32, int64, string, uuid, defineApi } from '../schema/index.js';
 
-/** The OffsetCommit API (protocol guide, key 8). */
+/**
+ * Commits the offsets that a group has reached. Version 6 tells leader epochs (KIP-320), 7 knows static members
+ * (KIP-345), 9 members of the new protocol, whose epoch takes the generation's place (KIP-848), 10 names topics by id.
+ */
 export const OffsetCommit = defineApi({
   name: 'OffsetCommit',
   versions: '2-10',

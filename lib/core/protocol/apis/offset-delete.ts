@@ -1,6 +1,6 @@
 import { array, int16, int32, string, defineApi } from '../schema/index.js';
 
-/** The OffsetDelete API (protocol guide, key 47). */
+/** Deletes committed offsets of a group (KIP-496). */
 export const OffsetDelete = defineApi({
   name: 'OffsetDelete',
   versions: '0',

@@ -1,6 +1,9 @@
 import { array, bool, int16, int32, int64, string, uuid, defineApi } from '../schema/index.js';
 
-/** The OffsetFetch API (protocol guide, key 9). */
+/**
+ * Asks for the offsets that a group has committed. From version 7 it may wait for open transactions (KIP-447), 8 asks
+ * for several groups (KIP-709), 9 is for members of the new protocol (KIP-848), 10 names topics by id.
+ */
 export const OffsetFetch = defineApi({
   name: 'OffsetFetch',
   versions: '1-10',

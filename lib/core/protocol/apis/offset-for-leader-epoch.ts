@@ -1,6 +1,6 @@
 import { array, int16, int32, int64, string, defineApi } from '../schema/index.js';
 
-/** The OffsetForLeaderEpoch API (protocol guide, key 23). */
+/** Asks where a leader epoch ended, which finds the point that a log was truncated at (KIP-101, KIP-320). */
 export const OffsetForLeaderEpoch = defineApi({
   name: 'OffsetForLeaderEpoch',
   versions: '2-4',

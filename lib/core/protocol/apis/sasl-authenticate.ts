@@ -1,6 +1,6 @@
 import { bytes, int16, int64, string, defineApi } from '../schema/index.js';
 
-/** The SaslAuthenticate API (protocol guide, key 36). */
+/** Carries the bytes of a SASL exchange (KIP-152), from version 1 with the lifetime of the session (KIP-368). */
 export const SaslAuthenticate = defineApi({
   name: 'SaslAuthenticate',
   versions: '0-2',

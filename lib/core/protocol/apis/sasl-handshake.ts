@@ -1,6 +1,8 @@
 import { array, int16, string, defineApi } from '../schema/index.js';
 
-/** The SaslHandshake API (protocol guide, key 17). */
+/**
+ * Names the SASL mechanism that follows (KIP-43); after version 1 the exchange goes on in SaslAuthenticate (KIP-152).
+ */
 export const SaslHandshake = defineApi({
   name: 'SaslHandshake',
   versions: '0-1',

@@ -1,6 +1,6 @@
 import { array, bool, int16, int32, int64, int8, string, struct, uuid, defineApi } from '../schema/index.js';
 
-/** The ShareAcknowledge API (protocol guide, key 79). */
+/** Acknowledges records of a share group without fetching more (KIP-932). Version 2 can renew locks (KIP-1222). */
 export const ShareAcknowledge = defineApi({
   name: 'ShareAcknowledge',
   versions: '1-2',

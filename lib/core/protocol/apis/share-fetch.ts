@@ -1,6 +1,6 @@
 import { array, bool, int16, int32, int64, int8, records, string, struct, uuid, defineApi } from '../schema/index.js';
 
-/** The ShareFetch API (protocol guide, key 78). */
+/** Acquires records for a member of a share group, and acknowledges earlier ones on the way (KIP-932). */
 export const ShareFetch = defineApi({
   name: 'ShareFetch',
   versions: '1-2',

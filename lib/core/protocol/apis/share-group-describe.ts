@@ -1,6 +1,6 @@
 import { array, bool, int16, int32, string, struct, uuid, defineApi } from '../schema/index.js';
 
-/** The ShareGroupDescribe API (protocol guide, key 77). */
+/** Describes share groups: members and assignments (KIP-932). */
 export const ShareGroupDescribe = defineApi({
   name: 'ShareGroupDescribe',
   versions: '1',

@@ -1,6 +1,6 @@
 import { array, int16, int32, string, struct, uuid, defineApi } from '../schema/index.js';
 
-/** The ShareGroupHeartbeat API (protocol guide, key 76). */
+/** The one request of a member of a share group: joins, stays in, leaves, and hears of its assignment (KIP-932). */
 export const ShareGroupHeartbeat = defineApi({
   name: 'ShareGroupHeartbeat',
   versions: '1',

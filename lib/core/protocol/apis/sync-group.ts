@@ -1,6 +1,9 @@
 import { array, bytes, int16, int32, string, defineApi } from '../schema/index.js';
 
-/** The SyncGroup API (protocol guide, key 14). */
+/**
+ * Ends a rebalance of the classic protocol: the leader hands in all assignments, each member takes its own. Version 3
+ * knows static members (KIP-345), 5 names the protocol (KIP-559).
+ */
 export const SyncGroup = defineApi({
   name: 'SyncGroup',
   versions: '0-5',

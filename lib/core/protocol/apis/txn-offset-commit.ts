@@ -1,6 +1,9 @@
 import { array, int16, int32, int64, string, defineApi } from '../schema/index.js';
 
-/** The TxnOffsetCommit API (protocol guide, key 28). */
+/**
+ * Commits offsets of a group within a transaction (KIP-98), from version 3 fenced by the member's generation (KIP-447),
+ * from version 5 without AddOffsetsToTxn before it (KIP-890).
+ */
 export const TxnOffsetCommit = defineApi({
   name: 'TxnOffsetCommit',
   versions: '0-5',
