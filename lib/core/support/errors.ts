@@ -114,13 +114,15 @@ export class KrafkaAuthenticationError extends KrafkaError {
   }
 }
 
-/** `bufferMemory` stayed full for all of `maxBlockMs`. */
+/** `bufferMemory` stayed full for all of `maxBlockMs`, or as many sends wait for room in it as may. */
 export class KrafkaBufferFullError extends KrafkaError {
-  constructor(bufferMemory: number, maxBlockMs: number) {
-    super(`the producer's bufferMemory of ${bufferMemory} bytes stayed full for maxBlockMs of ${maxBlockMs} ms`, {
-      code: 'BUFFER_FULL',
-      retriable: true,
-    });
+  /** `waiting` is how many sends wait already, when that is why this one may not. */
+  constructor(bufferMemory: number, maxBlockMs: number, waiting?: number) {
+    const problem =
+      waiting === undefined
+        ? `stayed full for maxBlockMs of ${maxBlockMs} ms`
+        : `is full, and ${waiting} sends wait for room in it already`;
+    super(`the producer's bufferMemory of ${bufferMemory} bytes ${problem}`, { code: 'BUFFER_FULL', retriable: true });
   }
 }
 
