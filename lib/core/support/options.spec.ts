@@ -20,7 +20,7 @@ interface Example {
 
 const rules = {
   lingerMs: withDefault(aWhole('milliseconds', 0, 1000), 5),
-  acks: withDefault<0 | 1 | 'all'>(oneOf(0, 1, 'all'), 'all'),
+  acks: withDefault<0 | 1 | 'all'>(oneOf<0 | 1 | 'all'>(0, 1, 'all'), 'all'),
   name: optional(aString),
 };
 const check = (given: unknown): Readonly<Example> => checkOptions<Example>(given, rules, 'producer');
