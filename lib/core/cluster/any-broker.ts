@@ -1,4 +1,5 @@
 import type { BrokerConnection, ConnectionPool, ConnectionPurpose, NetworkPorts } from '../network/index.js';
+import type { ErrorName } from '../protocol/index.js';
 import {
   Deadline,
   KrafkaAuthenticationError,
@@ -6,11 +7,15 @@ import {
   KrafkaConfigError,
   KrafkaConnectionError,
   KrafkaError,
+  KrafkaProtocolError,
 } from '../support/index.js';
 import { chooseBrokers } from './broker-choice.js';
 import type { ClusterMetadata } from './cluster-metadata.js';
 import { firstAnswer, NoAnswer } from './first-answer.js';
 import type { WaitOptions } from './shared-lookups.js';
+
+/** What a broker says that wants the client to start over (KIP-1102). */
+export const START_OVER: ErrorName = 'REBOOTSTRAP_REQUIRED';
 
 /** How long a broker may keep silent before another one is asked as well, milliseconds. */
 export const PATIENCE_MS = 2_000;
@@ -100,9 +105,10 @@ export class AnyBroker {
   }
 }
 
-/** Trying another address can't help: we are refused, closed, misconfigured, aborted, or at fault ourselves. */
+/** Trying the next address can't help: we are refused, sent away, closed, misconfigured, aborted, or at fault ourselves. */
 const isFinal = (error: unknown): boolean =>
   !(error instanceof KrafkaError) ||
+  error.code === START_OVER ||
   error instanceof KrafkaAuthenticationError ||
   error instanceof KrafkaClosedError ||
   error instanceof KrafkaConfigError;
@@ -110,6 +116,8 @@ const isFinal = (error: unknown): boolean =>
 function nobodyAnswered({ failures }: NoAnswer<string>): unknown {
   const last = failures.at(-1);
   if (last === undefined || failures.length === 1) return last?.error;
+  // Not the brokers' absence but what they say, or what they are asked.
+  if (failures.every(({ error }) => error instanceof KrafkaProtocolError && !error.retriable)) return last.error;
   const addresses = failures.map(({ candidate }) => candidate).join(', ');
   return new KrafkaConnectionError(
     addresses,

@@ -14,7 +14,7 @@ import {
   TypedEvents,
   type Deadline,
 } from '../support/index.js';
-import { AnyBroker } from './any-broker.js';
+import { AnyBroker, START_OVER } from './any-broker.js';
 import { parseBrokers } from './broker-address.js';
 import { ClusterMetadata, type BrokerNode, type TopicMetadata } from './cluster-metadata.js';
 import { Coordinators, type CoordinatorType } from './coordinators.js';
@@ -309,7 +309,7 @@ export class Cluster {
   async #update(topics: readonly string[], create = false): Promise<MetadataUpdate> {
     const names = topics.map((name) => ({ name }));
     const response = await this.#ask((connection) => askMetadata(connection, names, create)).catch((error: unknown) => {
-      if (!(error instanceof KrafkaError) || error.code !== 'REBOOTSTRAP_REQUIRED') throw error;
+      if (!(error instanceof KrafkaError) || error.code !== START_OVER) throw error;
       this.#ports.logger.info('a broker asks this client to start over at its bootstrap addresses');
       this.#anyBroker.startOver();
       return this.#ask((connection) => askMetadata(connection, names, create));
