@@ -91,6 +91,9 @@ export interface ProducerConfig<Key = RecordContent, Value = RecordContent> {
   readonly accumulator: Readonly<Required<AccumulatorConfig>>;
 }
 
+/** The part of it that has nothing to do with what is sent. */
+export type SendingConfig = Omit<ProducerConfig, 'partitioner' | 'keySerializer' | 'valueSerializer' | 'interceptors'>;
+
 /** The most idempotent batches of a partition that a broker remembers, and so the most in flight (KIP-98). */
 const MAX_IDEMPOTENT_IN_FLIGHT = 5;
 

@@ -1,19 +1,369 @@
-import type { Cluster } from '../cluster/index.js';
-import type { Ports, TypedEvents } from '../support/index.js';
+import {
+  Deadline,
+  KrafkaBufferFullError,
+  KrafkaClosedError,
+  KrafkaSerializationError,
+  KrafkaTimeoutError,
+  systemPorts,
+  TypedEvents,
+  type Ports,
+} from '../support/index.js';
+import { FlushBarrier } from './accumulator/flush-barrier.js';
+import { RecordAccumulator } from './accumulator/record-accumulator.js';
+import { groupOfAll, groupOfOutcomes, type SendGroup } from './accumulator/settlements.js';
+import type { TopicQueues } from './accumulator/topic-queues.js';
 import type { ProducerEvents } from './events.js';
-import type { ProducerOptions } from './options.js';
+import { RecordEncoder } from './intake/encoder.js';
+import { CallerOfOne, HeardOwner, MemberOfGroup, type Owner } from './intake/owner.js';
+import { Preparation } from './intake/preparation.js';
+import { checkIsRecord, checkRecord, checkTopicName, isContent, wrongContent } from './intake/record-checks.js';
+import { WaitingRoom } from './intake/waiting-room.js';
+import { WaitingSend } from './intake/waiting-send.js';
+import { Meter } from './meter.js';
+import { checkProducerOptions, type ProducerConfig, type ProducerOptions } from './options.js';
 import type { ProducerRecord, RecordContent, RecordMetadata, SendOptions, SendOutcome } from './record.js';
+import { Sender, type ProducerCluster } from './sender/sender.js';
 import type { ProducerStats } from './stats.js';
 
-// The signatures the neighbours build on; the implementation follows in the next commits.
-export declare class Producer<Key = RecordContent, Value = RecordContent> {
-  constructor(cluster: Cluster, options?: ProducerOptions<Key, Value>, ports?: Partial<Ports>);
-  readonly events: TypedEvents<ProducerEvents>;
-  send(record: ProducerRecord<Key, Value>, options?: SendOptions): Promise<RecordMetadata>;
-  /** Rejects with the first failure once every record of the call is settled. */
-  sendAll(records: readonly ProducerRecord<Key, Value>[], options?: SendOptions): Promise<RecordMetadata[]>;
-  sendAllSettled(records: readonly ProducerRecord<Key, Value>[], options?: SendOptions): Promise<SendOutcome[]>;
-  flush(): Promise<void>;
-  close(options?: { readonly timeoutMs?: number }): Promise<void>;
-  stats(): ProducerStats;
+/** How a producer is closed. */
+export interface ProducerCloseOptions {
+  /** How long what was sent may take to be acknowledged. Default 30,000 ms; 0 for not at all. */
+  readonly timeoutMs?: number;
+}
+
+const CLOSE_TIMEOUT_MS = 30_000;
+
+/**
+ * The most sends that wait at once. A caller that goes on sending without awaiting anything would otherwise fill with
+ * waiting sends the memory that `bufferMemory` is there to spare.
+ */
+const MOST_WAITING_SENDS = 100_000;
+
+type ProducerState = 'open' | 'closing' | 'closed';
+
+/**
+ * Sends records to a cluster, in batches of each partition, as fast as brokers take them.
+ *
+ * Records sent to one partition are written in the order in which they were sent; with `idempotent` (the default) each of
+ * them once, through retries, lost answers and changes of leader. A promise that resolves tells where its record is. One that
+ * rejects was not written, unless its error is a timeout, an abort or a close while it was under way: then nobody can know.
+ *
+ * ```ts
+ * const producer = krafka.producer({ lingerMs: 5, compression: 'lz4' });
+ * const { partition, offset } = await producer.send({ topic: 'orders', key: 'a-1', value: 'placed' });
+ * await producer.close();
+ * ```
+ */
+export class Producer<Key = RecordContent, Value = RecordContent> {
+  /** What happens to batches, for whoever wants to watch. */
+  readonly events: TypedEvents<ProducerEvents> = new TypedEvents();
+  readonly #config: ProducerConfig<Key, Value>;
+  readonly #ports: Ports;
+  readonly #meter = new Meter();
+  readonly #preparation: Preparation<Key, Value>;
+  readonly #isPlain: boolean;
+  readonly #accumulator: RecordAccumulator;
+  readonly #encoder: RecordEncoder;
+  readonly #room: WaitingRoom;
+  readonly #sender: Sender;
+  #state: ProducerState = 'open';
+  #closed: Promise<void> | undefined;
+
+  /**
+   * Makes no request before the first record is sent. Connections and metadata are the cluster's, which whoever made it
+   * closes.
+   *
+   * @throws KrafkaConfigError naming the option
+   */
+  constructor(cluster: ProducerCluster, options?: ProducerOptions<Key, Value>, ports: Partial<Ports> = {}) {
+    const config = checkProducerOptions<Key, Value>(options);
+    this.#config = config;
+    this.#ports = { ...systemPorts, ...ports };
+    this.#preparation = new Preparation(config, this.#ports, this.#meter);
+    this.#isPlain = !this.#preparation.isNeeded;
+    this.#accumulator = new RecordAccumulator(config, this.#ports, {
+      ready: (queue) => this.#sender.ready(queue),
+      lingering: (batch) => this.#sender.lingering(batch),
+      began: (batch) => this.#sender.began(batch),
+      broken: (batch, error) => this.#sender.broken(batch, error),
+    });
+    this.#encoder = new RecordEncoder(this.#accumulator, config.partitioner);
+    this.#room = new WaitingRoom({
+      cluster,
+      accumulator: this.#accumulator,
+      encoder: this.#encoder,
+      bufferMemory: config.accumulator.bufferMemory,
+      maxBlockMs: config.accumulator.maxBlockMs,
+      wakeBy: (dueAtMs) => this.#sender.wakeBy(dueAtMs),
+    });
+    this.#sender = new Sender({
+      cluster,
+      config,
+      ports: this.#ports,
+      accumulator: this.#accumulator,
+      waiting: this.#room,
+      events: this.events,
+      meter: this.#meter,
+    });
+  }
+
+  /**
+   * Sends one record; the promise tells where it was written. Nothing of it has to be awaited before the next is sent.
+   *
+   * Hot: guarded by `npm run bench -- produce`. The steady way through is synchronous up to the promise.
+   *
+   * @throws KrafkaProtocolError for a topic, partition or timestamp that can't be, and what a broker refused;
+   *   KrafkaSerializationError, KrafkaRecordTooLargeError; KrafkaBufferFullError and others after `maxBlockMs`;
+   *   KrafkaTimeoutError after `deliveryTimeoutMs`; KrafkaClosedError. All by way of the promise.
+   */
+  send(record: ProducerRecord<Key, Value>, options?: SendOptions): Promise<RecordMetadata> {
+    try {
+      if (this.#state !== 'open') throw new KrafkaClosedError('the producer');
+      if (!this.#isPlain || options?.signal !== undefined) return this.#sendSlowly(record, options);
+      checkIsRecord(record);
+      const topic = this.#topicOf(record);
+      checkRecord(record);
+      const immediate = options?.immediate === true;
+      const key = (record.key ?? null) as RecordContent;
+      const value = record.value as RecordContent;
+      const timestamp = record.timestamp ?? this.#ports.clock.now();
+      if (topic.metadata === undefined || topic.blocked || this.#room.hasLine) return this.#sendSlowly(record, options);
+      const partition = record.partition ?? this.#encoder.partitionOf(topic, key, value);
+      const batch = this.#encoder.encode(topic, partition, key, value, record.headers, timestamp, immediate);
+      if (typeof batch === 'object') return batch.settlements.addPromise(timestamp);
+      return this.#sendSlowly(record, options, partition);
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+  }
+
+  /**
+   * Sends records in their order. The promise tells where each was written; or, once all of them are settled, the first
+   * failure. When one of them can't be a record at all, none is sent. For the outcome of each: {@link sendAllSettled}.
+   */
+  sendAll(records: readonly ProducerRecord<Key, Value>[], options?: SendOptions): Promise<RecordMetadata[]> {
+    return new Promise((resolve, reject) => {
+      const group = (size: number): SendGroup => groupOfAll(size, resolve, reject);
+      this.#sendGroup(records, options, { group, empty: () => resolve([]), abort: reject });
+    });
+  }
+
+  /** Sends records in their order, and tells the outcome of each. When one of them can't be a record at all, it rejects. */
+  sendAllSettled(records: readonly ProducerRecord<Key, Value>[], options?: SendOptions): Promise<SendOutcome[]> {
+    return new Promise((resolve, reject) => {
+      const group = (size: number): SendGroup => groupOfOutcomes(size, resolve);
+      this.#sendGroup(records, options, { group, empty: () => resolve([]), abort: reject });
+    });
+  }
+
+  /**
+   * Resolves when everything that was sent before is settled, whatever came of it: each send's own promise tells. Nothing
+   * of that lingers any longer; what is sent afterwards is neither waited for nor held up.
+   */
+  flush(): Promise<void> {
+    return new Promise((resolve) => {
+      const barrier = new FlushBarrier(resolve);
+      barrier.expect();
+      this.#room.flush(barrier);
+      this.#accumulator.flush(barrier);
+      barrier.settled();
+    });
+  }
+
+  /**
+   * Takes no more records, and resolves when all that were sent are settled. What is not by `timeoutMs` fails with a
+   * KrafkaClosedError; if it was under way, it may have been written all the same.
+   */
+  close(options: ProducerCloseOptions = {}): Promise<void> {
+    this.#closed ??= this.#close(options.timeoutMs ?? CLOSE_TIMEOUT_MS);
+    return this.#closed;
+  }
+
+  /** What was counted so far, and what is held now. */
+  stats(): ProducerStats {
+    const { memory, incomplete } = this.#accumulator;
+    const { total, used, peak, pooled } = memory;
+    return this.#meter.snapshot({
+      incompleteBatches: incomplete.size,
+      inFlight: this.#sender.inFlight,
+      waitingSends: this.#room.size,
+      buffer: { total, used, peak, pooled },
+    });
+  }
+
+  /** What is known of the record's topic; a name is checked when it is first used. */
+  #topicOf(record: ProducerRecord<Key, Value>): TopicQueues {
+    const known = this.#accumulator.topics.get(record.topic);
+    if (known !== undefined) return known;
+    checkTopicName(record.topic);
+    return this.#accumulator.topic(record.topic);
+  }
+
+  #check(record: ProducerRecord<Key, Value>): void {
+    checkIsRecord(record);
+    this.#topicOf(record);
+    checkRecord(record);
+    if (!this.#isPlain) return;
+    const key = record.key ?? null;
+    if (!isContent(key)) throw wrongContent(record.topic, 'key', key);
+    if (!isContent(record.value)) throw wrongContent(record.topic, 'value', record.value);
+  }
+
+  /** `partition` is the one that was chosen for it already, if it was. */
+  #sendSlowly(
+    record: ProducerRecord<Key, Value>,
+    options: SendOptions | undefined,
+    partition?: number,
+  ): Promise<RecordMetadata> {
+    const signal = options?.signal;
+    signal?.throwIfAborted();
+    this.#checkRoom();
+    const caller = new CallerOfOne();
+    const send = this.#offer(record, caller, options?.immediate === true, this.#budget(), partition);
+    if (signal !== undefined) {
+      const stop = onAbort(signal, (reason) => {
+        caller.failed(reason);
+        if (send !== undefined) this.#room.fail(reason, [send]);
+      });
+      caller.promise.then(stop, stop);
+    }
+    return caller.promise;
+  }
+
+  #sendGroup(
+    records: readonly ProducerRecord<Key, Value>[],
+    options: SendOptions | undefined,
+    end: { readonly group: (size: number) => SendGroup; readonly empty: () => void; readonly abort: Reject },
+  ): void {
+    if (this.#state !== 'open') throw new KrafkaClosedError('the producer');
+    const signal = options?.signal;
+    signal?.throwIfAborted();
+    if (!Array.isArray(records)) throw new KrafkaSerializationError('records must be given as an array');
+    for (const record of records) this.#check(record);
+    this.#checkRoom();
+    if (records.length === 0) {
+      end.empty();
+      return;
+    }
+    const immediate = options?.immediate === true;
+    const nowMs = this.#ports.clock.now();
+    const waiting: WaitingSend[] = [];
+    const group = end.group(records.length);
+    let budget: Budget | undefined;
+    for (let place = 0; place < records.length; place++) {
+      const record = records[place] as ProducerRecord<Key, Value>;
+      if (this.#isPlain && this.#joinAtOnce(record, nowMs, immediate, group, place)) continue;
+      budget ??= this.#budget();
+      const send = this.#offer(record, new MemberOfGroup(group, place), immediate, budget);
+      if (send !== undefined) waiting.push(send);
+    }
+    if (signal !== undefined) {
+      group.afterwards = onAbort(signal, (reason) => {
+        end.abort(reason);
+        this.#room.fail(reason, waiting);
+      });
+    }
+  }
+
+  /** The steady way of a record of a group: false when it is not open. */
+  #joinAtOnce(
+    record: ProducerRecord<Key, Value>,
+    nowMs: number,
+    immediate: boolean,
+    group: SendGroup,
+    place: number,
+  ): boolean {
+    const topic = this.#topicOf(record);
+    if (topic.metadata === undefined || topic.blocked || this.#room.hasLine) return false;
+    try {
+      const key = (record.key ?? null) as RecordContent;
+      const value = record.value as RecordContent;
+      const timestamp = record.timestamp ?? nowMs;
+      const partition = record.partition ?? this.#encoder.partitionOf(topic, key, value);
+      const batch = this.#encoder.encode(topic, partition, key, value, record.headers, timestamp, immediate);
+      if (typeof batch !== 'object') return false;
+      batch.settlements.addToGroup(timestamp, group, place);
+    } catch (error) {
+      group.failed(place, error as Error);
+    }
+    return true;
+  }
+
+  /** The way with interceptors and serializers, and the way into the waiting room; answers the send when it waits there. */
+  #offer(
+    given: ProducerRecord<Key, Value>,
+    caller: Owner,
+    immediate: boolean,
+    budget: Budget,
+    partition?: number,
+  ): WaitingSend | undefined {
+    let owner = caller;
+    try {
+      const record = this.#preparation.intercept(given);
+      if (this.#preparation.hearsOutcomes) owner = new HeardOwner(caller, record, this.#preparation);
+      this.#check(record);
+      const send = new WaitingSend(this.#topicOf(record), owner, immediate, budget.deadline, budget.dueAtMs);
+      send.partition = record.partition ?? partition;
+      const serialized = this.#preparation.serialize(record);
+      if (serialized instanceof Promise) {
+        this.#room.enter(
+          send,
+          serialized.then((ready) => void (send.record = ready)),
+        );
+      } else {
+        send.record = serialized;
+        this.#room.enter(send);
+      }
+      this.#sender.prepare();
+      return send.stage === 'over' ? undefined : send;
+    } catch (error) {
+      owner.failed(error as Error);
+      return undefined;
+    }
+  }
+
+  #checkRoom(): void {
+    const { size } = this.#room;
+    if (size < MOST_WAITING_SENDS) return;
+    const { bufferMemory, maxBlockMs } = this.#config.accumulator;
+    throw new KrafkaBufferFullError(bufferMemory, maxBlockMs, size);
+  }
+
+  #budget(): Budget {
+    const { maxBlockMs } = this.#config.accumulator;
+    const deadline = new Deadline(this.#ports.clock, maxBlockMs, 'maxBlockMs');
+    return { deadline, dueAtMs: this.#ports.clock.monotonic() + maxBlockMs };
+  }
+
+  async #close(timeoutMs: number): Promise<void> {
+    this.#state = 'closing';
+    const late = await new Promise<boolean>((resolve) => {
+      const timer = this.#ports.clock.setTimer(timeoutMs, () => resolve(true));
+      void this.flush().then(() => {
+        timer.cancel();
+        resolve(false);
+      });
+    });
+    this.#state = 'closed';
+    const waitedFor = 'what was sent to be acknowledged';
+    const cause = late ? new KrafkaTimeoutError({ budget: 'timeoutMs', budgetMs: timeoutMs, waitedFor }) : undefined;
+    const error = new KrafkaClosedError('the producer', cause);
+    this.#room.fail(error);
+    this.#sender.close(error);
+  }
+}
+
+type Reject = (error: Error) => void;
+
+/** `maxBlockMs`, running. */
+interface Budget {
+  readonly deadline: Deadline;
+  readonly dueAtMs: number;
+}
+
+/** Calls back with the reason when the signal aborts, unless the answer is called before. */
+function onAbort(signal: AbortSignal, callback: (reason: Error) => void): () => void {
+  const listener = (): void => callback(signal.reason as Error);
+  signal.addEventListener('abort', listener, { once: true });
+  return () => signal.removeEventListener('abort', listener);
 }

@@ -1,5 +1,5 @@
 import { RecordBatchBuilder, type CompressionCodec, type RecordHeaders } from '../../protocol/index.js';
-import { NO_IDENTITY, type Identity } from '../idempotence/partition-sequences.js';
+import { NO_IDENTITY, sequenceAfter, type Identity } from '../idempotence/partition-sequences.js';
 import type { RecordContent } from '../record.js';
 import type { BufferMemory } from './buffer-memory.js';
 import type { FlushBarrier } from './flush-barrier.js';
@@ -48,6 +48,8 @@ export class ProducerBatch {
   #buffer: Buffer | undefined;
   #reserved: number;
   #pieces: readonly Buffer[] | undefined;
+  /** Whether the pieces carry a former stamp. */
+  #stale = false;
   #barriers: FlushBarrier[] | undefined;
 
   private constructor(
@@ -93,11 +95,6 @@ export class ProducerBatch {
     return this.#builder.uncompressedSizeInBytes;
   }
 
-  /** What is sent, and sent again: set by {@link seal}. */
-  get pieces(): readonly Buffer[] | undefined {
-    return this.#pieces;
-  }
-
   /** Bytes of memory it holds. */
   get reservedBytes(): number {
     return this.#reserved;
@@ -133,28 +130,38 @@ export class ProducerBatch {
     return compressing === undefined ? this.#compressed() : compressing.then(() => this.#compressed());
   }
 
-  /** Stamps the batch and finishes its bytes; a second time only with a new identity. */
-  seal(identity: Identity, baseSequence: number, transactional: boolean): void {
-    const stamp = { ...identity, baseSequence, transactional };
-    this.#pieces = this.#pieces === undefined ? this.#builder.seal(stamp) : this.#builder.restamp(stamp);
+  /** Gives it its place in the partition's sequence, at first or anew; what is sent from now on carries it. */
+  stamp(identity: Identity, baseSequence: number): void {
     this.identity = identity;
     this.baseSequence = baseSequence;
+    this.#stale = this.#pieces !== undefined;
   }
 
-  /** The batch as two, about as large as each other, the owners and barriers with them. It holds nothing afterwards. */
-  async split(): Promise<[ProducerBatch, ProducerBatch]> {
-    const builders = await this.#builder.split();
-    const settlements = this.settlements.split(builders[0].recordCount);
-    this.#memory.release(this.#reserved);
-    this.#reserved = 0;
-    const halves = [this.#half(builders[0], settlements[0]), this.#half(builders[1], settlements[1])] as const;
+  /** Its bytes as they are sent, finished once: a retry sends the very same, unless it was stamped anew. */
+  seal(transactional: boolean): readonly Buffer[] {
+    if (this.#pieces !== undefined && !this.#stale) return this.#pieces;
+    const { producerId, producerEpoch } = this.identity;
+    const stamp = { producerId, producerEpoch, baseSequence: this.baseSequence, transactional };
+    this.#pieces = this.#stale ? this.#builder.restamp(stamp) : this.#builder.seal(stamp);
+    this.#stale = false;
+    return this.#pieces;
+  }
+
+  /** Its records in two builders, for {@link halves}; the batch itself stays as it is. */
+  async cut(): Promise<[RecordBatchBuilder, RecordBatchBuilder]> {
+    return this.#builder.split();
+  }
+
+  /** Two batches of the records that were cut, with the owners, barriers and sequences of this one, which is left empty. */
+  halves(builders: readonly [RecordBatchBuilder, RecordBatchBuilder]): [ProducerBatch, ProducerBatch] {
+    const [firstOwners, secondOwners] = this.settlements.split(builders[0].recordCount);
+    const first = this.#half(builders[0], firstOwners, this.baseSequence);
+    const second = this.#half(builders[1], secondOwners, sequenceAfter(this.baseSequence, builders[0].recordCount));
     for (const barrier of this.#barriers ?? []) {
-      for (const half of halves) half.waitedForBy(barrier);
-      barrier.settled();
+      first.waitedForBy(barrier);
+      second.waitedForBy(barrier);
     }
-    this.#barriers = undefined;
-    this.state = 'settled';
-    return [...halves];
+    return [first, second];
   }
 
   /** A flush waits for this batch. */
@@ -209,7 +216,7 @@ export class ProducerBatch {
     this.#buffer = undefined;
   }
 
-  #half(builder: RecordBatchBuilder, settlements: Settlements): ProducerBatch {
+  #half(builder: RecordBatchBuilder, settlements: Settlements, baseSequence: number): ProducerBatch {
     const buffer = this.#memory.takeAnyway(builder.sizeInBytes);
     builder.moveTo(buffer);
     const half = new ProducerBatch(this.queue, this.createdAtMs, this.#memory, builder, buffer, settlements);
@@ -217,6 +224,7 @@ export class ProducerBatch {
     half.attempts = this.attempts;
     half.firstSentAtMs = this.firstSentAtMs;
     half.lastError = this.lastError;
+    if (this.baseSequence >= 0) half.stamp(this.identity, baseSequence);
     return half;
   }
 }

@@ -1,6 +1,6 @@
 import { BATCH_HEADER_BYTES, RecordBatchBuilder, type RecordHeaders } from '../../protocol/index.js';
 import { KrafkaRecordTooLargeError, type Clock, type Random } from '../../support/index.js';
-import type { ProducerConfig } from '../options.js';
+import type { SendingConfig } from '../options.js';
 import { StickyPartition } from '../partitioner/sticky-partition.js';
 import type { RecordContent } from '../record.js';
 import { BufferMemory } from './buffer-memory.js';
@@ -23,9 +23,12 @@ export interface AccumulatorListener {
 
 /** The parts of a producer's configuration that are the accumulator's. */
 export type AccumulatorOptions = Pick<
-  ProducerConfig,
+  SendingConfig,
   'batchSize' | 'lingerMs' | 'maxRequestSize' | 'codec' | 'compressionLevel' | 'accumulator'
 >;
+
+/** Above this a record is measured before a buffer is taken for it, rather than given three times what it needs. */
+const LARGE_RECORD = 4 * 1024;
 
 /** How much larger than `batchSize` a batch may become before compression, however well that is expected to do. */
 const MOST_FILL = 16;
@@ -48,7 +51,8 @@ export class RecordAccumulator {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #listener: AccumulatorListener;
-  readonly #mostRecordBytes: number;
+  /** A record that may be larger than this is measured before it is taken. */
+  readonly #mostUncheckedBytes: number;
   #nextAffinity = 0;
   #hurried = false;
 
@@ -58,7 +62,9 @@ export class RecordAccumulator {
     this.#random = ports.random;
     this.#listener = listener;
     this.memory = new BufferMemory(options.accumulator.bufferMemory);
-    this.#mostRecordBytes = Math.min(options.maxRequestSize, options.accumulator.bufferMemory) - BATCH_HEADER_BYTES;
+    // Half, for a buffer's capacity may be twice what is asked for.
+    const mostBytes = Math.min(options.maxRequestSize, options.accumulator.bufferMemory / 2);
+    this.#mostUncheckedBytes = mostBytes - BATCH_HEADER_BYTES;
   }
 
   /** The queues of a topic, made when it is first named. */
@@ -90,12 +96,12 @@ export class RecordAccumulator {
     movable: boolean,
   ): ProducerBatch | 'full' | 'no-memory' {
     let bound = boundOf(key, value, headers);
-    if (bound > this.#mostRecordBytes) bound = this.#checkSize(queue, key, value, headers);
+    if (bound > this.#mostUncheckedBytes) bound = this.#checkSize(queue, key, value, headers);
     const open = queue.open;
     if (open !== undefined) {
       const result = open.append(timestamp, key, value, headers, bound);
       if (result === 'appended') {
-        if (immediate && !open.due) this.#hurry(open);
+        if (immediate) this.hurry(open);
         return open;
       }
       if (result === 'no-memory') return result;
@@ -103,6 +109,11 @@ export class RecordAccumulator {
       if (movable) return 'full';
     }
     return this.#begin(queue, timestamp, key, value, headers, immediate, bound);
+  }
+
+  /** Forgets a topic to which nothing was ever written: one that turned out not to be there. */
+  forget(topic: TopicQueues): void {
+    if (topic.queues.length === 0) this.topics.delete(topic.name);
   }
 
   /** Closes the open batch of a queue, which then waits to be sent, once it is compressed. */
@@ -147,14 +158,21 @@ export class RecordAccumulator {
   flush(barrier: FlushBarrier): void {
     for (const batch of this.incomplete) {
       batch.waitedForBy(barrier);
-      if (batch.state === 'open' && !batch.due) this.#hurry(batch);
+      this.hurry(batch);
     }
+  }
+
+  /** The batch, when it is still open, goes without lingering. */
+  hurry(batch: ProducerBatch): void {
+    if (batch.state !== 'open' || batch.due) return;
+    batch.due = true;
+    this.#listener.ready(batch.queue);
   }
 
   /** While true, no batch lingers: somebody waits for memory. */
   set hurried(hurried: boolean) {
     if (hurried && !this.#hurried) {
-      for (const batch of this.incomplete) if (batch.state === 'open' && !batch.due) this.#hurry(batch);
+      for (const batch of this.incomplete) this.hurry(batch);
     }
     this.#hurried = hurried;
   }
@@ -177,6 +195,7 @@ export class RecordAccumulator {
     immediate: boolean,
     bound: number,
   ): ProducerBatch | 'no-memory' {
+    if (bound > LARGE_RECORD) bound = RecordBatchBuilder.upperBoundOf(key, value, headers);
     const batch = ProducerBatch.begin(queue, this.#clock.monotonic(), this.memory, {
       maxBytes: this.#maxBytes(queue.topic),
       expectedBytes: queue.expectedBytes,
@@ -192,14 +211,9 @@ export class RecordAccumulator {
     queue.open = batch;
     this.incomplete.add(batch);
     this.#listener.began(batch);
-    if (immediate || this.#hurried || this.#options.lingerMs === 0) this.#hurry(batch);
+    if (immediate || this.#hurried || this.#options.lingerMs === 0) this.hurry(batch);
     else this.#listener.lingering(batch);
     return batch;
-  }
-
-  #hurry(batch: ProducerBatch): void {
-    batch.due = true;
-    this.#listener.ready(batch.queue);
   }
 
   #compressed(batch: ProducerBatch): void {

@@ -110,6 +110,8 @@ type GroupDone = (outcomes: readonly (RecordMetadata | Error)[], failures: numbe
 export class SendGroup {
   readonly #outcomes: (RecordMetadata | Error | undefined)[];
   readonly #done: GroupDone;
+  /** Called when all are settled. */
+  afterwards: (() => void) | undefined;
   #left: number;
   #failures = 0;
 
@@ -131,7 +133,9 @@ export class SendGroup {
   }
 
   #settled(): void {
-    if (--this.#left === 0) this.#done(this.#outcomes as (RecordMetadata | Error)[], this.#failures);
+    if (--this.#left > 0) return;
+    this.#done(this.#outcomes as (RecordMetadata | Error)[], this.#failures);
+    this.afterwards?.();
   }
 }
 

@@ -26,6 +26,9 @@ export class TopicQueues {
     this.#nextAffinity = nextAffinity;
   }
 
+  /** How many batches of a partition wait to be sent. */
+  readonly backlogOf = (partition: number): number => this.queues[partition]?.backlog ?? 0;
+
   queueOf(partition: number): PartitionQueue {
     return this.queues[partition] ?? this.#begin(partition);
   }

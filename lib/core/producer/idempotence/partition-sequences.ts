@@ -121,6 +121,6 @@ export class PartitionSequences {
   }
 }
 
-function sameIdentity(one: Identity, other: Identity): boolean {
+export function sameIdentity(one: Identity, other: Identity): boolean {
   return one.producerId === other.producerId && one.producerEpoch === other.producerEpoch;
 }
