@@ -16,7 +16,7 @@ import type { ConnectionParts } from './server/client-connection.js';
 import { NodeServer } from './server/node-server.js';
 import { OfferedApis, type ApiVersionLimits } from './server/offered-apis.js';
 import { newSaslGate } from './server/sasl.js';
-import { ProducerIds } from './transactions/producer-ids.js';
+import { TransactionCoordinator } from './transactions/transaction-coordinator.js';
 
 const HOST = '127.0.0.1';
 
@@ -47,6 +47,7 @@ export class EmbeddedBroker {
   readonly #cluster: Cluster;
   readonly #coordinators: CoordinatorPlacement;
   readonly #groups: GroupCoordinator;
+  readonly #transactions: TransactionCoordinator;
   readonly #offered: OfferedApis;
   readonly #servers = new Map<number, NodeServer>();
   readonly #sessions = new Map<number, FetchSessions>();
@@ -74,11 +75,12 @@ export class EmbeddedBroker {
       clock,
       () => this.#cluster.newUuid(),
     );
+    this.#transactions = new TransactionCoordinator(this.#cluster, this.#groups, clock);
     const parts: ConnectionParts = {
       cluster: this.#cluster,
       coordinators: this.#coordinators,
       groups: this.#groups,
-      producerIds: new ProducerIds(),
+      transactions: this.#transactions,
       offered: this.#offered,
       autoCreateTopics: options.autoCreateTopics,
       faults: this.faults,
@@ -236,6 +238,7 @@ export class EmbeddedBroker {
   async close(): Promise<void> {
     this.#closed = true;
     this.#groups.close();
+    this.#transactions.close();
     await Promise.all([...this.#servers.values()].map((server) => server.close()));
   }
 

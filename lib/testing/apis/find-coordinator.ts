@@ -28,7 +28,7 @@ const nobody = (key: string, errorCode: number): Coordinator => ({
 function answer(coordinators: readonly Coordinator[], version: number): AnswerOf<typeof FindCoordinator> {
   if (version >= BATCHED_SINCE) return { coordinators };
   const { nodeId, host, port, errorCode, errorMessage } = coordinators[0] as Coordinator;
-  return { nodeId, host, port, errorCode, errorMessage };
+  return { nodeId, host, port, errorCode, errorMessage: errorCode === 0 ? 'NONE' : errorMessage };
 }
 
 export const findCoordinator: readonly ServedApi[] = [

@@ -19,6 +19,8 @@ type LeaveRequest = ReceivedRequestOf<typeof LeaveGroup>;
 type LeaveAnswer = AnswerOf<typeof LeaveGroup>;
 
 const NULL_PROTOCOL_SINCE = 7;
+/** From this SyncGroup on the protocol must be named. */
+const NAMES_PROTOCOL_SINCE = 5;
 const LEAVES_IN_BATCHES_SINCE = 3;
 
 const refusedJoin = (request: JoinRequest, errorCode: number, version: number): AnswerOf<typeof JoinGroup> => ({
@@ -86,6 +88,9 @@ export const classicGroups: readonly ServedApi[] = [
     SyncGroup,
     [0, 5],
     (request, scope) => {
+      if (scope.version >= NAMES_PROTOCOL_SINCE && (request.protocolType === null || request.protocolName === null)) {
+        return refusedSync('INCONSISTENT_GROUP_PROTOCOL');
+      }
       const group = groupOf(request.groupId, scope);
       return typeof group === 'string' ? refusedSync(group) : group.sync(request);
     },

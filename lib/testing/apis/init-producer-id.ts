@@ -1,17 +1,30 @@
-import { ERROR_CODES, InitProducerId } from '../../core/protocol/index.js';
+import { ERROR_CODES, InitProducerId, type ErrorName } from '../../core/protocol/index.js';
+import { NO_PRODUCER } from '../transactions/transaction.js';
+import { coordinationProblem } from './coordinated.js';
 import { serve, type ServedApi } from './served-api.js';
+
+/** Clients before KIP-588 do not know PRODUCER_FENCED. */
+const FENCED_SINCE = 4;
 
 export const initProducerId: readonly ServedApi[] = [
   serve(
     InitProducerId,
     [0, 5],
-    (request, { producerIds }) => {
-      // Whatever id an idempotent producer had, it gets a new one.
-      if (request.transactionalId === null) {
-        return { throttleTimeMs: 0, errorCode: ERROR_CODES.NONE, producerId: producerIds.next(), producerEpoch: 0 };
+    (request, scope) => {
+      const { transactionalId, transactionTimeoutMs, producerId, producerEpoch } = request;
+      const { transactions, version } = scope;
+      // Whatever id a producer without transactions had, it gets a new one.
+      if (transactionalId === null) {
+        return { throttleTimeMs: 0, errorCode: ERROR_CODES.NONE, ...transactions.newProducer() };
       }
-      return { throttleTimeMs: 0, errorCode: ERROR_CODES.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, producerEpoch: -1 };
+      const moved = coordinationProblem(scope, 'transaction', transactionalId);
+      const { error, ...identity } =
+        moved === 'NONE'
+          ? transactions.initialize(transactionalId, transactionTimeoutMs, { producerId, producerEpoch })
+          : { error: moved, ...NO_PRODUCER };
+      const named: ErrorName = error === 'PRODUCER_FENCED' && version < FENCED_SINCE ? 'INVALID_PRODUCER_EPOCH' : error;
+      return { throttleTimeMs: 0, errorCode: ERROR_CODES[named], ...identity };
     },
-    (_request, errorCode) => ({ throttleTimeMs: 0, errorCode, producerEpoch: -1 }),
+    (_request, errorCode) => ({ throttleTimeMs: 0, errorCode, ...NO_PRODUCER }),
   ),
 ];

@@ -3,17 +3,14 @@ import type { Cluster } from '../cluster/cluster.js';
 import type { Partition } from '../cluster/partition.js';
 import type { Topic } from '../cluster/topic.js';
 import { topicNameProblem } from '../cluster/topic-name.js';
+import { CLUSTER_OPERATIONS, OPERATIONS_UNASKED, TOPIC_OPERATIONS } from './operations.js';
 import { serve, type RequestScope, type ServedApi } from './served-api.js';
 
 type TopicAnswer = AnswerOf<typeof Metadata>['topics'][number];
 type PartitionAnswer = TopicAnswer['partitions'][number];
 
-// All operations, as a broker without authorizer has them: bits by AclOperation's numbers.
-const TOPIC_OPERATIONS = 3_576;
-const CLUSTER_OPERATIONS = 7_968;
-const UNASKED = -2_147_483_648;
-
 const NAMELESS_SINCE = 12;
+const BROKER_ENDPOINT = 1;
 
 const brokersOf = (cluster: Cluster) =>
   cluster.onlineNodes.map(({ id, host, port }) => ({ nodeId: id, host, port, rack: null }));
@@ -39,23 +36,36 @@ function topicAnswer(topic: Topic, scope: RequestScope, operations: boolean): To
     topicId: topic.id,
     isInternal: topic.isInternal,
     partitions: topic.partitions.map((partition) => partitionAnswer(partition, scope)),
-    topicAuthorizedOperations: operations ? TOPIC_OPERATIONS : UNASKED,
+    topicAuthorizedOperations: operations ? TOPIC_OPERATIONS : OPERATIONS_UNASKED,
   };
 }
 
-const topicError = (errorCode: number, name: string | null, topicId: string = ZERO_UUID): TopicAnswer => ({
+const topicError = (
+  errorCode: number,
+  name: string | null,
+  topicId: string = ZERO_UUID,
+  operations = false,
+): TopicAnswer => ({
   errorCode,
   name,
   topicId,
   isInternal: false,
   partitions: [],
+  topicAuthorizedOperations: operations ? TOPIC_OPERATIONS : OPERATIONS_UNASKED,
 });
 
-function missingTopic(name: string, mayCreate: boolean, { cluster, autoCreateTopics }: RequestScope): TopicAnswer {
-  if (topicNameProblem(name) !== undefined) return topicError(ERROR_CODES.INVALID_TOPIC_EXCEPTION, name);
+function missingTopic(
+  name: string,
+  mayCreate: boolean,
+  operations: boolean,
+  { cluster, autoCreateTopics }: RequestScope,
+): TopicAnswer {
+  if (topicNameProblem(name) !== undefined) {
+    return topicError(ERROR_CODES.INVALID_TOPIC_EXCEPTION, name, ZERO_UUID, operations);
+  }
   // As in Kafka the topic is there from the next request on; this one is still told that it is not.
   if (mayCreate && autoCreateTopics) cluster.createTopic({ name, partitions: 1 });
-  return topicError(ERROR_CODES.UNKNOWN_TOPIC_OR_PARTITION, name);
+  return topicError(ERROR_CODES.UNKNOWN_TOPIC_OR_PARTITION, name, ZERO_UUID, operations);
 }
 
 export const metadata: readonly ServedApi[] = [
@@ -73,7 +83,7 @@ export const metadata: readonly ServedApi[] = [
               if (name !== null) {
                 const topic = cluster.topic(name);
                 if (topic !== undefined) return topicAnswer(topic, scope, operations);
-                return missingTopic(name, request.allowAutoTopicCreation, scope);
+                return missingTopic(name, request.allowAutoTopicCreation, operations, scope);
               }
               const topic = cluster.topicById(topicId);
               if (topic !== undefined) return topicAnswer(topic, scope, operations);
@@ -84,7 +94,9 @@ export const metadata: readonly ServedApi[] = [
         clusterId: cluster.id,
         controllerId: cluster.controllerId,
         topics,
-        clusterAuthorizedOperations: request.includeClusterAuthorizedOperations ? CLUSTER_OPERATIONS : UNASKED,
+        clusterAuthorizedOperations: request.includeClusterAuthorizedOperations
+          ? CLUSTER_OPERATIONS
+          : OPERATIONS_UNASKED,
       };
     },
     (request, errorCode, { cluster }) => ({
@@ -98,17 +110,29 @@ export const metadata: readonly ServedApi[] = [
   serve(
     DescribeCluster,
     [0, 2],
-    (request, { cluster }) => ({
-      throttleTimeMs: 0,
-      ...(request.endpointType === 1
-        ? { errorCode: ERROR_CODES.NONE }
-        : { errorCode: ERROR_CODES.MISMATCHED_ENDPOINT_TYPE, errorMessage: 'this is the broker endpoint' }),
-      endpointType: 1,
-      clusterId: cluster.id,
-      controllerId: cluster.controllerId,
-      brokers: brokersOf(cluster).map(({ nodeId, ...broker }) => ({ brokerId: nodeId, ...broker, isFenced: false })),
-      clusterAuthorizedOperations: request.includeClusterAuthorizedOperations ? CLUSTER_OPERATIONS : UNASKED,
-    }),
+    (request, { cluster }) => {
+      if (request.endpointType !== BROKER_ENDPOINT) {
+        return {
+          throttleTimeMs: 0,
+          errorCode: ERROR_CODES.MISMATCHED_ENDPOINT_TYPE,
+          errorMessage:
+            'The request was sent to an endpoint of type BROKER, but we wanted an endpoint of type CONTROLLER',
+          clusterId: '',
+          brokers: [],
+        };
+      }
+      return {
+        throttleTimeMs: 0,
+        errorCode: ERROR_CODES.NONE,
+        endpointType: BROKER_ENDPOINT,
+        clusterId: cluster.id,
+        controllerId: cluster.controllerId,
+        brokers: brokersOf(cluster).map(({ nodeId, ...broker }) => ({ brokerId: nodeId, ...broker, isFenced: false })),
+        clusterAuthorizedOperations: request.includeClusterAuthorizedOperations
+          ? CLUSTER_OPERATIONS
+          : OPERATIONS_UNASKED,
+      };
+    },
     (_request, errorCode, { cluster }) => ({ throttleTimeMs: 0, errorCode, clusterId: cluster.id, brokers: [] }),
   ),
 ];

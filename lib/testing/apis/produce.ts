@@ -1,9 +1,11 @@
 import {
+  BATCH_HEADER_BYTES,
   ERROR_CODES,
   Produce,
   type AnswerOf,
   type ErrorName,
   type ReceivedRequestOf,
+  type RecordBatchHeader,
 } from '../../core/protocol/index.js';
 import type { ClusterNode } from '../cluster/node.js';
 import type { Partition } from '../cluster/partition.js';
@@ -16,6 +18,12 @@ type TopicAnswer = AnswerOf<typeof Produce>['responses'][number];
 type PartitionAnswer = TopicAnswer['partitionResponses'][number];
 
 const TOPIC_IDS_SINCE = 13;
+/** KIP-890: TRANSACTION_ABORTABLE may be answered, and a partition is added to the transaction by the batch itself. */
+const ABORTABLE_SINCE = 11;
+const ADDS_PARTITION_SINCE = 12;
+/** Where a batch has its attributes, and the one that is meant; the rest of the batch may be anything. */
+const ATTRIBUTES_AT = 21;
+const TRANSACTIONAL = 1 << 4;
 const ADMIN_CLIENT = '__admin_client';
 
 const failed = (index: number, error: ErrorName, errorMessage: string | null = null): PartitionAnswer => ({
@@ -61,6 +69,8 @@ function append(
     logStartOffset: log.startOffset,
   });
   if (header.producerId !== -1) {
+    const outside = transactionProblem(header, topic.name, index, request.transactionalId, scope);
+    if (outside !== 'NONE') return failed(index, outside);
     const verdict = log.producers.judge(header);
     if (verdict.kind === 'refused') return failed(index, verdict.error, verdict.message);
     if (verdict.kind === 'duplicate') return accepted(verdict.baseOffset);
@@ -70,10 +80,46 @@ function append(
   return accepted(baseOffset);
 }
 
+/**
+ * Whether a transactional batch belongs to a transaction that the coordinator knows to be open (KIP-890). From v12 on
+ * the batch itself adds its partition; a partition that the producer has written to in the transaction is not asked about.
+ */
+function transactionProblem(
+  header: RecordBatchHeader,
+  topic: string,
+  partition: number,
+  transactionalId: string | null,
+  scope: RequestScope,
+): ErrorName {
+  if (!header.isTransactional || transactionalId === null) return 'NONE';
+  const entry = scope.cluster.partition(topic, partition)?.log.producers.entry(header.producerId);
+  if (entry?.transactionStart !== undefined && entry.epoch === header.producerEpoch) return 'NONE';
+  const problem = scope.transactions.problem(transactionalId, header);
+  if (problem !== 'NONE') return problem === 'PRODUCER_FENCED' ? 'INVALID_PRODUCER_EPOCH' : problem;
+  if (scope.version >= ADDS_PARTITION_SINCE) {
+    scope.transactions.addPartition(transactionalId, topic, partition);
+    return 'NONE';
+  }
+  if (scope.transactions.find(transactionalId)?.holds(topic, partition)) return 'NONE';
+  return scope.version >= ABORTABLE_SINCE ? 'TRANSACTION_ABORTABLE' : 'INVALID_TXN_STATE';
+}
+
+/** Whether the first batch of any partition is transactional. */
+function hasTransactionalBatch({ partitionData }: Request['topicData'][number]): boolean {
+  return partitionData.some(
+    ({ records }) =>
+      records !== null &&
+      records.length >= BATCH_HEADER_BYTES &&
+      (records.readInt16BE(ATTRIBUTES_AT) & TRANSACTIONAL) !== 0,
+  );
+}
+
 function produce(request: Request, scope: RequestScope): Answer<typeof Produce> {
   const { cluster, version } = scope;
   const leaders = new Set<ClusterNode>();
   let anyFailed = false;
+  // Nothing of such a request is taken: it is not known whose transaction it is.
+  const unidentified = request.transactionalId === null && request.topicData.some(hasTransactionalBatch);
   const responses = request.topicData.map(({ name, topicId, partitionData }): TopicAnswer => {
     const topic = version >= TOPIC_IDS_SINCE ? cluster.topicById(topicId) : cluster.topic(name);
     const unknown = version >= TOPIC_IDS_SINCE ? 'UNKNOWN_TOPIC_ID' : 'UNKNOWN_TOPIC_OR_PARTITION';
@@ -81,8 +127,8 @@ function produce(request: Request, scope: RequestScope): Answer<typeof Produce> 
       const fault = scope.faulted(topic?.name ?? name, index);
       const partition = topic?.partitions[index];
       const answer =
-        fault !== undefined
-          ? failed(index, fault)
+        fault !== undefined || unidentified
+          ? failed(index, fault ?? 'TRANSACTIONAL_ID_AUTHORIZATION_FAILED')
           : topic === undefined || partition === undefined
             ? failed(index, topic === undefined ? unknown : 'UNKNOWN_TOPIC_OR_PARTITION')
             : append(topic, partition, records, request, scope);

@@ -5,14 +5,14 @@ import type { FetchSessions } from '../fetching/fetch-sessions.js';
 import type { GroupCoordinator } from '../groups/group-coordinator.js';
 import type { CoordinatorPlacement } from '../cluster/coordinator-placement.js';
 import type { OfferedApis } from '../server/offered-apis.js';
-import type { ProducerIds } from '../transactions/producer-ids.js';
+import type { TransactionCoordinator } from '../transactions/transaction-coordinator.js';
 
 /** The parts of the broker that requests are served from. */
 export interface BrokerParts {
   readonly cluster: Cluster;
   readonly coordinators: CoordinatorPlacement;
   readonly groups: GroupCoordinator;
-  readonly producerIds: ProducerIds;
+  readonly transactions: TransactionCoordinator;
   readonly offered: OfferedApis;
   readonly autoCreateTopics: boolean;
   fetchSessions(node: ClusterNode): FetchSessions;

@@ -26,10 +26,10 @@ const BY_ID_SINCE = 6;
 /** Why something can't be done, as the answer says it. */
 interface Refusal {
   readonly error: ErrorName;
-  readonly message: string;
+  readonly message: string | null;
 }
 
-const refuse = (error: ErrorName, message: string): Refusal => ({ error, message });
+const refuse = (error: ErrorName, message: string | null): Refusal => ({ error, message });
 const isRefusal = (value: object): value is Refusal => 'error' in value && 'message' in value;
 
 function nameProblem(name: string, cluster: Cluster): Refusal | undefined {
@@ -41,24 +41,25 @@ function nameProblem(name: string, cluster: Cluster): Refusal | undefined {
   return refuse('INVALID_TOPIC_EXCEPTION', `Topic '${name}' collides with existing topic: ${like}`);
 }
 
+function replicasProblem(replicas: readonly number[], first: readonly number[], cluster: Cluster): string | undefined {
+  if (replicas.length === 0) return 'an empty replica list';
+  const stranger = replicas.find((id) => !cluster.nodes.has(id));
+  if (stranger !== undefined) return `broker ${stranger}, but no such broker is registered`;
+  const twice = replicas.find((id, index) => replicas.indexOf(id) !== index);
+  if (twice !== undefined) return `the broker ${twice} more than once`;
+  if (replicas.length === first.length) return undefined;
+  return `a partition with ${replicas.length} replica(s), but this is not consistent with previous partitions, which have ${first.length} replica(s)`;
+}
+
 /** Replicas that were chosen by hand, checked. */
 function chosenPlacement(
   assignments: readonly (readonly number[])[],
   cluster: Cluster,
 ): readonly (readonly number[])[] | Refusal {
   for (const replicas of assignments) {
-    const problem =
-      replicas.length === 0
-        ? 'an empty replica list'
-        : new Set(replicas).size !== replicas.length
-          ? 'duplicate replicas'
-          : replicas.length !== assignments[0]?.length
-            ? 'replica lists of different lengths'
-            : replicas.some((id) => !cluster.nodes.has(id))
-              ? 'an unknown broker'
-              : undefined;
+    const problem = replicasProblem(replicas, assignments[0] as readonly number[], cluster);
     if (problem !== undefined) {
-      return refuse('INVALID_REPLICA_ASSIGNMENT', `The manual partition assignment has ${problem}.`);
+      return refuse('INVALID_REPLICA_ASSIGNMENT', `The manual partition assignment includes ${problem}.`);
     }
   }
   return assignments;
@@ -101,7 +102,7 @@ function placementOf(topic: NewTopic, cluster: Cluster): readonly (readonly numb
     return refuse(
       'INVALID_REPLICATION_FACTOR',
       `Unable to replicate the partition ${replicationFactor} time(s): The target replication factor of ` +
-        `${replicationFactor} cannot be reached because only ${cluster.onlineNodes.length} broker(s) are registered.`,
+        `${replicationFactor} cannot be reached because only ${cluster.onlineNodes.length} broker(s) are registered or some brokers have all their log directories cordoned.`,
     );
   }
   return cluster.place(numPartitions === -1 ? 1 : numPartitions, replicationFactor === -1 ? 1 : replicationFactor);
@@ -114,7 +115,7 @@ const refusedTopic = (name: string, errorCode: number, errorMessage: string | nu
   errorMessage,
   numPartitions: -1,
   replicationFactor: -1,
-  configs: errorCode === 0 ? [] : null,
+  configs: [],
 });
 
 function createTopic(topic: NewTopic, request: CreateRequest, { cluster }: RequestScope): CreateAnswer {
@@ -133,7 +134,7 @@ function createTopic(topic: NewTopic, request: CreateRequest, { cluster }: Reque
   if (isRefusal(placement)) return refused(placement);
   const set = configs.map((config) => [config.name, config.value ?? ''] as const);
   const made = request.validateOnly
-    ? { id: ZERO_UUID, config: new TopicConfig(set) }
+    ? { id: cluster.newUuid(), config: new TopicConfig(set) }
     : cluster.createTopic({ name, partitions: placement.length, placement, configs: set });
   return {
     name,
@@ -153,8 +154,11 @@ function deleteTopic(
   const byId = asked.name === null;
   const topic = asked.name === null ? cluster.topicById(asked.topicId) : cluster.topic(asked.name);
   if (topic === undefined) {
-    const errorCode = ERROR_CODES[byId ? 'UNKNOWN_TOPIC_ID' : 'UNKNOWN_TOPIC_OR_PARTITION'];
-    return { ...asked, errorCode, errorMessage: 'This server does not host this topic-partition.' };
+    return {
+      ...asked,
+      errorCode: ERROR_CODES[byId ? 'UNKNOWN_TOPIC_ID' : 'UNKNOWN_TOPIC_OR_PARTITION'],
+      errorMessage: `This server does not host this ${byId ? 'topic ID' : 'topic-partition'}.`,
+    };
   }
   cluster.deleteTopic(topic);
   groups.topicDeleted(topic.name);
@@ -173,8 +177,7 @@ function addPartitions(
   if (request.topics.filter(({ name }) => name === asked.name).length > 1) {
     return refuse('INVALID_REQUEST', 'Duplicate topic in request.');
   }
-  if (topic === undefined)
-    return refuse('UNKNOWN_TOPIC_OR_PARTITION', 'This server does not host this topic-partition.');
+  if (topic === undefined) return refuse('UNKNOWN_TOPIC_OR_PARTITION', null);
   const now = topic.partitions.length;
   const added = asked.count - now;
   if (added < 0) {
@@ -188,7 +191,7 @@ function addPartitions(
   if (asked.assignments === null) {
     placement = cluster.place(added, topic.replicationFactor);
   } else if (asked.assignments.length !== added) {
-    const message = `Attempted to add ${added} additional partition(s), but ${asked.assignments.length} assignment(s) were specified.`;
+    const message = `Attempted to add ${added} additional partition(s), but only ${asked.assignments.length} assignment(s) were specified.`;
     return refuse('INVALID_REPLICA_ASSIGNMENT', message);
   } else {
     placement = chosenPlacement(

@@ -154,6 +154,10 @@ export class TopicConfig {
   get minInsyncReplicas(): number {
     return this.number('min.insync.replicas');
   }
+  /** Whether old records may go (cleanup.policy): of a topic that is only compacted none may. */
+  get deletesRecords(): boolean {
+    return listOf(this.value('cleanup.policy')).includes('delete');
+  }
   get isCompacted(): boolean {
     return listOf(this.value('cleanup.policy')).includes('compact');
   }

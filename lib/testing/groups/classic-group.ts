@@ -1,4 +1,4 @@
-import { ERROR_CODES, type ErrorName } from '../../core/protocol/index.js';
+import { ERROR_CODES, Reader, type ErrorName } from '../../core/protocol/index.js';
 import type { Clock, Timer } from '../../core/support/index.js';
 import {
   ClassicMember,
@@ -27,6 +27,8 @@ interface PersistedGroup {
   readonly members: readonly ClassicMember[];
 }
 
+/** The protocol type of consumers. */
+const CONSUMER = 'consumer';
 /** How long a member may wait in its first JoinGroup, in Kafka five minutes. */
 const NEW_MEMBER_JOIN_TIMEOUT_MS = 300_000;
 const JOIN_ANSWER_HAS_NULL_PROTOCOL_SINCE = 7;
@@ -179,6 +181,20 @@ export class ClassicGroup {
     const member = this.#members.get(memberId);
     if (member !== undefined && !transactional) this.#renewSession(member);
     return 'NONE';
+  }
+
+  /** Whether single offsets may be deleted: of a group that consumes only those of topics it does not. */
+  offsetDeleteProblem(): ErrorName {
+    if (this.#state === 'Dead') return 'GROUP_ID_NOT_FOUND';
+    return this.#state === 'Empty' || this.#protocolType === CONSUMER ? 'NONE' : 'NON_EMPTY_GROUP';
+  }
+
+  /** Whether a member has subscribed to the topic; all that its metadata does not tell counts as yes. */
+  subscribesTo(topic: string): boolean {
+    if (this.#protocolType !== CONSUMER || this.#members.size === 0) return false;
+    const protocol = this.#protocolName;
+    if (protocol === null) return true;
+    return this.members.some((member) => subscribedTopics(member.metadata(protocol))?.includes(topic) ?? true);
   }
 
   /** The group is no more: whoever waits is told. */
@@ -613,6 +629,18 @@ export class ClassicGroup {
     for (const member of this.#members.values()) member.session?.cancel();
     for (const expiry of this.#pending.values()) expiry.cancel();
     this.#pending.clear();
+  }
+}
+
+/** The topics in a consumer's subscription, whose first fields are the same in every version; undefined when it can't be read. */
+function subscribedTopics(metadata: Buffer): readonly string[] | undefined {
+  try {
+    const reader = new Reader(metadata);
+    reader.int16();
+    const count = reader.arrayLength(reader.int32(), 2);
+    return Array.from({ length: count }, () => reader.utf8(reader.int16()));
+  } catch {
+    return undefined;
   }
 }
 

@@ -73,7 +73,7 @@ export class PartitionLog {
     this.#endOffset = lastOffset + 1;
     this.#endPosition += stored.length;
     if (header.producerId !== -1 && !header.isControl) {
-      this.producers.appended(header, baseOffset, maxTimestamp, header.isTransactional);
+      this.producers.appended(header, baseOffset, maxTimestamp);
     }
     return baseOffset;
   }

@@ -6,6 +6,7 @@ export interface ProducerStamp {
   readonly producerEpoch: number;
   readonly baseSequence: number;
   readonly lastOffsetDelta: number;
+  readonly isTransactional: boolean;
 }
 
 /** One of the last batches of a producer, kept to recognise it when it comes again. */
@@ -77,15 +78,20 @@ export class ProducerStates {
     }
     const previous = entry.batches.at(-1)?.lastSequence ?? -1;
     const expected = previous === -1 ? 0 : sequenceAfter(previous, 1);
-    if (first === expected) return APPEND;
-    return refused(
-      'OUT_OF_ORDER_SEQUENCE_NUMBER',
-      `Out of order sequence number for producer ${stamp.producerId}: ${first} (incoming), ${previous} (current end)`,
-    );
+    if (first !== expected) {
+      return refused(
+        'OUT_OF_ORDER_SEQUENCE_NUMBER',
+        `Out of order sequence number for producer ${stamp.producerId}: ${first} (incoming), ${previous} (current end)`,
+      );
+    }
+    if (entry.transactionStart !== undefined && !stamp.isTransactional) {
+      return refused('INVALID_TXN_STATE', `Expected transactional write from producer ${stamp.producerId}`);
+    }
+    return APPEND;
   }
 
   /** Takes note of a batch that was appended. */
-  appended(stamp: ProducerStamp, baseOffset: number, timestamp: number, isTransactional: boolean): void {
+  appended(stamp: ProducerStamp, baseOffset: number, timestamp: number): void {
     const entry = this.#entryAt(stamp.producerId, stamp.producerEpoch);
     entry.batches.push({
       firstSequence: stamp.baseSequence,
@@ -95,7 +101,7 @@ export class ProducerStates {
     });
     if (entry.batches.length > REMEMBERED) entry.batches.shift();
     entry.lastTimestamp = timestamp;
-    if (isTransactional) entry.transactionStart ??= baseOffset;
+    if (stamp.isTransactional) entry.transactionStart ??= baseOffset;
   }
 
   /** Takes note of a transaction's marker; answers where the transaction began here, if it wrote anything here. */

@@ -1,8 +1,0 @@
-/** Hands out producer ids, each once. */
-export class ProducerIds {
-  #next = 0;
-
-  next(): number {
-    return this.#next++;
-  }
-}
