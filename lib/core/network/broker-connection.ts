@@ -255,8 +255,8 @@ export class BrokerConnection {
     options.signal?.addEventListener('abort', onAbort);
     let doing = 'connecting';
     const timer = this.#limit(() => doing, options.deadline);
-    try {
-      const { tls, sasl, keepAliveMs, maxResponseSize } = this.#config;
+    const establish = async (): Promise<BrokerVersions> => {
+      const { tls, sasl, keepAliveMs } = this.#config;
       const target = { host, port, tls, keepAliveMs };
       const stream = await this.#ports.dialer.dial(target, this.#receiver(), this.#lifetime.signal);
       if (this.#lifetime.signal.aborted) stream.destroy();
@@ -268,8 +268,11 @@ export class BrokerConnection {
       );
       doing = 'authenticating';
       if (sasl !== undefined) await this.#authenticate(sasl, versions);
-      this.#lifetime.signal.throwIfAborted();
-      this.#reader.limit(maxResponseSize);
+      return versions;
+    };
+    try {
+      const versions = await this.#unlessEnded(establish());
+      this.#reader.limit(this.#config.maxResponseSize);
       this.#state = { name: 'ready', versions };
       this.#pipeline.flow();
     } catch (error) {
@@ -278,6 +281,23 @@ export class BrokerConnection {
     } finally {
       timer.cancel();
       options.signal?.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /** Waits for work, but not beyond the end of the connection: a token provider may never come back. */
+  async #unlessEnded<T>(work: Promise<T>): Promise<T> {
+    const { signal } = this.#lifetime;
+    let onEnd: (() => void) | undefined;
+    const end = new Promise<never>((_resolve, reject) => {
+      onEnd = () => reject(signal.reason as Error);
+      signal.addEventListener('abort', onEnd);
+    });
+    try {
+      const done = await Promise.race([work, end]);
+      signal.throwIfAborted();
+      return done;
+    } finally {
+      if (onEnd !== undefined) signal.removeEventListener('abort', onEnd);
     }
   }
 
@@ -319,8 +339,11 @@ export class BrokerConnection {
   async #renew(): Promise<void> {
     const timer = this.#limit(() => 'renewing the session');
     try {
-      await this.#pipeline.hold();
-      await this.#authenticate(this.#config.sasl as SaslMechanism, this.#versions);
+      const authenticate = async (): Promise<void> => {
+        await this.#pipeline.hold();
+        await this.#authenticate(this.#config.sasl as SaslMechanism, this.#versions);
+      };
+      await this.#unlessEnded(authenticate());
       this.#pipeline.flow();
     } catch (error) {
       this.#end({ kind: 'fault', error: connectionFault(this.address, 'renewing the session', error) });
