@@ -34,6 +34,12 @@ describe('a request frame', () => {
     expect(decodeRequestHeader(new Reader(frame, 4)).clientId).toBeNull();
   });
 
+  it('is refused by name when the client id is too long for the protocol', () => {
+    expect(() => encodeRequestFrame(ApiVersions, 0, 1, 'k'.repeat(32_768), {})).toThrow(
+      "INVALID_REQUEST (ApiVersions): 'clientId' is 32768 bytes long",
+    );
+  });
+
   it('carries large record batches by reference and counts them in its length', () => {
     const batch = Buffer.alloc(5_000, 1);
     const request = {

@@ -1,3 +1,4 @@
+import { KrafkaProtocolError } from '../support/index.js';
 import { APIS } from './all-apis.js';
 import type { AnswerOf, Api, RequestOf } from './schema/index.js';
 import { inVersions } from './schema/index.js';
@@ -38,7 +39,7 @@ export function encodeRequestFrame<A extends Api>(
   writer.int16(version);
   writer.int32(correlationId);
   // In the old form even in header 2: a broker must be able to read it before it knows the version.
-  writer.string(clientId, false);
+  writeClientId(writer, api, clientId);
   if (requestHeaderVersion(api, version) === 2) writer.unsignedVarint(0);
   api.request.encode(writer, request, version);
   return finishFrame(writer);
@@ -86,6 +87,17 @@ export function decodeResponseHeader(reader: Reader, api: Api, version: number):
   const correlationId = reader.int32();
   if (responseHeaderVersion(api, version) === 1) reader.skipTags();
   return correlationId;
+}
+
+function writeClientId(writer: Writer, api: Api, clientId: string | null): void {
+  try {
+    writer.string(clientId, false);
+  } catch (error) {
+    throw new KrafkaProtocolError('INVALID_REQUEST', `'clientId' ${(error as Error).message}`, {
+      api: api.name,
+      cause: error,
+    });
+  }
 }
 
 function finishFrame(writer: Writer): Buffer[] {

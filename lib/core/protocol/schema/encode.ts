@@ -163,11 +163,11 @@ function encodeValue(field: Field, version: number, flexible: VersionRange): Enc
     case 'array': {
       const element = encodeField(field.element as Field, version, flexible);
       return (writer, value) => {
-        if (!Array.isArray(value)) throw mismatch('an array', value);
-        writer.count(value.length, compact);
+        const items = value as readonly unknown[];
+        writer.lengthOf(items, compact);
         let index = 0;
         try {
-          for (; index < value.length; index++) element(writer, value[index]);
+          for (; index < items.length; index++) element(writer, items[index]);
         } catch (error) {
           throw inField(`[${index}]`, error);
         }

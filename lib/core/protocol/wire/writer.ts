@@ -161,9 +161,14 @@ export class Writer {
 
   /** The length of an array or of bytes; -1 for null. */
   count(length: number, compact: boolean): void {
-    if (!(length >= -1)) throw new TypeError('must be an array');
     if (compact) this.unsignedVarint(length + 1);
     else this.int32(length);
+  }
+
+  /** The length of an array, whose items follow. */
+  lengthOf(items: readonly unknown[], compact: boolean): void {
+    if (!Array.isArray(items)) throw new TypeError(`must be an array, got ${describe(items)}`);
+    this.count(items.length, compact);
   }
 
   /** Bytes, or several pieces of them, or null: taken by reference when they are large. */

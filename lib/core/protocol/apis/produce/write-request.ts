@@ -12,14 +12,12 @@ export function writeProduceRequest(writer: Writer, request: ProduceRequest, ver
   writer.string(request.transactionalId ?? null, flexible);
   writer.int16(request.acks);
   writer.int32(request.timeoutMs);
-  const topics = request.topicData;
-  writer.count(topics.length, flexible);
-  for (const topic of topics) {
-    if (version >= 13) writer.uuid(topic.topicId ?? ZERO_UUID);
-    else writer.text(topic.name as string, flexible);
-    const partitions = topic.partitionData;
-    writer.count(partitions.length, flexible);
-    for (const partition of partitions) {
+  writer.lengthOf(request.topicData, flexible);
+  for (const { name, topicId = ZERO_UUID, partitionData } of request.topicData) {
+    if (version >= 13) writer.uuid(topicId);
+    else writer.text(name as string, flexible);
+    writer.lengthOf(partitionData, flexible);
+    for (const partition of partitionData) {
       writer.int32(partition.index);
       writer.bytes(partition.records, flexible);
       if (flexible) writer.unsignedVarint(0);
