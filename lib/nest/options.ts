@@ -167,7 +167,7 @@ const aConsumer: OptionRule<KrafkaServerConsumerOptions> = (value, path) => {
       throw new KrafkaConfigError(`${path}.${name}`, 'is not for a server: its handlers decide that');
     }
   }
-  return options as KrafkaServerConsumerOptions;
+  return options;
 };
 
 const anyConnection: OptionRule<KrafkaSettings['connection']> = (value, path) => {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import { ClientProxy, KafkaHeaders, type ReadPacket, type WritePacket } from '@nestjs/microservices';
 import { InvalidMessageException } from '@nestjs/microservices/errors/invalid-message.exception.js';
-import { AsyncSubject, Observable, throwError } from 'rxjs';
+import { AsyncSubject, from, Observable, throwError } from 'rxjs';
 import type { Admin } from '../../core/admin/index.js';
 import type { Consumer, OffsetToCommit } from '../../core/consumer/index.js';
 import type { Krafka } from '../../core/index.js';
@@ -11,7 +11,7 @@ import { Deadline, KrafkaClosedError, KrafkaConfigError, KrafkaError, TypedEvent
 import { checkClientOptions, type ClientSettings, type KrafkaClientOptions } from '../options.js';
 import { SharedKrafka } from '../shared-krafka.js';
 import { topicOf } from '../topic-name.js';
-import { toOutgoingRecord, type KafkaMessageLike, type OutgoingRecord } from '../wire/outgoing-record.js';
+import { toOutgoingRecord, type OutgoingRecord } from '../wire/outgoing-record.js';
 import { decodeReply, replyTopicOf } from '../wire/reply.js';
 import { KrafkaRecord } from './krafka-record.js';
 import { PendingRequests, type ReplyStats } from './pending-requests.js';
@@ -155,7 +155,7 @@ export class KrafkaClient extends ClientProxy<KrafkaClientEvents, KrafkaClientSt
     event: EventKey,
     callback: EventCallback,
   ): void {
-    this.#events.on(event, callback as (payload: Payloads[EventKey]) => void);
+    this.#events.on(event, callback);
   }
 
   /** The core's Krafka. */
@@ -215,7 +215,7 @@ export class KrafkaClient extends ClientProxy<KrafkaClientEvents, KrafkaClientSt
 
   #outgoing(packet: ReadPacket): OutgoingRecord {
     const outgoing = toOutgoingRecord(packet.data);
-    for (const [name, value] of Object.entries(packet.metadata ?? {})) outgoing.headers[name] ??= String(value);
+    for (const [name, value] of Object.entries(packet.metadata ?? {})) outgoing.headers[name] ??= value;
     return outgoing;
   }
 
@@ -259,32 +259,28 @@ export class KrafkaClient extends ClientProxy<KrafkaClientEvents, KrafkaClientSt
     const working = new Promise<Result>((resolve) => {
       resolve(work());
     });
-    working.then(
-      (result) => {
-        outcome.next(result);
-        outcome.complete();
-      },
-      (error: unknown) => {
+    from(working).subscribe({
+      next: (result) => outcome.next(result),
+      complete: () => outcome.complete(),
+      error: (error: unknown) => {
         if (!outcome.observed) this.#logger.error(`An event was not sent: ${String(error)}`);
         outcome.error(error);
       },
-    );
+    });
     return outcome.asObservable();
   }
 
-  #crashed(error: Error): void {
-    this.#logger.error(`Replies can't be read any more: ${error.message}`);
+  #crashed(cause: Error): void {
+    this.#logger.error(`Replies can't be read any more: ${cause.message}`);
     const inbox = this.#inbox;
     this.#inbox = undefined;
-    void inbox?.close().catch((failure: unknown) => this.#logger.error(`Closing went wrong: ${String(failure)}`));
-    this.#pending.failAll(error);
+    inbox?.close().catch((failure: unknown) => this.#logger.error(`Closing went wrong: ${String(failure)}`));
+    this.#pending.failAll(cause);
     this._status$.next('crashed');
-    this.#events.emit('crashed', { error });
+    this.#events.emit('crashed', { error: cause });
   }
 }
 
 const MAX_TIMER_MS = 2_147_483_647;
 
 const isNil = (value: unknown): value is null | undefined => value === null || value === undefined;
-
-export type { KafkaMessageLike };

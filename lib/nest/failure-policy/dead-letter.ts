@@ -46,7 +46,7 @@ const whereItWas = (record: ConsumerRecord, groupId: string): RecordHeaders => (
   [KafkaHeaders.DLT_ORIGINAL_PARTITION]: String(record.partition),
   [KafkaHeaders.DLT_ORIGINAL_OFFSET]: String(record.offset),
   [KafkaHeaders.DLT_ORIGINAL_TIMESTAMP]: String(record.timestamp),
-  [KafkaHeaders.DLT_ORIGINAL_TIMESTAMP_TYPE]: String(record.timestampType),
+  [KafkaHeaders.DLT_ORIGINAL_TIMESTAMP_TYPE]: record.timestampType,
   [DLT_ORIGINAL_CONSUMER_GROUP]: groupId,
 });
 

@@ -20,7 +20,7 @@ export interface Delivery {
   readonly ports: Ports;
   /** What holds where a handler has no policy of its own. */
   readonly onFailure: FailurePolicy;
-  readonly deadLetters: DeadLetters;
+  readonly deadLetters: Pick<DeadLetters, 'publish'>;
   readonly counts: DeliveryCounts;
   /** As they are now: instrumentation may set them late. */
   hooks(): ProcessingHooks;

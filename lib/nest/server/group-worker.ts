@@ -44,7 +44,8 @@ const NEW_TOPICS_EVERY_MS = 30_000;
 export class GroupWorker {
   readonly groupId: string;
   readonly #parts: GroupWorkerParts;
-  readonly #running: { consumer: Consumer; done: Promise<void> }[] = [];
+  #consumer: Consumer | undefined;
+  #done: Promise<void> = Promise.resolve();
   #choice: TopicChoice = { topics: [], missing: [] };
   #watch: Timer | undefined;
   #error: KrafkaError | undefined;
@@ -82,33 +83,27 @@ export class GroupWorker {
   async close(timeoutMs: number): Promise<void> {
     this.#closed = true;
     this.#watch?.cancel();
-    await Promise.all(
-      this.#running.map(async ({ consumer, done }) => {
-        await consumer.close({ timeoutMs });
-        await done;
-      }),
-    );
-  }
-
-  get #consumer(): Consumer | undefined {
-    return this.#running.at(-1)?.consumer;
+    await this.#consumer?.close({ timeoutMs });
+    await this.#done;
   }
 
   async #consume(topics: readonly string[]): Promise<void> {
     const { shared, options, groupId, events, recordHandler } = this.#parts;
     const consumer = shared.consumer({ ...options, groupId, topics });
     consumer.events.on('state', ({ state }) => events.state(state));
+    // Known from here on, so that closing meanwhile closes it.
+    this.#consumer = consumer;
     try {
       await consumer.start();
     } catch (error) {
+      this.#consumer = undefined;
       await consumer.close({ timeoutMs: 0 });
       throw error;
     }
-    const done = consumer.run({ eachRecord: recordHandler(consumer) }).catch((error: KrafkaError) => {
+    this.#done = consumer.run({ eachRecord: recordHandler(consumer) }).catch((error: KrafkaError) => {
       this.#error = error;
       events.fatal(error);
     });
-    this.#running.push({ consumer, done });
   }
 
   async #choose(): Promise<TopicChoice> {
@@ -142,6 +137,7 @@ export class GroupWorker {
       this.#choice = choice;
       this.#warnOfMissing(choice.missing.filter((topic) => !before.missing.includes(topic)));
     } catch (error) {
+      if (this.#closed) return;
       this.#parts.shared.ports.logger.warn('looking for missing topics went wrong and is tried again', {
         group: this.groupId,
         error,

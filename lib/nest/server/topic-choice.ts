@@ -26,7 +26,7 @@ export function chooseTopics(patterns: readonly TopicPattern[], existing: Readon
       if (matches(pattern, topic) && !isCompanion(pattern, topic)) chosen.add(topic);
     }
   }
-  return { topics: [...chosen].sort(), missing };
+  return { topics: [...chosen].toSorted(), missing };
 }
 
 const COMPANIONS = [deadLetterTopicOf(''), replyTopicOf('')];

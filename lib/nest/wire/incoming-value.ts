@@ -1,3 +1,5 @@
+import type { ReceivedHeaders, ReceivedHeaderValue } from '../../core/protocol/index.js';
+
 /** What a handler may be given for a key, a value or a header: parsed JSON, text, raw bytes or null. */
 export type IncomingValue = unknown;
 
@@ -24,11 +26,8 @@ export function parseValue(bytes: Buffer | null | undefined): IncomingValue {
   }
 }
 
-/** Headers as a record holds them: a name that occurs more than once has an array. */
-export type RawHeaders = Readonly<Record<string, Buffer | null | readonly (Buffer | null)[]>>;
-
 /** The headers of a record, each parsed like a value; a repeated one is an array. */
-export function parseHeaders(headers: RawHeaders): Record<string, IncomingValue> {
+export function parseHeaders(headers: ReceivedHeaders): Record<string, IncomingValue> {
   // From entries, not by assignment: a header may be called '__proto__'.
   return Object.fromEntries(
     Object.entries(headers).map(([name, value]) => [
@@ -39,14 +38,15 @@ export function parseHeaders(headers: RawHeaders): Record<string, IncomingValue>
 }
 
 /** The first value of a header, undefined when it isn't there. */
-export function headerBytes(headers: RawHeaders, name: string): Buffer | null | undefined {
+export function headerBytes(headers: ReceivedHeaders, name: string): Buffer | null | undefined {
   if (!Object.hasOwn(headers, name)) return undefined;
   const value = headers[name];
   return isRepeated(value) ? value[0] : value;
 }
 
 /** The first value of a header as text; undefined when it isn't there or is null. */
-export const headerText = (headers: RawHeaders, name: string): string | undefined =>
+export const headerText = (headers: ReceivedHeaders, name: string): string | undefined =>
   headerBytes(headers, name)?.toString();
 
-const isRepeated = (value: RawHeaders[string] | undefined): value is readonly (Buffer | null)[] => Array.isArray(value);
+const isRepeated = (value: ReceivedHeaders[string] | undefined): value is readonly ReceivedHeaderValue[] =>
+  Array.isArray(value);

@@ -58,6 +58,8 @@ function encodeObject(value: object): string | Buffer {
   if (Buffer.isBuffer(value)) return value;
   if (value instanceof Uint8Array) return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
   try {
+    // Its own text, as isJson() has made sure.
+    // oxlint-disable-next-line typescript/no-base-to-string
     return isJson(value) ? JSON.stringify(value) : String(value);
   } catch (error) {
     throw new KrafkaSerializationError(`a value can't be written as text: ${messageOf(error)}`, error);

@@ -76,7 +76,8 @@ export const UNKNOWN_ERROR = 'Internal server error';
 
 // JSON for objects and text for the rest, as Nest does; what has no JSON still says that it failed.
 function encodeError(error: unknown): string {
-  if (typeof error !== 'object' || error === null) return String(error ?? '') || UNKNOWN_ERROR;
+  if (typeof error === 'string') return error || UNKNOWN_ERROR;
+  if (error === undefined || error === null) return UNKNOWN_ERROR;
   try {
     // JSON shows nothing of a bare Error.
     if (error instanceof Error && Object.keys(error).length === 0) {

@@ -1,0 +1,86 @@
+import type { WritePacket } from '@nestjs/microservices';
+import { KrafkaTimeoutError } from '../../core/support/index.js';
+import { HandClock } from '../spec-support/hand-clock.js';
+import { PendingRequests } from './pending-requests.js';
+
+function setUp() {
+  const clock = new HandClock();
+  const requests = new PendingRequests(clock, 'me');
+  const packets: WritePacket[] = [];
+  const add = (timeoutMs = 1_000) => requests.add((packet) => packets.push(packet), timeoutMs, 'the reply');
+  return { clock, requests, packets, add };
+}
+
+describe('Pending requests', () => {
+  it('are each given their own replies, until the last', () => {
+    const { requests, packets, add } = setUp();
+    const id = add();
+    requests.settle(id, { response: 1, isDisposed: false });
+    requests.settle(id, { response: 2, isDisposed: true });
+    requests.settle(id, { response: 3, isDisposed: true });
+    expect(packets.map(({ response }) => response as unknown)).toEqual([1, 2]);
+    expect(requests.stats()).toEqual({ pending: 0, matched: 2, late: 1, foreign: 0 });
+  });
+
+  it('fail when their deadline passes, with an error that says what was waited for', async () => {
+    const { clock, requests, packets, add } = setUp();
+    const id = add(2_000);
+    await clock.pass(1_999);
+    expect(packets).toEqual([]);
+    await clock.pass(1);
+    expect(packets[0]?.err).toBeInstanceOf(KrafkaTimeoutError);
+    expect(packets[0]?.err).toMatchObject({ budget: 'requestTimeoutMs', budgetMs: 2_000, waitedFor: 'the reply' });
+    requests.settle(id, { response: 'late', isDisposed: true });
+    expect(requests.stats()).toMatchObject({ pending: 0, late: 1 });
+  });
+
+  it('have one deadline for all their replies', async () => {
+    const { clock, requests, packets, add } = setUp();
+    const id = add(1_000);
+    await clock.pass(900);
+    requests.settle(id, { response: 1, isDisposed: false });
+    await clock.pass(100);
+    expect(packets[1]?.err).toBeInstanceOf(KrafkaTimeoutError);
+  });
+
+  it('may wait for ever', () => {
+    const { clock, add } = setUp();
+    add(0);
+    expect(clock.waits).toEqual([]);
+  });
+
+  it('are forgotten with their timers', () => {
+    const { clock, requests, packets, add } = setUp();
+    const id = add();
+    requests.remove(id);
+    requests.settle(id, { response: 1, isDisposed: true });
+    requests.fail(id, new Error('no'));
+    expect({ packets, waits: clock.waits, has: requests.has(id) }).toEqual({ packets: [], waits: [], has: false });
+  });
+
+  it('fail all at once, each once', () => {
+    const { requests, packets, add } = setUp();
+    add();
+    add();
+    const error = new Error('closed');
+    requests.failAll(error);
+    requests.failAll(error);
+    expect(packets).toEqual([
+      { err: error, isDisposed: true },
+      { err: error, isDisposed: true },
+    ]);
+  });
+
+  it('count the replies to others who share the partition', () => {
+    const { requests, packets, add } = setUp();
+    add();
+    requests.settle('another.0', { response: 1, isDisposed: true });
+    expect(packets).toEqual([]);
+    expect(requests.stats()).toMatchObject({ pending: 1, foreign: 1, late: 0 });
+  });
+
+  it('never share an id', () => {
+    const { add } = setUp();
+    expect(new Set(Array.from({ length: 100 }, () => add())).size).toBe(100);
+  });
+});

@@ -1,0 +1,100 @@
+import type { ConsumerOptions } from '../../core/consumer/index.js';
+import { KrafkaError } from '../../core/support/index.js';
+import type { SharedKrafka } from '../shared-krafka.js';
+import { turns } from '../spec-support/hand-clock.js';
+import { HandConsumer } from '../spec-support/hand-consumer.js';
+import { aRecord } from '../spec-support/records.js';
+import type { TopicDeclaration } from '../topics.js';
+import { ReplyInbox } from './reply-inbox.js';
+
+function setUp(partitions: (topic: string) => number = () => 4) {
+  const consumers: HandConsumer[] = [];
+  const ensured: [TopicDeclaration, boolean | undefined][] = [];
+  const replies: string[] = [];
+  const crashes: string[] = [];
+  const shared = {
+    ports: { random: { next: () => 0.6 } },
+    topics: {
+      ensure: async (declaration: TopicDeclaration, mayCreate?: boolean) => {
+        ensured.push([declaration, mayCreate]);
+        return partitions(declaration.name);
+      },
+    },
+    consumer: (options: ConsumerOptions) => {
+      const consumer = new HandConsumer(options);
+      consumers.push(consumer);
+      return consumer.consumer;
+    },
+  } as unknown as SharedKrafka;
+  const inbox = new ReplyInbox(
+    shared,
+    { create: true, partitions: 6 },
+    { onReply: (record) => void replies.push(record.topic), onCrash: (error) => void crashes.push(error.message) },
+  );
+  return { inbox, consumers, ensured, replies, crashes };
+}
+
+describe('A reply inbox', () => {
+  it('reads one partition of a reply topic from its end, without a group', async () => {
+    const { inbox, consumers, ensured, replies } = setUp();
+    expect(inbox.partitionOf('price.reply')).toBeUndefined();
+    expect(await inbox.open('price.reply')).toBe(2);
+    expect(inbox.partitionOf('price.reply')).toBe(2);
+    expect(ensured).toEqual([[{ name: 'price.reply', partitions: 6 }, true]]);
+    expect(consumers.map(({ options }) => options)).toEqual([
+      { assignments: [{ topic: 'price.reply', partition: 2, offset: 'latest' }] },
+    ]);
+    void consumers[0]?.hand(aRecord({ topic: 'price.reply' }));
+    expect(replies).toEqual(['price.reply']);
+  });
+
+  it('is opened once for all who ask at the same time', async () => {
+    const { inbox, consumers } = setUp();
+    await Promise.all([inbox.open('price.reply'), inbox.open('price.reply')]);
+    expect(consumers).toHaveLength(1);
+  });
+
+  it('adds further reply topics to the same consumer, one after the other, and stays where it is in the others', async () => {
+    const { inbox, consumers } = setUp();
+    await Promise.all([inbox.open('a.reply'), inbox.open('b.reply'), inbox.open('c.reply')]);
+    expect(consumers).toHaveLength(1);
+    expect(consumers[0]?.assigned).toEqual([
+      [
+        { topic: 'a.reply', partition: 2, offset: 7 },
+        { topic: 'b.reply', partition: 2, offset: 'latest' },
+      ],
+      [
+        { topic: 'a.reply', partition: 2, offset: 7 },
+        { topic: 'b.reply', partition: 2, offset: 7 },
+        { topic: 'c.reply', partition: 2, offset: 'latest' },
+      ],
+    ]);
+  });
+
+  it('is opened anew after a failure, which those who asked are told', async () => {
+    let failing = true;
+    const { inbox } = setUp(() => {
+      if (failing) throw new KrafkaError('no', { code: 'TOPIC_AUTHORIZATION_FAILED' });
+      return 1;
+    });
+    await expect(inbox.open('a.reply')).rejects.toMatchObject({ code: 'TOPIC_AUTHORIZATION_FAILED' });
+    failing = false;
+    expect(await inbox.open('a.reply')).toBe(0);
+  });
+
+  it('tells when it can not be read any more', async () => {
+    const { inbox, consumers, crashes } = setUp();
+    await inbox.open('a.reply');
+    consumers[0]?.crash(new Error('corrupt'));
+    await turns();
+    expect(crashes).toEqual(['corrupt']);
+  });
+
+  it('is empty once it is closed', async () => {
+    const { inbox, consumers } = setUp();
+    await inbox.open('a.reply');
+    await inbox.close();
+    expect(consumers[0]?.closes).toBe(1);
+    expect(inbox.partitionOf('a.reply')).toBeUndefined();
+  });
+});

@@ -1,0 +1,142 @@
+import { KrafkaConnectionError, KrafkaError, seededRandom } from '../../core/support/index.js';
+import type { SharedKrafka } from '../shared-krafka.js';
+import { KeepingLogger } from '../spec-support/delivery.js';
+import { HandClock } from '../spec-support/hand-clock.js';
+import { HandConsumer } from '../spec-support/hand-consumer.js';
+import { aRecord } from '../spec-support/records.js';
+import type { TopicPattern } from '../topic-name.js';
+import { GroupWorker } from './group-worker.js';
+
+function setUp(patterns: readonly TopicPattern[], existing: string[]) {
+  const clock = new HandClock();
+  const logger = new KeepingLogger();
+  const consumers: HandConsumer[] = [];
+  const handled: string[] = [];
+  const told: string[] = [];
+  const failures: Error[] = [];
+  let refusal: Error | undefined;
+  const look = () => {
+    const failure = failures.shift();
+    if (failure !== undefined) throw failure;
+  };
+  const shared = {
+    ports: { clock, logger, random: seededRandom(1) },
+    topics: {
+      existing: async (names: readonly string[]) => {
+        look();
+        return new Set(existing.filter((topic) => names.includes(topic)));
+      },
+      names: async () => {
+        look();
+        return existing;
+      },
+    },
+    consumer: (options: ConstructorParameters<typeof HandConsumer>[0]) => {
+      const consumer = new HandConsumer(options, refusal);
+      consumers.push(consumer);
+      return consumer.consumer;
+    },
+  } as unknown as SharedKrafka;
+  const worker = new GroupWorker({
+    groupId: 'orders',
+    patterns,
+    options: { fetchMinBytes: 5 },
+    shared,
+    recordHandler: () => (record) => void handled.push(record.topic),
+    events: { state: (state) => told.push(state), fatal: (error) => told.push(error.code) },
+  });
+  return {
+    worker,
+    clock,
+    logger,
+    consumers,
+    handled,
+    told,
+    existing,
+    failures,
+    refuseStart: (error: Error) => (refusal = error),
+  };
+}
+
+describe('A group of handlers', () => {
+  it('is ready when its consumer has its partitions, with the options it was given', async () => {
+    const { worker, consumers, handled, clock } = setUp(['b', 'a'], ['a', 'b', 'c']);
+    await worker.start();
+    expect(consumers[0]?.options).toEqual({ fetchMinBytes: 5, groupId: 'orders', topics: ['a', 'b'] });
+    expect(worker.health).toEqual({ state: 'stable', partitions: 0, missingTopics: [], error: undefined });
+    void consumers[0]?.hand(aRecord({ topic: 'a' }));
+    expect(handled).toEqual(['a']);
+    expect(clock.waits).toEqual([]);
+  });
+
+  it('does not wait for a topic that is missing, warns of it, and reads it when it is there', async () => {
+    const { worker, consumers, clock, logger, existing } = setUp(['a', 'late'], ['a']);
+    await worker.start();
+    expect(consumers[0]?.options.topics).toEqual(['a']);
+    expect(worker.health.missingTopics).toEqual(['late']);
+    expect(logger.lines).toEqual([expect.stringContaining("warn handlers wait for topics that don't exist")]);
+    await clock.pass(20_000);
+    expect(consumers[0]?.subscribed).toEqual([]);
+    existing.push('late');
+    await clock.pass(5_000);
+    expect(consumers[0]?.subscribed).toEqual([['a', 'late']]);
+    expect(worker.health.missingTopics).toEqual([]);
+    expect(logger.lines).toHaveLength(2);
+    expect(clock.waits).toEqual([]);
+  });
+
+  it('starts its consumer later when none of its topics is there yet', async () => {
+    const { worker, consumers, clock, existing } = setUp(['late'], []);
+    await worker.start();
+    expect(worker.health).toMatchObject({ state: 'waiting', partitions: 0, missingTopics: ['late'] });
+    existing.push('late');
+    await clock.pass(5_000);
+    expect(consumers.map(({ options }) => options.topics)).toEqual([['late']]);
+    expect(worker.health.state).toBe('stable');
+  });
+
+  it('takes in new topics that fit a RegExp', async () => {
+    const { worker, consumers, clock, existing } = setUp([/^orders\./], ['orders.placed']);
+    await worker.start();
+    existing.push('orders.shipped', 'payments');
+    await clock.pass(30_000);
+    expect(consumers[0]?.subscribed).toEqual([['orders.placed', 'orders.shipped']]);
+  });
+
+  it('looks again after a failed look', async () => {
+    const { worker, consumers, clock, existing, failures, logger } = setUp(['late'], []);
+    await worker.start();
+    existing.push('late');
+    failures.push(new KrafkaConnectionError('b:9092', 'refused'));
+    await clock.pass(5_000);
+    expect(logger.lines.at(-1)).toMatch(/^warn .*tried again/);
+    await clock.pass(5_000);
+    expect(consumers).toHaveLength(1);
+  });
+
+  it('fails to start when its consumer does, and leaves nothing behind', async () => {
+    const { worker, consumers, clock, refuseStart } = setUp(['a'], ['a']);
+    refuseStart(new KrafkaError('no right to the group', { code: 'GROUP_AUTHORIZATION_FAILED' }));
+    await expect(worker.start()).rejects.toMatchObject({ code: 'GROUP_AUTHORIZATION_FAILED' });
+    expect(consumers[0]?.closes).toBe(1);
+    expect(clock.waits).toEqual([]);
+  });
+
+  it('tells of its states, and of a consumer that can not go on', async () => {
+    const { worker, consumers, told, clock } = setUp(['a'], ['a']);
+    await worker.start();
+    consumers[0]?.events.emit('state', { state: 'rebalancing', previous: 'stable' });
+    consumers[0]?.crash(new KrafkaError('fenced', { code: 'FENCED' }));
+    await clock.pass(0);
+    expect(told).toEqual(['rebalancing', 'FENCED']);
+    expect(worker.health).toMatchObject({ state: 'fatal', error: { code: 'FENCED' } });
+  });
+
+  it('looks for nothing any more once it is closed', async () => {
+    const { worker, consumers, clock } = setUp(['a', 'late'], ['a']);
+    await worker.start();
+    await worker.close(1_000);
+    expect(consumers[0]?.closes).toBe(1);
+    expect(clock.waits).toEqual([]);
+  });
+});

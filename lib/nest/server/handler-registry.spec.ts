@@ -1,0 +1,84 @@
+import type { MessageHandler } from '@nestjs/microservices';
+import { HandlerRegistry, type Handler } from './handler-registry.js';
+import { chooseTopics } from './topic-choice.js';
+
+const handler = (pattern: Handler['pattern']): Handler => ({
+  pattern,
+  callback: (() => Promise.resolve()) as MessageHandler,
+  onFailure: undefined,
+});
+
+describe('The handler registry', () => {
+  it('keeps every event handler of a pattern, in the order in which they came', () => {
+    const registry = new HandlerRegistry();
+    const handlers = [handler('orders'), handler('orders')];
+    handlers.forEach((one) => registry.addEvent(one));
+    expect(registry.of('orders')?.events).toEqual(handlers);
+    expect(registry.patterns).toEqual(['orders']);
+  });
+
+  it('keeps one message handler for a pattern, the last, and tells of the one before', () => {
+    const registry = new HandlerRegistry();
+    const [first, second] = [handler('price'), handler('price')] as const;
+    expect(registry.setMessage(first)).toBeUndefined();
+    expect(registry.setMessage(second)).toBe(first);
+    expect(registry.of('price')?.message).toBe(second);
+  });
+
+  it('prefers the exact name, then the first RegExp that fits', () => {
+    const registry = new HandlerRegistry();
+    const [wide, narrow, exact] = [
+      handler(/orders\..*/g),
+      handler(/orders\.placed/),
+      handler('orders.placed'),
+    ] as const;
+    [wide, narrow, exact].forEach((one) => registry.addEvent(one));
+    expect(registry.of('orders.placed')?.events).toEqual([exact]);
+    expect(registry.of('orders.shipped')?.events).toEqual([wide]);
+    expect(registry.of('orders.shipped')?.events).toEqual([wide]);
+    expect(registry.of('payments')).toBeUndefined();
+  });
+
+  it('counts equal RegExps as one pattern', () => {
+    const registry = new HandlerRegistry();
+    registry.addEvent(handler(/a.*/));
+    registry.addEvent(handler(/a.*/));
+    expect(registry.of('ab')?.events).toHaveLength(2);
+  });
+
+  it('finds handlers that come after the first look', () => {
+    const registry = new HandlerRegistry();
+    expect(registry.of('orders')).toBeUndefined();
+    registry.addEvent(handler('orders'));
+    expect(registry.of('orders')?.events).toHaveLength(1);
+  });
+
+  it('does not confuse a topic with what every object has', () => {
+    expect(new HandlerRegistry().of('constructor')).toBeUndefined();
+  });
+});
+
+describe('The topics of a group', () => {
+  it('are those that exist, and those that are missing are told', () => {
+    expect(chooseTopics(['b', 'a', 'gone'], new Set(['a', 'b', 'c']))).toEqual({
+      topics: ['a', 'b'],
+      missing: ['gone'],
+    });
+  });
+
+  it('are all that a RegExp fits, each once', () => {
+    expect(chooseTopics([/^a/, 'ab'], new Set(['a', 'ab', 'b'])).topics).toEqual(['a', 'ab']);
+  });
+
+  it('do not take in dead letters and replies of topics by accident', () => {
+    const existing = new Set([
+      'orders.placed',
+      'orders.placed-dlt',
+      'orders.price',
+      'orders.price.reply',
+      'orders.dlt',
+    ]);
+    expect(chooseTopics([/^orders\..*/], existing).topics).toEqual(['orders.dlt', 'orders.placed', 'orders.price']);
+    expect(chooseTopics([/-dlt$/], existing).topics).toEqual(['orders.placed-dlt']);
+  });
+});

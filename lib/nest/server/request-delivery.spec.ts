@@ -1,0 +1,177 @@
+import { KafkaRetriableException } from '@nestjs/microservices';
+import { EMPTY, of, Subject, throwError } from 'rxjs';
+import { aDelivery, aHandler, aPartition } from '../spec-support/delivery.js';
+import { turns } from '../spec-support/hand-clock.js';
+import { aRecord } from '../spec-support/records.js';
+import { decodeReply, replyAddressOf, type ReplyAddress } from '../wire/reply.js';
+import { dispatchTo } from './dispatch.js';
+import { HandlerRegistry } from './handler-registry.js';
+import { deliverRequest } from './request-delivery.js';
+
+const request = aRecord({
+  topic: 'price',
+  value: '{"sku":"a"}',
+  headers: { kafka_correlationId: 'c', kafka_replyTopic: 'price.reply', kafka_replyPartition: '1' },
+});
+const address = replyAddressOf(request) as ReplyAddress;
+
+function setUp() {
+  const parts = aDelivery();
+  const packets = () =>
+    parts.producer.sent.map(({ value, headers }) => decodeReply(aRecord({ value, headers: headers ?? {} }))?.packet);
+  return { ...parts, packets };
+}
+
+describe('A request', () => {
+  it.each([
+    ['a value', { total: 5 }, [{ response: { total: 5 }, isDisposed: true }]],
+    ['nothing', undefined, [{ response: null, isDisposed: true }]],
+    ['an empty stream', EMPTY, [{ isDisposed: true }]],
+    [
+      'a stream',
+      of('a', 'b'),
+      [
+        { response: 'a', isDisposed: false },
+        { response: 'b', isDisposed: true },
+      ],
+    ],
+    ['a stream that fails', throwError(() => ({ message: 'no' })), [{ err: { message: 'no' }, isDisposed: true }]],
+  ])('is answered when its handler returns %s', async (_what, result, replies) => {
+    const { delivery, packets, settled } = setUp();
+    await deliverRequest(
+      delivery,
+      aHandler(async () => result),
+      request,
+      address,
+      aPartition(),
+    );
+    await settled();
+    expect(packets()).toEqual(replies);
+  });
+
+  it('is answered with what its handler throws, and not tried again', async () => {
+    const { delivery, packets, settled } = setUp();
+    let calls = 0;
+    const handler = aHandler(() => {
+      calls += 1;
+      return Promise.reject({ status: 'error', message: 'no' });
+    });
+    await deliverRequest(delivery, handler, request, address, aPartition());
+    await settled();
+    expect(packets()).toEqual([{ err: { status: 'error', message: 'no' }, isDisposed: true }]);
+    expect(calls).toBe(1);
+  });
+
+  it('lets the next record go when the first answer is there, while the rest of the stream goes on', async () => {
+    const { delivery, packets, settled } = setUp();
+    const stream = new Subject<string>();
+    let done = false;
+    void deliverRequest(
+      delivery,
+      aHandler(async () => stream),
+      request,
+      address,
+      aPartition(),
+    ).then(() => (done = true));
+    await turns();
+    expect(done).toBe(false);
+    stream.next('a');
+    await turns();
+    expect(done).toBe(true);
+    stream.next('b');
+    stream.complete();
+    await settled();
+    expect(packets()).toEqual([
+      { response: 'a', isDisposed: false },
+      { response: 'b', isDisposed: true },
+    ]);
+  });
+
+  it('is tried again when its handler asks for it before its first answer, and then answered', async () => {
+    const { delivery, packets, settled, clock } = setUp();
+    let calls = 0;
+    const handler = aHandler(async () => {
+      calls += 1;
+      if (calls < 3) throw new KafkaRetriableException('later');
+      return 'now';
+    });
+    const delivering = deliverRequest(delivery, handler, request, address, aPartition());
+    await clock.pass(10_000);
+    await delivering;
+    await settled();
+    expect(packets()).toEqual([{ response: 'now', isDisposed: true }]);
+    expect(delivery.counts.retries).toBe(2);
+  });
+
+  it('is answered with the error when the retries are used up', async () => {
+    const { delivery, packets, settled, clock } = setUp();
+    const handler = aHandler(() => Promise.reject(new KafkaRetriableException('later')), { retries: 1 });
+    const delivering = deliverRequest(delivery, handler, request, address, aPartition());
+    await clock.pass(10_000);
+    await delivering;
+    await settled();
+    expect(packets()).toMatchObject([{ err: { error: 'later' }, isDisposed: true }]);
+  });
+});
+
+function dispatch(kinds: readonly ('message' | 'event')[]) {
+  const parts = setUp();
+  const registry = new HandlerRegistry();
+  const calls: string[] = [];
+  for (const kind of kinds) {
+    const handler = {
+      ...aHandler(async () => {
+        calls.push(kind);
+        return 'answer';
+      }),
+      pattern: 'price',
+    };
+    if (kind === 'event') registry.addEvent(handler);
+    else registry.setMessage(handler);
+  }
+  return { ...parts, calls, handle: dispatchTo(registry, parts.delivery) };
+}
+
+describe('A record', () => {
+  const event = aRecord({ topic: 'price', value: 'x' });
+
+  it('that names a reply topic goes to the message handler, any other to the event handlers', async () => {
+    const { handle, calls, packets, settled } = dispatch(['event', 'message', 'event']);
+    await handle(request, aPartition());
+    await settled();
+    expect(calls).toEqual(['message']);
+    expect(packets()).toEqual([{ response: 'answer', isDisposed: true }]);
+    await handle(event, aPartition());
+    expect(calls).toEqual(['message', 'event', 'event']);
+    expect(packets()).toHaveLength(1);
+  });
+
+  it('that is an event goes to the message handler where no other is there, and is not answered', async () => {
+    const { handle, calls, packets } = dispatch(['message']);
+    await handle(event, aPartition());
+    await turns();
+    expect(calls).toEqual(['message']);
+    expect(packets()).toEqual([]);
+  });
+
+  it('that is a request where only event handlers are is handled by them, and its sender learns that it is done', async () => {
+    const { handle, calls, packets, settled } = dispatch(['event']);
+    await handle(request, aPartition());
+    await settled();
+    expect(calls).toEqual(['event']);
+    expect(packets()).toEqual([{ response: null, isDisposed: true }]);
+  });
+
+  it('nobody handles is answered when it is a request and told to the log when it is an event', async () => {
+    const { handle, packets, settled, logger } = dispatch([]);
+    await handle(request, aPartition());
+    await handle(event, aPartition());
+    await settled();
+    expect(packets()).toEqual([
+      { err: 'There is no matching message handler defined in the remote service.', isDisposed: true },
+    ]);
+    expect(logger.lines).toEqual([
+      'error There is no matching event handler defined in the remote service. Event pattern: price',
+    ]);
+  });
+});

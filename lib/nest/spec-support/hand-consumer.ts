@@ -1,0 +1,82 @@
+import type {
+  Consumer,
+  ConsumerEvents,
+  ConsumerOptions,
+  GroupState,
+  ManualAssignment,
+  RunOptions,
+} from '../../core/consumer/index.js';
+import type { ConsumerRecord } from '../../core/protocol/index.js';
+import { Deferred, TypedEvents } from '../../core/support/index.js';
+import { aPartition } from './delivery.js';
+
+/** A consumer that does what a test makes it do. */
+export class HandConsumer {
+  readonly events = new TypedEvents<ConsumerEvents>();
+  readonly assigned: (readonly ManualAssignment[])[] = [];
+  readonly subscribed: (readonly string[])[] = [];
+  readonly partitions: { topic: string; partition: number }[] = [];
+  readonly #ended = new Deferred<void>();
+  state: GroupState = 'unjoined';
+  closes = 0;
+  #handle: RunOptions['eachRecord'];
+
+  constructor(
+    readonly options: ConsumerOptions,
+    readonly refusal?: Error,
+  ) {
+    for (const { topic, partition } of options.assignments ?? []) this.partitions.push({ topic, partition });
+  }
+
+  async start(): Promise<void> {
+    if (this.refusal !== undefined) throw this.refusal;
+    this.state = 'stable';
+  }
+
+  run({ eachRecord }: RunOptions): Promise<void> {
+    this.#handle = eachRecord;
+    return this.#ended.promise;
+  }
+
+  /** Hands a record to whoever runs. */
+  hand(record: ConsumerRecord): void | Promise<void> {
+    return this.#handle?.(record, aPartition());
+  }
+
+  /** Can't go on. */
+  crash(error: Error): void {
+    this.state = 'fatal';
+    this.#ended.reject(error);
+  }
+
+  async subscribe(topics: readonly string[]): Promise<void> {
+    this.subscribed.push(topics);
+  }
+
+  async assign(assignments: readonly ManualAssignment[]): Promise<void> {
+    this.assigned.push(assignments);
+    this.partitions.splice(0, this.partitions.length, ...assignments);
+  }
+
+  assignment(): readonly { topic: string; partition: number }[] {
+    return this.partitions;
+  }
+
+  position(): number {
+    return 7;
+  }
+
+  groupState(): GroupState {
+    return this.state;
+  }
+
+  async close(): Promise<void> {
+    this.closes += 1;
+    this.#ended.resolve();
+  }
+
+  /** As the class it stands for. */
+  get consumer(): Consumer {
+    return this as unknown as Consumer;
+  }
+}
