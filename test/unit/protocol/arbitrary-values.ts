@@ -13,7 +13,7 @@ export function valuesOf(table: FieldTable, version: number): Arbitrary<Values> 
       ? valueOf(field, version)
       : fc.constant(null).map(() => defaultOf(field));
   }
-  return fc.record(fields);
+  return fc.record(fields, { noNullPrototype: true });
 }
 
 /** A message with one field, anywhere in it, replaced by something else. */
