@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
 import type { TimestampType } from './batch-header.js';
+import { headerName } from './header-names.js';
 
 /** One header value as a consumer gets it. */
 export type ReceivedHeaderValue = Buffer | null;
@@ -110,16 +111,24 @@ export class ConsumerRecord {
   }
 }
 
-const NO_HEADERS: ReceivedHeaders = Object.freeze(Object.create(null) as object) as ReceivedHeaders;
+type MutableHeaders = Record<string, ReceivedHeaderValue | ReceivedHeaderValue[]>;
+
+// Objects of this constructor inherit nothing, so that no header name finds anything but a header, and unlike those
+// of Object.create(null) V8 does not make them hash tables.
+const Headers = function () {} as unknown as new () => MutableHeaders;
+Headers.prototype = Object.freeze(Object.create(null)) as unknown;
+
+const NO_HEADERS: ReceivedHeaders = Object.freeze(new Headers());
 
 function readHeaders(bytes: Buffer, position: number): ReceivedHeaders {
   const count = lengthAt(bytes, position);
   if (count === 0) return NO_HEADERS;
   position += sizeAt(bytes, position);
-  const headers = Object.create(null) as Record<string, ReceivedHeaderValue | ReceivedHeaderValue[]>;
+  const headers = new Headers();
   for (let left = count; left > 0; left--) {
-    const name = text(bytes, position) as string;
-    position = behind(bytes, position);
+    const nameStart = position + sizeAt(bytes, position);
+    position = nameStart + lengthAt(bytes, position);
+    const name = headerName(bytes, nameStart, position);
     const value = view(bytes, position);
     position = behind(bytes, position);
     const before = headers[name];

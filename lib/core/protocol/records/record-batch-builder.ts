@@ -2,10 +2,11 @@ import { KrafkaClosedError, KrafkaError, KrafkaSerializationError } from '../../
 import { ATTRIBUTE, BATCH_HEADER_BYTES, FIELD, writeBatchHeader } from './batch-header.js';
 import type { CompressionCodec } from './compression/index.js';
 import { crc32c } from './crc32c.js';
-import { sizeOfHeaders, writeHeaders, type RecordHeaders } from './record-headers.js';
+import { measured, measureHeaders, writeHeaders, type RecordHeaders } from './record-headers.js';
+import { lengthOf, sizeOfRecord } from './record-size.js';
 import { splitRecords } from './split-records.js';
 import { SHORT_TEXT, utf8Length, writeText } from './text.js';
-import { sizeOfLength, sizeOfVarint, sizeOfVarlong, writeVarint, writeVarlong } from './varint.js';
+import { sizeOfLength, sizeOfVarlong, writeVarint, writeVarlong } from './varint.js';
 
 /** What a {@link RecordBatchBuilder} starts with. */
 export interface RecordBatchBuilderOptions {
@@ -32,7 +33,7 @@ export const NO_STAMP: BatchStamp = { producerId: -1, producerEpoch: -1, baseSeq
 type BatchState = 'open' | 'closed' | 'compressing' | 'compressed' | 'sealed';
 
 // Below this a loop copies faster than TypedArray.set is called.
-const SHORT_BYTES = 24;
+const SHORT_BYTES = 8;
 
 const LARGEST_BATCH = 0x7fff_ffff;
 
@@ -55,6 +56,7 @@ export class RecordBatchBuilder {
   #baseTimestamp = -1;
   #maxTimestamp = -1;
   #state: BatchState = 'open';
+  #outgrown = false;
   /** Set with the compressed records; the buffer is given up then. */
   #compressed: { readonly codec: CompressionCodec; readonly records: Buffer } | undefined;
 
@@ -75,7 +77,7 @@ export class RecordBatchBuilder {
     headers?: RecordHeaders,
   ): number {
     return sizeOfRecord(
-      sizeOfVarint(offsetDelta * 2),
+      sizeOfLength(offsetDelta),
       sizeOfVarlong(timestampDelta),
       lengthOf(key, 'key'),
       lengthOf(value, 'value'),
@@ -115,24 +117,28 @@ export class RecordBatchBuilder {
 
   /** True once the batch has become larger than the buffer handed in and moved to one of its own. */
   get outgrown(): boolean {
-    return this.#givenBuffer !== undefined && this.#buffer !== this.#givenBuffer;
+    return this.#outgrown;
   }
 
-  /** True while the buffer handed in is needed: until the batch outgrew it, or was compressed, or is settled. */
+  /** True while the bytes of the batch are in the buffer handed in: until it is outgrown or compressed. */
   get holdsBuffer(): boolean {
     return this.#givenBuffer !== undefined && this.#buffer === this.#givenBuffer;
   }
 
   /**
-   * Moves an open batch into a larger buffer, which becomes the one handed in, and answers the buffer it leaves: for an
-   * owner that counts and pools buffers, and so lets no batch outgrow its own.
+   * Moves a batch that is neither compressed nor sealed into another buffer, which becomes the one handed in, and
+   * answers the buffer it leaves: for an owner that counts and pools buffers, and so lets no batch outgrow its own.
    */
   moveTo(buffer: Buffer): Buffer {
-    this.#expect('open', 'moved');
+    if (this.#state !== 'closed') this.#expect('open', 'moved');
+    if (buffer.length < this.#position) {
+      throw new RangeError(`a batch of ${this.#position} bytes does not fit in a buffer of ${buffer.length}`);
+    }
     const left = this.#buffer;
     left.copy(buffer, 0, 0, this.#position);
     this.#buffer = buffer;
     this.#givenBuffer = buffer;
+    this.#outgrown = false;
     return left;
   }
 
@@ -176,50 +182,80 @@ export class RecordBatchBuilder {
     valueLength: number,
     headers: RecordHeaders | undefined,
   ): boolean {
+    this.#checkAppend(timestamp);
     const count = this.#recordCount;
     const delta = count === 0 ? 0 : timestamp - this.#baseTimestamp;
-    const headerBytes = headers === undefined ? 1 : sizeOfHeaders(headers);
+    let headerCount = 0;
+    let headerBytes = 1;
+    if (headers !== undefined) {
+      measureHeaders(headers);
+      headerCount = measured.count;
+      headerBytes = measured.bytes;
+    }
     const length =
       1 +
       (delta >= -64 && delta < 64 ? 1 : sizeOfVarlong(delta)) +
-      sizeOfVarint(count * 2) +
-      sizeOfLength(keyLength) +
-      (keyLength < 0 ? 0 : keyLength) +
-      sizeOfLength(valueLength) +
-      (valueLength < 0 ? 0 : valueLength) +
+      (count < 0x40 ? 1 : sizeOfLength(count)) +
+      (keyLength < 0 ? 1 : keyLength < 0x40 ? keyLength + 1 : keyLength + sizeOfLength(keyLength)) +
+      (valueLength < 0 ? 1 : valueLength < 0x40 ? valueLength + 1 : valueLength + sizeOfLength(valueLength)) +
       headerBytes;
-    if (!this.#reserve(timestamp, sizeOfLength(length) + length)) return false;
+    const end = this.#position + length + (length < 0x40 ? 1 : length < 0x2000 ? 2 : sizeOfLength(length));
+    if (end > this.#maxBytes && count > 0) return false;
+    if (end > this.#buffer.length) this.#grow(end);
 
     const buffer = this.#buffer;
-    let position = writeVarint(buffer, this.#position, length * 2);
+    let position = this.#position;
+    if (length < 0x40) {
+      buffer[position++] = length << 1;
+    } else if (length < 0x2000) {
+      buffer[position++] = ((length << 1) & 0x7f) | 0x80;
+      buffer[position++] = length >>> 6;
+    } else {
+      position = writeVarint(buffer, position, length * 2);
+    }
     buffer[position++] = 0;
-    if (delta >= 0 && delta < 0x4000_0000) position = writeVarint(buffer, position, delta * 2);
+    if (delta >= 0 && delta < 64) buffer[position++] = delta << 1;
     else position = writeVarlong(buffer, position, delta);
-    position = writeVarint(buffer, position, count * 2);
+    if (count < 0x40) {
+      buffer[position++] = count << 1;
+    } else if (count < 0x2000) {
+      buffer[position++] = ((count << 1) & 0x7f) | 0x80;
+      buffer[position++] = count >>> 6;
+    } else {
+      position = writeVarint(buffer, position, count * 2);
+    }
 
     if (key === null) {
       buffer[position++] = 1;
     } else {
-      position = writeVarint(buffer, position, keyLength * 2);
-      position =
-        typeof key === 'string'
-          ? writeText(buffer, position, key, keyLength)
-          : writeBytes(buffer, position, key, keyLength);
-      if (position < 0) return this.#append(timestamp, key, utf8Length(key as string), value, valueLength, headers);
+      if (keyLength < 0x40) buffer[position++] = keyLength << 1;
+      else position = writeVarint(buffer, position, keyLength * 2);
+      if (typeof key === 'string') {
+        position = writeText(buffer, position, key, keyLength);
+        if (position < 0) return this.#append(timestamp, key, utf8Length(key), value, valueLength, headers);
+      } else {
+        position = writeBytes(buffer, position, key, keyLength);
+      }
     }
     if (value === null) {
       buffer[position++] = 1;
     } else {
-      position = writeVarint(buffer, position, valueLength * 2);
-      position =
-        typeof value === 'string'
-          ? writeText(buffer, position, value, valueLength)
-          : writeBytes(buffer, position, value, valueLength);
-      if (position < 0) return this.#append(timestamp, key, keyLength, value, utf8Length(value as string), headers);
+      if (valueLength < 0x40) buffer[position++] = valueLength << 1;
+      else position = writeVarint(buffer, position, valueLength * 2);
+      if (typeof value === 'string') {
+        position = writeText(buffer, position, value, valueLength);
+        if (position < 0) return this.#append(timestamp, key, keyLength, value, utf8Length(value), headers);
+      } else {
+        position = writeBytes(buffer, position, value, valueLength);
+      }
     }
     if (headers === undefined) buffer[position++] = 0;
-    else position = writeHeaders(buffer, position, headers);
-    this.#appended(timestamp, position);
+    else position = writeHeaders(buffer, position, headers, headerCount);
+
+    if (count === 0) this.#baseTimestamp = timestamp;
+    if (timestamp > this.#maxTimestamp) this.#maxTimestamp = timestamp;
+    this.#recordCount = count + 1;
+    this.#position = position;
     return true;
   }
 
@@ -228,17 +264,25 @@ export class RecordBatchBuilder {
    * to `end`. Answers as {@link append} does.
    */
   appendEncoded(timestamp: number, source: Buffer, start: number, end: number): boolean {
-    const delta = this.#recordCount === 0 ? 0 : timestamp - this.#baseTimestamp;
-    const offset = this.#recordCount * 2;
-    const length = 1 + sizeOfVarlong(delta) + sizeOfVarint(offset) + (end - start);
-    if (!this.#reserve(timestamp, sizeOfLength(length) + length)) return false;
+    this.#checkAppend(timestamp);
+    const count = this.#recordCount;
+    const delta = count === 0 ? 0 : timestamp - this.#baseTimestamp;
+    const length = 1 + sizeOfVarlong(delta) + sizeOfLength(count) + (end - start);
+    const batchEnd = this.#position + sizeOfLength(length) + length;
+    if (batchEnd > this.#maxBytes && count > 0) return false;
+    if (batchEnd > this.#buffer.length) this.#grow(batchEnd);
+
     const buffer = this.#buffer;
     let position = writeVarint(buffer, this.#position, length * 2);
     buffer[position++] = 0;
     position = writeVarlong(buffer, position, delta);
-    position = writeVarint(buffer, position, offset);
+    position = writeVarint(buffer, position, count * 2);
     source.copy(buffer, position, start, end);
-    this.#appended(timestamp, position + end - start);
+
+    if (count === 0) this.#baseTimestamp = timestamp;
+    if (timestamp > this.#maxTimestamp) this.#maxTimestamp = timestamp;
+    this.#recordCount = count + 1;
+    this.#position = batchEnd;
     return true;
   }
 
@@ -356,23 +400,13 @@ export class RecordBatchBuilder {
     header.writeUInt32BE(crc, FIELD.crc);
   }
 
-  /** Room for one more record, or false when it does not belong here. */
-  #reserve(timestamp: number, bytes: number): boolean {
+  #checkAppend(timestamp: number): void {
     if (this.#state !== 'open') throw new KrafkaClosedError('the record batch');
     if (!(timestamp >= -1 && Number.isSafeInteger(timestamp))) {
-      throw new KrafkaSerializationError(`a record's timestamp must be whole milliseconds, got ${String(timestamp)}`);
+      throw new KrafkaSerializationError(
+        `a record's timestamp must be whole milliseconds since the epoch, or -1 for none, got ${String(timestamp)}`,
+      );
     }
-    const end = this.#position + bytes;
-    if (end > this.#maxBytes && this.#recordCount > 0) return false;
-    if (end > this.#buffer.length) this.#grow(end);
-    return true;
-  }
-
-  #appended(timestamp: number, position: number): void {
-    if (this.#recordCount === 0) this.#baseTimestamp = timestamp;
-    if (timestamp > this.#maxTimestamp) this.#maxTimestamp = timestamp;
-    this.#recordCount++;
-    this.#position = position;
   }
 
   #grow(needed: number): void {
@@ -383,6 +417,7 @@ export class RecordBatchBuilder {
     const grown = Buffer.allocUnsafeSlow(Math.max(doubled, needed));
     this.#buffer.copy(grown, 0, 0, this.#position);
     this.#buffer = grown;
+    this.#outgrown = this.#givenBuffer !== undefined;
   }
 
   #expect(state: BatchState, what: string): void {
@@ -393,32 +428,6 @@ export class RecordBatchBuilder {
 }
 
 const EMPTY = Buffer.alloc(0);
-
-function lengthOf(content: string | Buffer | null, what: 'key' | 'value'): number {
-  if (content === null) return -1;
-  if (typeof content === 'string') return utf8Length(content);
-  if (content instanceof Uint8Array) return content.length;
-  throw new KrafkaSerializationError(`a record's ${what} must be a string, a Buffer or null, got ${typeof content}`);
-}
-
-function sizeOfRecord(
-  offsetBytes: number,
-  timestampBytes: number,
-  keyLength: number,
-  valueLength: number,
-  headers: RecordHeaders | undefined,
-): number {
-  const length =
-    1 +
-    offsetBytes +
-    timestampBytes +
-    sizeOfLength(keyLength) +
-    Math.max(0, keyLength) +
-    sizeOfLength(valueLength) +
-    Math.max(0, valueLength) +
-    (headers === undefined ? 1 : sizeOfHeaders(headers));
-  return sizeOfLength(length) + length;
-}
 
 function writeBytes(buffer: Buffer, position: number, bytes: Uint8Array, length: number): number {
   if (length >= SHORT_BYTES) {

@@ -1,6 +1,13 @@
 import { KrafkaProtocolError } from '../../support/index.js';
 import type { BatchPlace } from './batch-errors.js';
-import { BATCH_LENGTH_OVERHEAD, FIELD, readBatchHeader, type RecordBatchHeader } from './batch-header.js';
+import {
+  BATCH_HEADER_BYTES,
+  BATCH_LENGTH_OVERHEAD,
+  FIELD,
+  MAGIC,
+  readBatchHeader,
+  type RecordBatchHeader,
+} from './batch-header.js';
 import { crc32c } from './crc32c.js';
 
 /** One record batch among the bytes it came in. */
@@ -28,12 +35,13 @@ export function* batchesIn(records: Buffer, place?: BatchPlace): Generator<Recor
 
 /** Holds a batch against its CRC32C: a `CORRUPT_MESSAGE` error, which a new fetch may cure, when they differ. */
 export function verifyBatch(bytes: Buffer, place?: BatchPlace): void {
-  const { baseOffset, crc } = readBatchHeader(bytes, 0, place);
+  if (bytes.length < BATCH_HEADER_BYTES || bytes[FIELD.magic] !== MAGIC) readBatchHeader(bytes, 0, place);
+  const crc = bytes.readUInt32BE(FIELD.crc);
   const actual = crc32c(bytes, FIELD.attributes, bytes.length);
   if (actual === crc) return;
   throw new KrafkaProtocolError(
     'CORRUPT_MESSAGE',
-    `the batch at offset ${baseOffset} has CRC32C ${actual}, its header says ${crc}`,
+    `the batch at offset ${bytes.readBigInt64BE(FIELD.baseOffset)} has CRC32C ${actual}, its header says ${crc}`,
     { topic: place?.topic, partition: place?.partition, retriable: true },
   );
 }

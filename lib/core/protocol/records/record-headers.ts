@@ -8,12 +8,17 @@ export type HeaderValue = string | Buffer | null;
 /** The headers of a record as a producer gives them; an array repeats its key. */
 export type RecordHeaders = Readonly<Record<string, HeaderValue | readonly HeaderValue[]>>;
 
-/** Bytes of a record's headers, their count included. */
-export function sizeOfHeaders(headers: RecordHeaders): number {
+const { hasOwnProperty } = Object.prototype;
+
+/** What {@link measureHeaders} found; only good until it is called again. */
+export const measured = { count: 0, bytes: 0 };
+
+/** Measures a record's headers into {@link measured}; its bytes include those of the count. */
+export function measureHeaders(headers: RecordHeaders): void {
   let count = 0;
   let bytes = 0;
   for (const name in headers) {
-    if (!Object.hasOwn(headers, name)) continue;
+    if (!hasOwnProperty.call(headers, name)) continue;
     const value = headers[name] as HeaderValue | readonly HeaderValue[];
     const nameBytes = utf8Length(name);
     const prefix = sizeOfLength(nameBytes) + nameBytes;
@@ -25,14 +30,15 @@ export function sizeOfHeaders(headers: RecordHeaders): number {
       count++;
     }
   }
-  return sizeOfLength(count) + bytes;
+  measured.count = count;
+  measured.bytes = sizeOfLength(count) + bytes;
 }
 
-/** Writes a record's headers; answers the position behind them. */
-export function writeHeaders(buffer: Buffer, position: number, headers: RecordHeaders): number {
-  position = writeVarint(buffer, position, countOf(headers) * 2);
+/** Writes a record's headers, of which there are `count`; answers the position behind them. */
+export function writeHeaders(buffer: Buffer, position: number, headers: RecordHeaders, count: number): number {
+  position = writeVarint(buffer, position, count * 2);
   for (const name in headers) {
-    if (!Object.hasOwn(headers, name)) continue;
+    if (!hasOwnProperty.call(headers, name)) continue;
     const value = headers[name] as HeaderValue | readonly HeaderValue[];
     if (Array.isArray(value)) {
       for (const one of value as readonly HeaderValue[]) position = writeHeader(buffer, position, name, one);
@@ -41,16 +47,6 @@ export function writeHeaders(buffer: Buffer, position: number, headers: RecordHe
     }
   }
   return position;
-}
-
-function countOf(headers: RecordHeaders): number {
-  let count = 0;
-  for (const name in headers) {
-    if (!Object.hasOwn(headers, name)) continue;
-    const value = headers[name];
-    count += Array.isArray(value) ? value.length : 1;
-  }
-  return count;
 }
 
 function writeHeader(buffer: Buffer, position: number, name: string, value: HeaderValue): number {

@@ -1,10 +1,6 @@
 import { malformedBatch, type BatchPlace } from './batch-errors.js';
 
-/**
- * A cursor over the records of one batch, uncompressed. Every length is held against the bytes that are left.
- *
- * Hot: guarded by `npm run bench -- consume`.
- */
+/** A cursor over the records of one batch, uncompressed. Every length is held against the bytes that are left. */
 export class RecordReader {
   readonly bytes: Buffer;
   position: number;
@@ -20,31 +16,31 @@ export class RecordReader {
 
   /** A zig-zag varint of 32 bits. */
   varint(): number {
-    const bytes = this.bytes;
-    let position = this.position;
+    const { bytes } = this;
     let unsigned = 0;
     for (let shift = 0; shift < 35; shift += 7) {
-      if (position >= this.end) throw this.malformed('ends within a number');
-      const byte = bytes[position++] as number;
+      const byte = bytes[this.#take()] as number;
       unsigned |= (byte & 0x7f) << shift;
       if (byte < 0x80) {
         if (shift === 28 && byte > 0x0f) break;
-        this.position = position;
         return (unsigned >>> 1) ^ -(unsigned & 1);
       }
     }
     throw this.malformed('has a number of more than 32 bits');
   }
 
+  varintAt(position: number): number {
+    this.position = position;
+    return this.varint();
+  }
+
   /** A zig-zag varint of 64 bits that must be a safe integer. */
   varlong(): number {
-    const bytes = this.bytes;
-    let position = this.position;
+    const { bytes } = this;
     let low = 0;
     let high = 0;
     for (let shift = 0; shift < 70; shift += 7) {
-      if (position >= this.end) throw this.malformed('ends within a number');
-      const byte = bytes[position++] as number;
+      const byte = bytes[this.#take()] as number;
       if (shift < 28) {
         low |= (byte & 0x7f) << shift;
       } else if (shift === 28) {
@@ -55,7 +51,6 @@ export class RecordReader {
         high |= (byte & 0x7f) << (shift - 32);
       }
       if (byte < 0x80) {
-        this.position = position;
         const sign = -(low & 1);
         const value = ((high >>> 1) ^ sign) * 4_294_967_296 + ((((low >>> 1) | (high << 31)) ^ sign) >>> 0);
         if (!Number.isSafeInteger(value)) throw this.malformed('has a timestamp that is not a safe integer');
@@ -65,20 +60,27 @@ export class RecordReader {
     throw this.malformed('has a number of more than 64 bits');
   }
 
+  varlongAt(position: number): number {
+    this.position = position;
+    return this.varlong();
+  }
+
   /** Moves over what has a zig-zag length before it, -1 being null; answers the length. */
   skip(): number {
     const length = this.varint();
-    if (length > 0) {
-      if (length > this.end - this.position)
-        throw this.malformed(`has ${length} bytes of content, ${this.end - this.position} are left`);
-      this.position += length;
-    } else if (length < -1) {
-      throw this.malformed(`has content of ${length} bytes`);
-    }
+    const left = this.end - this.position;
+    if (length < -1 || length > left) throw this.malformed(`has content of ${length} bytes where ${left} are left`);
+    if (length > 0) this.position += length;
     return length;
   }
 
-  malformed(problem: string): Error {
-    return malformedBatch(`a record ${problem}, at byte ${this.position} of its batch's records`, this.#place);
+  /** The error of a record that breaks the format at `position`. */
+  malformed(problem: string, position = this.position): Error {
+    return malformedBatch(`a record ${problem} (byte ${position} of its batch)`, this.#place);
+  }
+
+  #take(): number {
+    if (this.position >= this.end) throw this.malformed('ends within a number');
+    return this.position++;
   }
 }

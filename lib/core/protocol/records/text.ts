@@ -1,5 +1,5 @@
 /** Up to this many characters a loop over their codes is faster than a call into Node. */
-export const SHORT_TEXT = 64;
+export const SHORT_TEXT = 24;
 
 /** Bytes of a text in UTF-8. A lone surrogate is written as U+FFFD (three bytes), as everywhere in Node. */
 export function utf8Length(text: string): number {

@@ -1,12 +1,4 @@
-/** Bytes of an unsigned 32-bit varint. */
-export function sizeOfVarint(unsigned: number): number {
-  if (unsigned < 0x80) return 1;
-  if (unsigned < 0x4000) return 2;
-  if (unsigned < 0x20_0000) return 3;
-  return unsigned < 0x1000_0000 ? 4 : 5;
-}
-
-/** Bytes of a length (-1 for null) as a zig-zag varint. */
+/** Bytes of a count, or of a length (-1 for null), as a zig-zag varint. */
 export function sizeOfLength(length: number): number {
   if (length < 0x40) return 1;
   if (length < 0x2000) return 2;
