@@ -146,7 +146,7 @@ export class Admin {
     const call = this.#call(checkCall(options));
     const { metadata } = await call.one('the brokers of the cluster', () => this.#cluster.look([], call.wait));
     const { clusterId, controllerId, brokers } = metadata;
-    return { clusterId, controllerId, brokers: [...brokers.values()].sort((a, b) => a.nodeId - b.nodeId) };
+    return { clusterId, controllerId, brokers: [...brokers.values()].toSorted((a, b) => a.nodeId - b.nodeId) };
   }
 
   /** The configurations of topics, brokers or groups, in the order asked for. */

@@ -193,7 +193,7 @@ export async function describeConfigs(
           value: other.value,
           source: sourceOf(other.source),
         })),
-        documentation: entry.documentation,
+        documentation: entry.documentation || null,
       })),
     }));
   });

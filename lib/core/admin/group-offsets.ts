@@ -1,4 +1,3 @@
-import type { BrokerNode } from '../cluster/index.js';
 import type { CommittedOffset, OffsetToCommit, TopicPartition, TopicPartitionOffset } from '../consumer/index.js';
 import type { BrokerConnection } from '../network/index.js';
 import {
@@ -18,14 +17,12 @@ import {
   describe,
   KrafkaConfigError,
   KrafkaError,
-  KrafkaProtocolError,
   oneOf,
   optional,
-  withDefault,
   type OptionRule,
 } from '../support/index.js';
 import { answerOr, byTopic, type AdminCall, type Answers } from './admin-call.js';
-import { CALL_OPTIONS, withoutRepeats, type CallOptions, type Complete } from './call-options.js';
+import { CALL_OPTIONS, withoutRepeats, type CallOptions } from './call-options.js';
 import { checkPartitions, listOffsets, matched, partitionCounts, type OffsetSpec } from './partition-offsets.js';
 import { allOrThrow } from './settle-each.js';
 

@@ -131,7 +131,7 @@ export async function listGroups(call: AdminCall, options: ListGroupsOptions): P
       groups.set(groupId, { groupId, protocolType, state: groupState, type: groupType.toLowerCase() });
     }
   }
-  return [...groups.values()].sort((a, b) => (a.groupId < b.groupId ? -1 : 1));
+  return [...groups.values()].toSorted((a, b) => (a.groupId < b.groupId ? -1 : 1));
 }
 
 export async function describeGroups(call: AdminCall, groupIds: readonly string[]): Promise<GroupDescription[]> {

@@ -178,7 +178,7 @@ export async function listTopics(call: AdminCall, includeInternal: boolean): Pro
   const { metadata } = await call.one('the list of topics', () => call.cluster.look('all', call.wait));
   return Array.from(metadata.topics.values())
     .filter((topic) => includeInternal || !topic.isInternal)
-    .sort((a, b) => (a.name < b.name ? -1 : 1));
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 export async function describeTopics(call: AdminCall, names: readonly string[]): Promise<TopicMetadata[]> {

@@ -28,7 +28,7 @@ export function chooseBrokers({ known, bootstrap, load, failures, random }: Brok
   }));
   loaded.sort((a, b) => compare(a.load, b.load) || a.failures - b.failures);
   const first = loaded.slice(0, MOST_KNOWN_TRIED).map(({ address }) => address);
-  const last = shuffled(bootstrap, random).sort((a, b) => failures(a) - failures(b));
+  const last = shuffled(bootstrap, random).toSorted((a, b) => failures(a) - failures(b));
   return [...new Set([...first, ...last])];
 }
 

@@ -220,7 +220,7 @@ describe('metadata', () => {
     expect([...problems.keys()]).toEqual(['nope']);
     expect(cluster.metadata.topics.size).toBe(0);
     expect(cluster.metadata.brokers.size).toBe(2);
-    expect([...(await cluster.look('all')).metadata.topics.keys()].sort()).toEqual(['t', 'u']);
+    expect([...(await cluster.look('all')).metadata.topics.keys()].toSorted()).toEqual(['t', 'u']);
     expect(scripted.requests('Metadata').some(({ request }) => request['allowAutoTopicCreation'] === true)).toBe(false);
   });
 

@@ -36,23 +36,24 @@ export function firstAnswer<C, T>(options: FirstAnswerOptions<C, T>): Promise<T>
       patience?.cancel();
       settle();
     };
+    const askOne = async (candidate: C): Promise<void> => {
+      try {
+        const answer = await ask(candidate);
+        if (!done) finish(() => resolve(answer));
+      } catch (error) {
+        if (done) return;
+        failures.push({ candidate, error });
+        if (isFinal(error)) finish(() => reject(error));
+        else if (failures.length === candidates.length) finish(() => reject(new NoAnswer(failures)));
+        else askNext();
+      }
+    };
     const askNext = (): void => {
       patience?.cancel();
       const candidate = candidates[asked++];
       if (candidate === undefined) return;
       if (asked < candidates.length) patience = clock.setTimer(patienceMs, askNext, true);
-      ask(candidate).then(
-        (answer) => {
-          if (!done) finish(() => resolve(answer));
-        },
-        (error: unknown) => {
-          if (done) return;
-          failures.push({ candidate, error });
-          if (isFinal(error)) finish(() => reject(error as Error));
-          else if (failures.length === candidates.length) finish(() => reject(new NoAnswer(failures)));
-          else askNext();
-        },
-      );
+      void askOne(candidate);
     };
     if (candidates.length === 0) reject(new NoAnswer<C>([]));
     else askNext();

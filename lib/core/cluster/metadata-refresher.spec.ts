@@ -4,6 +4,8 @@ import { ClusterMetadata } from './cluster-metadata.js';
 import { MetadataRefresher } from './metadata-refresher.js';
 import type { MetadataUpdate } from './metadata-update.js';
 
+const update = (): MetadataUpdate => ({ metadata: ClusterMetadata.empty, problems: new Map() });
+
 function setUp() {
   const requests: { readonly topics: readonly string[]; readonly answer: Deferred<MetadataUpdate> }[] = [];
   const refresher = new MetadataRefresher({
@@ -13,13 +15,12 @@ function setUp() {
       return answer.promise;
     },
   });
-  const update = (): MetadataUpdate => ({ metadata: ClusterMetadata.empty, problems: new Map() });
-  return { refresher, requests, update, asked: () => requests.map(({ topics }) => topics) };
+  return { refresher, requests, asked: () => requests.map(({ topics }) => topics) };
 }
 
 describe('the metadata refresher', () => {
   it('asks once for all that one turn wants', async () => {
-    const { refresher, requests, update, asked } = setUp();
+    const { refresher, requests, asked } = setUp();
     const all = Promise.all([refresher.fetch(['a']), refresher.fetch(['b', 'a']), refresher.fetch([])]);
     await settled();
     expect(asked()).toEqual([['a', 'b']]);
@@ -29,7 +30,7 @@ describe('the metadata refresher', () => {
   });
 
   it('shares a request under way that asks of the same topics', async () => {
-    const { refresher, requests, update, asked } = setUp();
+    const { refresher, requests, asked } = setUp();
     const first = refresher.fetch(['a', 'b']);
     await settled();
     const second = refresher.fetch(['b']);
@@ -40,7 +41,7 @@ describe('the metadata refresher', () => {
   });
 
   it('gathers topics missing from it for the next one, which leaves when it is back', async () => {
-    const { refresher, requests, update, asked } = setUp();
+    const { refresher, requests, asked } = setUp();
     void refresher.fetch(['a']);
     await settled();
     const second = refresher.fetch(['a', 'b']);
@@ -55,7 +56,7 @@ describe('the metadata refresher', () => {
   });
 
   it('tells a failure to those it concerns, and goes on with the next', async () => {
-    const { refresher, requests, update, asked } = setUp();
+    const { refresher, requests, asked } = setUp();
     const failing = refresher.fetch(['a']);
     await settled();
     const next = refresher.fetch(['b']);

@@ -46,7 +46,7 @@ describe('a metadata response', () => {
       [1, 0],
       [2, 0],
     ]);
-    const metadata = after([{ ...topic, partitions: [...topic.partitions].reverse() }]);
+    const metadata = after([{ ...topic, partitions: topic.partitions.toReversed() }]);
     expect(metadata.topics.get('t')?.partitions.map(({ partition }) => partition)).toEqual([0, 1]);
   });
 

@@ -156,7 +156,7 @@ function placePartitions(
   answers: readonly PartitionAnswer[],
   choose: (told: PartitionMetadata) => PartitionMetadata,
 ): PartitionMetadata[] | undefined {
-  const placed = new Array<PartitionMetadata | undefined>(answers.length).fill(undefined);
+  const placed = Array.from({ length: answers.length }, (): PartitionMetadata | undefined => undefined);
   for (const answer of answers) {
     const index = answer.partitionIndex;
     if (index < 0 || index >= placed.length || placed[index] !== undefined) return undefined;

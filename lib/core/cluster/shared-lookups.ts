@@ -113,14 +113,14 @@ class Lookup<T> {
   #wake: () => void = () => undefined;
 
   succeed(value: T): void {
-    for (const waiter of [...this.waiters]) {
+    for (const waiter of this.waiters) {
       waiter.leave();
       waiter.resolve(value);
     }
   }
 
   fail(error: unknown): void {
-    for (const waiter of [...this.waiters]) {
+    for (const waiter of this.waiters) {
       waiter.leave();
       waiter.reject(error);
     }

@@ -21,16 +21,17 @@ export function within<T>(
       stop();
       reject(deadline.error(waitedFor));
     });
-    work.then(
-      (value) => {
+    const settle = async (): Promise<void> => {
+      try {
+        const value = await work;
         stop();
         resolve(value);
-      },
-      (error: unknown) => {
+      } catch (error) {
         stop();
-        reject(error as Error);
-      },
-    );
+        reject(error);
+      }
+    };
+    void settle();
     if (signal?.aborted) onAbort();
     else signal?.addEventListener('abort', onAbort, { once: true });
   });

@@ -85,7 +85,8 @@ export class ScriptedCluster {
     const broker = new ScriptedBroker((received) => {
       const at = { ...received, nodeId };
       this.received.push(at);
-      return (this.#handlers.get(received.name) ?? ((one) => this.#byDefault(one)))(at);
+      const answer = (this.#handlers.get(received.name) ?? ((one) => this.#byDefault(one)))(at);
+      return answer === undefined ? undefined : { throttleTimeMs: 0, ...answer };
     });
     this.brokers.set(nodeId, broker);
     this.#nodes.set(nodeId, { host, port });
