@@ -57,6 +57,7 @@ type ProducerState = 'open' | 'closing' | 'closed';
 export class Producer<Key = RecordContent, Value = RecordContent> {
   /** What happens to batches, for whoever wants to watch. */
   readonly events: TypedEvents<ProducerEvents> = new TypedEvents();
+  readonly #cluster: ProducerCluster;
   readonly #config: ProducerConfig<Key, Value>;
   readonly #ports: Ports;
   readonly #meter = new Meter();
@@ -77,6 +78,7 @@ export class Producer<Key = RecordContent, Value = RecordContent> {
    */
   constructor(cluster: ProducerCluster, options?: ProducerOptions<Key, Value>, ports: Partial<Ports> = {}) {
     const config = checkProducerOptions<Key, Value>(options);
+    this.#cluster = cluster;
     this.#config = config;
     this.#ports = { ...systemPorts, ...ports };
     this.#preparation = new Preparation(config, this.#ports, this.#meter);
@@ -196,7 +198,9 @@ export class Producer<Key = RecordContent, Value = RecordContent> {
     const known = this.#accumulator.topics.get(record.topic);
     if (known !== undefined) return known;
     checkTopicName(record.topic);
-    return this.#accumulator.topic(record.topic);
+    const topic = this.#accumulator.topic(record.topic);
+    topic.metadata = this.#cluster.cachedTopic(record.topic);
+    return topic;
   }
 
   #check(record: ProducerRecord<Key, Value>): void {

@@ -33,12 +33,10 @@ export class TopicQueues {
     return this.queues[partition] ?? this.#begin(partition);
   }
 
-  /** Learns from a batch what compression reaches: worse at once, better little by little. */
+  /** Learns from a batch what compression reaches: worse at once, for a batch must not become too large; better by and by. */
   compressedTo(ratio: number): void {
-    this.expectedRatio =
-      ratio > this.expectedRatio
-        ? Math.max(this.expectedRatio + RATIO_STEP_UP, ratio)
-        : Math.max(this.expectedRatio - RATIO_STEP_DOWN, ratio);
+    const better = ratio < this.expectedRatio;
+    this.expectedRatio = better ? this.expectedRatio + (ratio - this.expectedRatio) / 4 : ratio;
   }
 
   #begin(partition: number): PartitionQueue {
@@ -54,6 +52,3 @@ export class TopicQueues {
     return queue;
   }
 }
-
-const RATIO_STEP_UP = 0.05;
-const RATIO_STEP_DOWN = 0.005;
