@@ -60,7 +60,7 @@ export class AssignedPartition implements FetchedPartition {
   #positionEpoch = -1;
   #fetchOffset = -1;
   #paused = false;
-  #owned = true;
+  #state: 'active' | 'retired' | 'released' = 'active';
 
   /** `onUncommitted` is called when something is done while all that was done before is committed. */
   constructor(
@@ -101,9 +101,9 @@ export class AssignedPartition implements FetchedPartition {
     return this.#paused;
   }
 
-  /** False once it is given up: nothing of it is fetched, handed out or committed any more. */
+  /** False once it is given up: nothing of it may be committed any more. */
   get owned(): boolean {
-    return this.#owned;
+    return this.#state !== 'released';
   }
 
   /** Aborted when the partition is given up or the consumer closes. */
@@ -113,12 +113,12 @@ export class AssignedPartition implements FetchedPartition {
 
   /** Whether records of it are wanted now. */
   get fetchable(): boolean {
-    return this.#owned && !this.#paused && this.#phase.kind === 'reading';
+    return this.#state === 'active' && !this.#paused && this.#phase.kind === 'reading';
   }
 
   /** Whether records of it may be handed out now. */
   get deliverable(): boolean {
-    return this.#owned && !this.#paused && this.#phase.kind !== 'failed';
+    return this.#state === 'active' && !this.#paused && this.#phase.kind !== 'failed';
   }
 
   /** Sets where to begin: `committed` says that the group holds that very offset. */
@@ -171,11 +171,17 @@ export class AssignedPartition implements FetchedPartition {
     this.#paused = false;
   }
 
-  /** Gives the partition up. Handlers under way hear of it through their signal. */
-  release(reason: Error): void {
-    this.#owned = false;
+  /** Begins to give the partition up: nothing more is fetched or handed out, and handlers hear of it. */
+  retire(reason: Error): void {
+    if (this.#state === 'active') this.#state = 'retired';
     this.buffer.clear();
     this.#controller.abort(reason);
+  }
+
+  /** The partition is given up: what is done from now on is not committed. */
+  release(reason: Error): void {
+    this.retire(reason);
+    this.#state = 'released';
   }
 
   /** Takes over what a fetch brought; the next one goes on behind it. */
@@ -196,8 +202,7 @@ export class AssignedPartition implements FetchedPartition {
 
   /** Notes that there was nothing to hand out before `next`. */
   passed(next: number): void {
-    if (next <= this.#position) return;
-    this.#position = next;
+    if (next > this.#position) this.#position = next;
     const { dirty } = this.commits;
     this.commits.skip(next);
     if (!dirty && this.commits.dirty) this.#onUncommitted();

@@ -16,6 +16,13 @@ export interface ConsumerEvents {
   readonly revoked: { readonly partitions: readonly TopicPartition[] };
   /** Partitions were taken away: another member may have them already. */
   readonly lost: { readonly partitions: readonly TopicPartition[] };
+  /** A position was moved by `offsetReset`, or to where a log was cut off: records may be skipped or come again. */
+  readonly reset: TopicPartition & {
+    readonly reason: 'no committed offset' | 'out of range' | 'truncated';
+    /** The position it had, where it had one. */
+    readonly from: number | undefined;
+    readonly to: number;
+  };
   /** The group holds these offsets now. */
   readonly committed: { readonly offsets: readonly TopicPartitionOffset[] };
   /** A commit failed; one that is `retriable` is tried again. */

@@ -139,7 +139,7 @@ const anOffsetReset: OptionRule<OffsetReset> = (value, path) =>
     : oneOf('earliest', 'latest', 'none')(value, path);
 
 const anAssignor: OptionRule<AssignorName | Assignor> = (value, path) =>
-  isAssignor(value) ? value : oneOf('range')(value, path);
+  isAssignor(value) ? value : oneOf('range', 'roundrobin')(value, path);
 
 const aListener: OptionRule<RebalanceListener> = (value, path) => {
   if (typeof value !== 'object' || value === null) throw new KrafkaConfigError(path, 'must be an object');

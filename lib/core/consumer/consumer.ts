@@ -1,52 +1,510 @@
 import type { Cluster } from '../cluster/index.js';
-import type { NetworkPorts } from '../network/index.js';
+import { systemNetworkPorts, type NetworkPorts } from '../network/index.js';
 import type { ConsumerRecord } from '../protocol/index.js';
-import { TypedEvents } from '../support/index.js';
+import {
+  Deadline,
+  Deferred,
+  KrafkaClosedError,
+  KrafkaConfigError,
+  KrafkaError,
+  KrafkaTimeoutError,
+  TypedEvents,
+} from '../support/index.js';
+import type { AssignedPartition, OffsetSpec } from './assigned-partition.js';
+import { Assignment } from './assignment.js';
 import type { ConsumerEvents, GroupState } from './consumer-events.js';
-import type { ConsumerOptions, ManualAssignment } from './consumer-options.js';
-import type { ConsumerStats } from './consumer-stats.js';
+import {
+  checkAssignments,
+  checkTopics,
+  consumerSettings,
+  type ConsumerOptions,
+  type ConsumerSettings,
+  type ManualAssignment,
+} from './consumer-options.js';
+import type { ConsumerStats, PartitionStats } from './consumer-stats.js';
+import type { Delivery, DeliveryHost } from './delivery/delivery.js';
+import { RecordIterator } from './delivery/record-iterator.js';
+import { RecordStream } from './delivery/record-stream.js';
+import { RunLoop, runSettings } from './delivery/run-loop.js';
+import { Fetcher } from './fetch/fetcher.js';
+import { Membership } from './group/membership.js';
 import type { RunOptions } from './handlers.js';
-import type { TopicPartition, TopicPartitionOffset } from './topic-partition.js';
-
-/** An offset to be committed, with what the group keeps beside it. */
-export interface OffsetToCommit extends TopicPartitionOffset {
-  /** Text kept with the offset, at most what the broker's `offset.metadata.max.bytes` allows. */
-  readonly metadata?: string | undefined;
-  /** The leader epoch of the last record done (KIP-320), where known. */
-  readonly leaderEpoch?: number | undefined;
-}
+import { EpochValidator } from './offsets/epoch-validator.js';
+import type { OffsetToCommit } from './offsets/offset-committer.js';
+import { OffsetResolver } from './offsets/offset-resolver.js';
+import type { KeptOffset } from './offsets/committed-offsets.js';
+import { describePartitions, type TopicPartition } from './topic-partition.js';
+import { within } from './within.js';
 
 /** An offset as the group keeps it. */
-export interface CommittedOffset extends TopicPartitionOffset {
-  readonly metadata: string;
-  /** -1 when it is not known. */
-  readonly leaderEpoch: number;
+export type CommittedOffset = KeptOffset;
+
+/** Where to go on in a partition: an offset, one of its ends, or the first record at or after a time. */
+export type SeekTarget = number | OffsetSpec;
+
+/** How a consumer is closed. */
+export interface ConsumerCloseOptions {
+  /** How long handlers, the last commit and the goodbye to the group may take together. Default 30,000. */
+  readonly timeoutMs?: number | undefined;
 }
 
-/** Where to go on in a partition: an offset, its ends, or the first record at or after a time. */
-export type SeekTarget = number | 'earliest' | 'latest' | { readonly timestamp: number };
+const CLOSE_TIMEOUT_MS = 30_000;
 
-// The signatures the neighbours build on; the implementation follows in the next commits.
-export declare class Consumer implements AsyncIterable<ConsumerRecord> {
-  constructor(cluster: Cluster, options: ConsumerOptions, ports?: Partial<NetworkPorts>);
-  readonly events: TypedEvents<ConsumerEvents>;
-  readonly groupId: string | undefined;
-  start(): Promise<void>;
-  [Symbol.asyncIterator](): AsyncIterator<ConsumerRecord, undefined>;
-  run(options: RunOptions): Promise<void>;
-  subscribe(topics: readonly string[]): Promise<void>;
-  assign(assignments: readonly ManualAssignment[]): Promise<void>;
-  subscription(): readonly string[];
-  assignment(): readonly TopicPartition[];
-  pause(partitions?: readonly TopicPartition[]): void;
-  resume(partitions?: readonly TopicPartition[]): void;
-  paused(): readonly TopicPartition[];
-  seek(partition: TopicPartition, target: SeekTarget): Promise<void>;
-  commit(offsets?: readonly OffsetToCommit[]): Promise<void>;
-  committed(partitions?: readonly TopicPartition[]): Promise<readonly CommittedOffset[]>;
-  position(partition: TopicPartition): number | undefined;
-  lag(partition: TopicPartition): number | undefined;
-  groupState(): GroupState;
-  stats(): ConsumerStats;
-  close(options?: { readonly timeoutMs?: number }): Promise<void>;
+/**
+ * Reads topics, in a group or partitions of its own choice. Making one does no I/O: it connects, joins and fetches from
+ * `start()` on, which iterating and `run()` call.
+ *
+ * ```ts
+ * const consumer = krafka.consumer({ groupId: 'billing', topics: ['orders'] });
+ * for await (const record of consumer) await bill(record.valueText); // record n is done when n + 1 is asked for
+ * ```
+ *
+ * Offsets are committed after the processing, without gaps, batched in time. Heartbeats do not depend on handlers: a
+ * slow one keeps its partition, and a rebalance waits for it up to `rebalanceTimeoutMs`.
+ */
+export class Consumer implements AsyncIterable<ConsumerRecord> {
+  readonly events: TypedEvents<ConsumerEvents> = new TypedEvents();
+  readonly #cluster: Cluster;
+  readonly #settings: ConsumerSettings;
+  readonly #ports: NetworkPorts;
+  readonly #id: string;
+  readonly #fetcher: Fetcher;
+  readonly #resolver: OffsetResolver;
+  readonly #validator: EpochValidator;
+  readonly #assignment: Assignment;
+  readonly #membership: Membership | undefined;
+  readonly #ending = new AbortController();
+  /** Rejects when the consumer closes or fails. */
+  readonly #ended = new Deferred<never>();
+  #topics: readonly string[];
+  #assignments: readonly ManualAssignment[];
+  #untrack: (() => void) | undefined;
+  #unhear: (() => void) | undefined;
+  #delivery: Delivery | undefined;
+  #starting: Promise<void> | undefined;
+  #fatal: KrafkaError | undefined;
+  #closing: Promise<void> | undefined;
+
+  /** @throws KrafkaConfigError naming the option at fault */
+  constructor(cluster: Cluster, options: ConsumerOptions, ports: Partial<NetworkPorts> = {}) {
+    const settings = consumerSettings(options);
+    this.#cluster = cluster;
+    this.#settings = settings;
+    this.#ports = { ...systemNetworkPorts, ...ports };
+    this.#topics = settings.topics;
+    this.#assignments = settings.assignments;
+    this.#ended.promise.catch(() => undefined);
+    this.#id = this.#ports.random.bytes(9).toString('base64url');
+    const shared = { cluster, ports: this.#ports, requestTimeoutMs: settings.requestTimeoutMs };
+    this.#fetcher = new Fetcher({
+      cluster,
+      settings,
+      ports: this.#ports,
+      purpose: `fetch:${this.#id}`,
+      otherPurposes: ['data', `coordination:${this.#id}`],
+      onData: (partition) => this.#assignment.dataArrived(partition),
+      onOutOfRange: (partition, error) => this.#assignment.outOfRange(partition, error),
+      onNewLeader: (partition) => this.#assignment.newLeader(partition),
+      onFailed: (partition, error) => this.#assignment.failed(partition, error),
+      onFatal: (error) => this.#fail(error),
+    });
+    this.#resolver = new OffsetResolver({
+      ...shared,
+      isolationLevel: settings.isolationLevel,
+      onResolved: (partition, resolved) => this.#assignment.resolved(partition, resolved),
+      onRefused: (partition, error) => this.#assignment.failed(partition, error),
+    });
+    this.#validator = new EpochValidator({
+      ...shared,
+      onValid: (partition) => this.#assignment.valid(partition),
+      onTruncated: (partition, truncation) => this.#assignment.truncated(partition, truncation),
+      onRefused: (partition, error) => this.#assignment.failed(partition, error),
+    });
+    this.#assignment = new Assignment({
+      settings,
+      ports: this.#ports,
+      events: this.events,
+      fetcher: this.#fetcher,
+      resolver: this.#resolver,
+      validator: this.#validator,
+      committed: (partitions, signal) =>
+        this.#group('committed').committed(partitions, this.#deadline('defaultApiTimeoutMs'), signal),
+      commit: async (partitions, deadline) => this.#membership?.commitDone(partitions, deadline),
+      onUncommitted: () => this.#membership?.armCommits(),
+      isMember: () => this.#membership?.identity !== undefined,
+      onFatal: (error) => this.#fail(error),
+    });
+    if (settings.groupId !== undefined) {
+      this.#membership = new Membership({
+        cluster,
+        groupId: settings.groupId,
+        settings,
+        id: this.#id,
+        owner: this.#assignment,
+        partitions: () => this.#assignment.partitions,
+        events: this.events,
+        ports: this.#ports,
+        onFatal: (error) => this.#fail(error),
+      });
+    }
+  }
+
+  /** The group this is a member of, where there is one. */
+  get groupId(): string | undefined {
+    return this.#settings.groupId;
+  }
+
+  /**
+   * Connects, joins the group where there is one, and finds the positions. When it resolves, nothing that is produced
+   * from then on is missed. Calling it again waits for the same start; after a failed one it tries again.
+   *
+   * @throws KrafkaConfigError when there is nothing to read
+   * @throws KrafkaProtocolError UNKNOWN_TOPIC_OR_PARTITION naming a topic that was not there within `topicTimeoutMs`
+   * @throws KrafkaTimeoutError when the group did not gather within `rebalanceTimeoutMs`, or a broker does not answer
+   */
+  start(): Promise<void> {
+    this.#starting ??= this.#start().catch((error: unknown) => {
+      this.#starting = undefined;
+      throw error;
+    });
+    return this.#starting;
+  }
+
+  /**
+   * Hands records out one by one. A record is done, and may be committed, when the next one is asked for: so leaving the
+   * loop leaves the record at hand uncommitted. The partitions take turns, batch by batch. Iterating again goes on.
+   */
+  [Symbol.asyncIterator](): AsyncIterableIterator<ConsumerRecord, undefined> {
+    return new RecordIterator(async () => {
+      const stream = this.#stream();
+      await this.#startFor(stream);
+      return stream;
+    });
+  }
+
+  /**
+   * Calls a handler for each record or batch, partitions side by side. Resolves when the consumer is closed.
+   *
+   * @throws KrafkaHandlerError naming topic, partition and offset when a handler fails; nothing from that offset on is
+   *   committed, and the consumer leaves its group
+   * @throws KrafkaError whatever else ends the consumer
+   */
+  async run(options: RunOptions): Promise<void> {
+    const loop = new RunLoop(runSettings(options), this.#host());
+    this.#attach(loop);
+    await this.#startFor(loop);
+    await loop.finished;
+  }
+
+  /** Subscribes to other topics than before. Needs a group. */
+  async subscribe(topics: readonly string[]): Promise<void> {
+    const membership = this.#group('subscribe()');
+    const checked = checkTopics(topics);
+    this.#assertAlive();
+    if (this.#starting === undefined) {
+      this.#topics = checked;
+      return;
+    }
+    await this.start();
+    await this.#findTopics(checked);
+    this.#topics = checked;
+    membership.subscribe(checked);
+  }
+
+  /** Reads other partitions than before: those named both before and now go on undisturbed. Without a group. */
+  async assign(assignments: readonly ManualAssignment[]): Promise<void> {
+    if (this.#membership !== undefined) throw new KrafkaConfigError('groupId', 'excludes assign(): the group assigns');
+    const checked = checkAssignments(assignments);
+    this.#assertAlive();
+    if (this.#starting === undefined) {
+      this.#assignments = checked;
+      return;
+    }
+    await this.start();
+    await this.#findTopics(topicsOf(checked));
+    this.#assignments = checked;
+    const named = (one: TopicPartition, among: readonly TopicPartition[]): boolean =>
+      among.some(({ topic, partition }) => one.topic === topic && one.partition === partition);
+    const { owned } = this.#assignment;
+    await this.#assignment.revoke(
+      owned.filter((one) => !named(one, checked)),
+      this.#deadline('defaultApiTimeoutMs'),
+    );
+    await this.#assignment.assignManually(checked.filter((one) => !named(one, owned)));
+  }
+
+  /** The topics subscribed to. */
+  subscription(): readonly string[] {
+    return this.#topics;
+  }
+
+  /** The partitions read at the moment. */
+  assignment(): readonly TopicPartition[] {
+    return this.#assignment.owned;
+  }
+
+  /** Hands out nothing more of these partitions, by default of all; what was read ahead of them is dropped. */
+  pause(partitions: readonly TopicPartition[] = this.assignment()): void {
+    for (const partition of partitions) this.#assignment.pause(this.#assigned(partition));
+  }
+
+  /** Goes on with these partitions, by default with all. */
+  resume(partitions: readonly TopicPartition[] = this.assignment()): void {
+    for (const partition of partitions) this.#assignment.resume(this.#assigned(partition));
+  }
+
+  /** The partitions that are paused. */
+  paused(): readonly TopicPartition[] {
+    const paused = [...this.#assignment.partitions].filter((partition) => partition.paused);
+    return paused.map(({ topic, partition }) => ({ topic, partition }));
+  }
+
+  /**
+   * Goes on elsewhere in a partition; what is before counts as done. An offset takes effect at once; otherwise the
+   * position is known when the promise resolves.
+   *
+   * @throws KrafkaError NOT_ASSIGNED; REVOKED when the partition goes before its position is known
+   */
+  async seek(partition: TopicPartition, target: SeekTarget): Promise<void> {
+    checkTarget(target);
+    const found = this.#assignment.seek(this.#assigned(partition), target);
+    if (typeof target === 'number') return found;
+    const deadline = this.#deadline('defaultApiTimeoutMs');
+    if (!(await within(deadline, this.#ports.clock, found))) throw deadline.error('the position to be found');
+  }
+
+  /**
+   * Commits offsets: those given, else everything that is done. Works with `autoCommit` on as well as off.
+   *
+   * @throws KrafkaProtocolError when the group does not take them, e.g. ILLEGAL_GENERATION after a rebalance
+   * @throws KrafkaTimeoutError after `defaultApiTimeoutMs`
+   */
+  async commit(offsets?: readonly OffsetToCommit[]): Promise<void> {
+    const membership = this.#group('commit()');
+    const deadline = this.#deadline('defaultApiTimeoutMs');
+    if (offsets === undefined) await membership.commitDone(this.#assignment.partitions, deadline);
+    else await membership.commit(offsets, deadline);
+  }
+
+  /** What the group has committed of these partitions, by default of those assigned; what it has not is left out. */
+  async committed(partitions: readonly TopicPartition[] = this.assignment()): Promise<readonly CommittedOffset[]> {
+    const kept = await this.#group('committed()').committed(partitions, this.#deadline('defaultApiTimeoutMs'));
+    return [...kept.values()];
+  }
+
+  /** The next offset to be handed out; undefined while it is not known. */
+  position(partition: TopicPartition): number | undefined {
+    const { position } = this.#assigned(partition);
+    return position < 0 ? undefined : position;
+  }
+
+  /**
+   * How many offsets lie between the position and the partition's end (under `read_committed` the last stable offset),
+   * as of the last fetch; undefined before it.
+   */
+  lag(partition: TopicPartition): number | undefined {
+    return this.#assigned(partition).lag(this.#settings.isolationLevel === 'read_committed');
+  }
+
+  groupState(): GroupState {
+    if (this.#fatal !== undefined) return 'fatal';
+    return this.#membership?.state ?? 'unjoined';
+  }
+
+  stats(): ConsumerStats {
+    const partitions = [...this.#assignment.partitions].map((partition) => this.#statsOf(partition));
+    return {
+      groupState: this.groupState(),
+      partitions,
+      bufferedBytes: partitions.reduce((sum, { bufferedBytes }) => sum + bufferedBytes, 0),
+      ...this.#fetcher.counters,
+      offsetLookups: this.#resolver.requests,
+      commits: this.#membership?.commits ?? 0,
+      rebalances: this.#membership?.rebalances ?? 0,
+    };
+  }
+
+  /**
+   * Stops fetching, waits for handlers, commits what is done, leaves the group and closes this consumer's connections.
+   * Never await it inside a handler or a loop over the consumer: it waits for just those to end.
+   *
+   * @throws KrafkaTimeoutError when handlers had not ended in time; everything is closed nevertheless
+   */
+  close(options: ConsumerCloseOptions = {}): Promise<void> {
+    this.#closing ??= this.#close(options.timeoutMs ?? CLOSE_TIMEOUT_MS);
+    return this.#closing;
+  }
+
+  async #start(): Promise<void> {
+    this.#assertAlive();
+    const topics = this.#membership === undefined ? topicsOf(this.#assignments) : this.#topics;
+    if (topics.length === 0) {
+      const option = this.#membership === undefined ? 'assignments' : 'topics';
+      throw new KrafkaConfigError(option, 'names nothing to read');
+    }
+    await this.#findTopics(topics);
+    this.#assertAlive();
+    this.#unhear ??= this.#cluster.events.on('metadata', () => {
+      this.#fetcher.metadataChanged();
+      this.#resolver.metadataChanged();
+      this.#validator.metadataChanged();
+      this.#membership?.metadataChanged();
+    });
+    if (this.#membership === undefined) await this.#assignment.assignManually(this.#assignments);
+    else this.#membership.start();
+    const deadline = this.#deadline(this.#membership === undefined ? 'defaultApiTimeoutMs' : 'rebalanceTimeoutMs');
+    const ready = Promise.race([this.#assignment.settled, this.#ended.promise]);
+    if (await within(deadline, this.#ports.clock, ready)) return;
+    const error = deadline.error(this.#membership === undefined ? 'the positions' : 'the group to gather');
+    this.#fail(error);
+    throw error;
+  }
+
+  /** Waits until the topics exist, and has them kept fresh from then on. */
+  async #findTopics(topics: readonly string[]): Promise<void> {
+    const deadline = this.#deadline('topicTimeoutMs');
+    const { signal } = this.#ending;
+    await Promise.all(topics.map((topic) => this.#cluster.topic(topic, deadline, signal)));
+    const before = this.#untrack;
+    this.#untrack = this.#cluster.track(topics);
+    before?.();
+  }
+
+  /** Starts on behalf of a way of consuming, which is let go of when that fails. */
+  async #startFor(delivery: Delivery): Promise<void> {
+    try {
+      await this.start();
+    } catch (error) {
+      if (this.#delivery === delivery) this.#detach();
+      throw error;
+    }
+  }
+
+  #stream(): RecordStream {
+    if (this.#delivery instanceof RecordStream) return this.#delivery;
+    const stream = new RecordStream(this.#host());
+    this.#attach(stream);
+    return stream;
+  }
+
+  #attach(delivery: Delivery): void {
+    this.#assertAlive();
+    if (this.#delivery !== undefined && !(this.#delivery instanceof RecordStream && this.#delivery.isLeft)) {
+      throw new KrafkaError('the consumer is being consumed already', { code: 'ALREADY_CONSUMED' });
+    }
+    this.#detach();
+    this.#delivery = delivery;
+    this.#assignment.attach(delivery);
+  }
+
+  #detach(): void {
+    this.#delivery?.end(undefined);
+    this.#delivery = undefined;
+    this.#assignment.attach(undefined);
+  }
+
+  #host(): DeliveryHost {
+    return {
+      ports: this.#ports,
+      onTaken: (partition) => this.#fetcher.wake(partition),
+      onCorrupt: (partition, error) => this.#fetcher.corrupt(partition, error),
+      onHandlerFailed: (error) => this.#fail(error),
+    };
+  }
+
+  /** The consumer can't go on: whoever waits is told, and everything is given back so that others can. */
+  #fail(error: KrafkaError): void {
+    if (this.#fatal !== undefined || this.#closing !== undefined) return;
+    this.#fatal = error;
+    this.#ports.logger.error('the consumer cannot go on', { group: this.groupId, error });
+    this.events.emit('fatal', { error });
+    this.#delivery?.end(error);
+    this.close().catch((problem: unknown) => {
+      this.#ports.logger.warn('the failed consumer did not close in good order', { error: problem });
+    });
+  }
+
+  async #close(timeoutMs: number): Promise<void> {
+    const deadline = new Deadline(this.#ports.clock, timeoutMs, 'close timeoutMs');
+    const reason = this.#fatal ?? new KrafkaClosedError('the consumer');
+    this.#ending.abort(reason);
+    this.#ended.reject(reason);
+    const fetching = this.#fetcher.stop(deadline);
+    await this.#membership?.halt(deadline);
+    this.#assignment.retire(reason);
+    let problem: unknown;
+    try {
+      await this.#assignment.revoke(this.#assignment.owned, deadline);
+    } catch (error) {
+      problem = error;
+    }
+    await this.#membership?.leave(deadline);
+    this.#delivery?.end(this.#fatal);
+    this.#resolver.close();
+    this.#validator.close();
+    this.#unhear?.();
+    this.#untrack?.();
+    await fetching;
+    await Promise.all([
+      this.#cluster.pool.release(`fetch:${this.#id}`, { timeoutMs: 0 }),
+      this.#cluster.pool.release(`coordination:${this.#id}`, { timeoutMs: 0 }),
+    ]);
+    this.events.emit('closed', {});
+    if (problem !== undefined) throw problem as Error;
+    const { abandoned } = this.#assignment;
+    if (abandoned.length > 0) {
+      throw new KrafkaTimeoutError({
+        budget: deadline.budget,
+        budgetMs: deadline.budgetMs,
+        waitedFor: `the handlers of ${describePartitions(abandoned)} to end`,
+      });
+    }
+  }
+
+  #statsOf(assigned: AssignedPartition): PartitionStats {
+    const { topic, partition, phase, paused, position, buffer } = assigned;
+    return {
+      topic,
+      partition,
+      state: phase.kind,
+      paused,
+      position: position < 0 ? undefined : position,
+      lag: assigned.lag(this.#settings.isolationLevel === 'read_committed'),
+      bufferedBytes: buffer.bytes,
+      handlingMs: this.#delivery?.handlingMs(assigned),
+    };
+  }
+
+  #assigned({ topic, partition }: TopicPartition): AssignedPartition {
+    const assigned = this.#assignment.get(topic, partition);
+    if (assigned !== undefined) return assigned;
+    throw new KrafkaError(`topic '${topic}' partition ${partition} is not assigned to this consumer`, {
+      code: 'NOT_ASSIGNED',
+    });
+  }
+
+  #group(what: string): Membership {
+    if (this.#membership === undefined) throw new KrafkaConfigError('groupId', `is needed for ${what}`);
+    return this.#membership;
+  }
+
+  #deadline(budget: 'defaultApiTimeoutMs' | 'topicTimeoutMs' | 'rebalanceTimeoutMs'): Deadline {
+    return new Deadline(this.#ports.clock, this.#settings[budget], budget);
+  }
+
+  #assertAlive(): void {
+    if (this.#fatal !== undefined) throw this.#fatal;
+    if (this.#closing !== undefined) throw new KrafkaClosedError('the consumer');
+  }
+}
+
+const topicsOf = (assignments: readonly ManualAssignment[]): string[] => [
+  ...new Set(assignments.map(({ topic }) => topic)),
+];
+
+function checkTarget(target: SeekTarget): void {
+  const number = typeof target === 'object' ? target.timestamp : target;
+  if (number === 'earliest' || number === 'latest') return;
+  if (typeof number === 'number' && Number.isSafeInteger(number) && number >= 0) return;
+  throw new KrafkaConfigError('target', "must be an offset, 'earliest', 'latest' or { timestamp }");
 }

@@ -10,5 +10,8 @@ export {
 } from './consumer-options.js';
 export * from './consumer-stats.js';
 export type { Assignor, AssignorName, GroupSubscription, PartitionCounts } from './group/assignor.js';
+export { KrafkaHandlerError } from './delivery/handler-error.js';
 export * from './handlers.js';
+export type { OffsetSpec } from './assigned-partition.js';
+export type { OffsetToCommit } from './offsets/offset-committer.js';
 export type { TopicPartition, TopicPartitionOffset } from './topic-partition.js';

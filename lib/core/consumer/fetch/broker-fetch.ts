@@ -87,16 +87,13 @@ export class BrokerFetch {
     this.#parked = undefined;
   }
 
-  /**
-   * Ends fetching. The answer tells which session is left to be closed at the broker, and the promise when the fetch
-   * under way has ended.
-   */
-  stop(): { readonly plan: FetchPlan | undefined; readonly ended: Promise<void>; readonly idle: boolean } {
+  /** Ends fetching. Answers what is left to be said to the broker, and whether it is holding a fetch meanwhile. */
+  stop(): { readonly plan: FetchPlan | undefined; readonly idle: boolean } {
     const idle = this.#connection === undefined;
     this.#stopping.abort();
     this.#retry?.timer.cancel();
-    this.wake();
-    return { plan: this.#session.close(), ended: this.#running ?? Promise.resolve(), idle };
+    this.#parked?.resolve();
+    return { plan: this.#session.close(), idle };
   }
 
   async #run(): Promise<void> {
@@ -204,7 +201,7 @@ export class BrokerFetch {
         this.#retry = undefined;
         this.wake();
       },
-      true,
+      false,
     );
     this.#retry = { at, timer };
   }

@@ -18,7 +18,9 @@ export interface FetcherOptions {
   readonly cluster: FetcherCluster;
   readonly settings: FetchSettings & Pick<ConsumerSettings, 'maxPartitionFetchBytes' | 'bufferBytes'>;
   /** The connections that are this consumer's alone: `fetch:<id>`. */
-  readonly purpose: ConnectionPurpose;
+  readonly purpose: `fetch:${string}`;
+  /** Other connections there may be, on which a session is closed while the broker holds a fetch on its own. */
+  readonly otherPurposes: readonly ConnectionPurpose[];
   readonly ports: Ports;
   /** Something arrived in the partition's buffer. */
   readonly onData: (partition: AssignedPartition) => void;
@@ -141,12 +143,13 @@ export class Fetcher {
   async stop(deadline: Deadline): Promise<void> {
     if (this.#stopped) return;
     this.#stopped = true;
-    const { cluster, settings, purpose, ports } = this.#options;
+    const { cluster, settings, purpose, otherPurposes, ports } = this.#options;
     const closing = [...this.#sources.values()].map(async (source) => {
-      const { plan, ended, idle } = source.stop();
+      const { plan, idle } = source.stop();
       if (plan === undefined) return;
       const own = cluster.readyConnection(source.nodeId, purpose);
-      const connection = idle ? own : (cluster.readyConnection(source.nodeId, 'data') ?? own);
+      const others = idle ? [] : otherPurposes.map((other) => cluster.readyConnection(source.nodeId, other));
+      const connection = others.find((other) => other !== undefined) ?? own;
       if (connection === undefined) return;
       const request = fetchRequest(plan, settings, settings.fetchMaxWaitMs);
       const maxVersion = plan.byTopicId ? {} : { maxVersion: 12 };
@@ -156,7 +159,6 @@ export class Fetcher {
         // The broker drops the session by itself when its cache is full: nothing is lost but its politeness.
         ports.logger.debug('a fetch session was left to expire', { broker: source.nodeId, error });
       }
-      if (connection === own) await ended;
     });
     await Promise.all(closing);
     this.#sources.clear();

@@ -192,7 +192,7 @@ export class LeaderQuestions<Q, A> {
         this.#retry = undefined;
         this.#askAll();
       },
-      true,
+      false,
     );
     this.#retry = { at: earliest, timer };
   }

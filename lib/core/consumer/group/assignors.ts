@@ -1,0 +1,12 @@
+import type { Assignor, AssignorName } from './assignor.js';
+import { rangeAssignor } from './range-assignor.js';
+import { roundRobinAssignor } from './round-robin-assignor.js';
+
+const BUILT_IN: Readonly<Record<AssignorName, Assignor>> = {
+  range: rangeAssignor,
+  roundrobin: roundRobinAssignor,
+};
+
+/** The assignors by these names, or as they were given. */
+export const assignorsOf = (given: readonly (AssignorName | Assignor)[]): readonly Assignor[] =>
+  given.map((one) => (typeof one === 'string' ? BUILT_IN[one] : one));

@@ -1,0 +1,161 @@
+import type { Cluster } from '../../cluster/index.js';
+import type { ErrorName } from '../../protocol/index.js';
+import type { Deadline, KrafkaError, Ports, TypedEvents } from '../../support/index.js';
+import type { AssignedPartition } from '../assigned-partition.js';
+import type { ConsumerEvents, GroupState } from '../consumer-events.js';
+import type { ConsumerSettings } from '../consumer-options.js';
+import { CommittedOffsets, type KeptOffset } from '../offsets/committed-offsets.js';
+import { OffsetCommitter, type OffsetToCommit } from '../offsets/offset-committer.js';
+import type { TopicPartition } from '../topic-partition.js';
+import { assignorsOf } from './assignors.js';
+import { ClassicMember } from './classic-member.js';
+import { GroupCoordinator } from './group-coordinator.js';
+import type { GroupMember, MemberIdentity, PartitionOwner } from './group-member.js';
+
+export interface MembershipOptions {
+  readonly cluster: Cluster;
+  readonly groupId: string;
+  readonly settings: ConsumerSettings;
+  /** The consumer's own, for the connections that are its alone. */
+  readonly id: string;
+  readonly owner: PartitionOwner;
+  readonly partitions: () => Iterable<AssignedPartition>;
+  readonly events: TypedEvents<ConsumerEvents>;
+  readonly ports: Ports;
+  readonly onFatal: (error: KrafkaError) => void;
+}
+
+/** The consumer's dealings with its group: the membership, and the offsets that the group keeps. */
+export class Membership {
+  readonly #options: MembershipOptions;
+  readonly #member: GroupMember;
+  readonly #committer: OffsetCommitter;
+  readonly #committed: CommittedOffsets;
+
+  constructor(options: MembershipOptions) {
+    this.#options = options;
+    const { cluster, groupId, settings, id, owner, events, ports, partitions, onFatal } = options;
+    const coordinator = new GroupCoordinator({
+      cluster,
+      groupId,
+      purpose: `coordination:${id}`,
+      requestTimeoutMs: settings.requestTimeoutMs,
+      ports,
+    });
+    this.#member = new ClassicMember({
+      coordinator,
+      cluster,
+      settings,
+      assignors: assignorsOf(settings.assignors),
+      topics: settings.topics,
+      owner,
+      listener: {
+        onState: (state, previous) => events.emit('state', { state, previous }),
+        onRebalance: (reason) => {
+          ports.logger.info('the group rebalances', { group: groupId, reason });
+          events.emit('rebalancing', { reason });
+        },
+        onFatal,
+      },
+      ports,
+    });
+    const identity = (): MemberIdentity | undefined => this.#member.identity;
+    const heed = (errorCode: number, as: MemberIdentity): void => this.#member.heed(errorCode, as);
+    this.#committer = new OffsetCommitter({
+      coordinator,
+      ports,
+      requestTimeoutMs: settings.requestTimeoutMs,
+      intervalMs: settings.autoCommit ? settings.autoCommitIntervalMs : undefined,
+      partitions,
+      identity,
+      heed,
+      onCommitted: (offsets) => events.emit('committed', { offsets }),
+      onFailed: (error) => this.#commitFailed(error),
+    });
+    this.#committed = new CommittedOffsets({
+      coordinator,
+      ports,
+      requireStable: settings.isolationLevel === 'read_committed',
+      identity,
+      heed,
+      namesMember: () => false,
+    });
+  }
+
+  get state(): GroupState {
+    return this.#member.state;
+  }
+
+  get identity(): MemberIdentity | undefined {
+    return this.#member.identity;
+  }
+
+  /** OffsetCommit requests sent so far. */
+  get commits(): number {
+    return this.#committer.commits;
+  }
+
+  get rebalances(): number {
+    return this.#member.rebalances;
+  }
+
+  start(): void {
+    this.#member.start();
+  }
+
+  subscribe(topics: readonly string[]): void {
+    this.#member.subscribe(topics);
+  }
+
+  metadataChanged(): void {
+    this.#member.metadataChanged();
+  }
+
+  /** Something is done that is not committed. */
+  armCommits(): void {
+    this.#committer.arm();
+  }
+
+  commitDone(partitions: Iterable<AssignedPartition>, deadline: Deadline): Promise<void> {
+    return this.#committer.commitDone(partitions, deadline);
+  }
+
+  commit(offsets: readonly OffsetToCommit[], deadline: Deadline): Promise<void> {
+    return this.#committer.commit(offsets, deadline);
+  }
+
+  committed(
+    partitions: readonly TopicPartition[],
+    deadline: Deadline,
+    signal?: AbortSignal,
+  ): Promise<ReadonlyMap<string, KeptOffset>> {
+    return this.#committed.of(partitions, deadline, signal);
+  }
+
+  /** Assigns and revokes nothing any more; heartbeats and commits go on. */
+  async halt(deadline: Deadline): Promise<void> {
+    this.#committer.close();
+    await this.#member.halt(deadline);
+  }
+
+  async leave(deadline: Deadline): Promise<void> {
+    await this.#member.leave(deadline);
+  }
+
+  /** A commit that was made by itself failed: one that no later one can do better ends the consumer. */
+  #commitFailed(error: KrafkaError): void {
+    const { events, ports, onFatal, groupId } = this.#options;
+    ports.logger.warn('offsets could not be committed', { group: groupId, error });
+    events.emit('commitFailed', { error });
+    if (!error.retriable && !OF_MEMBERSHIP.has(error.code)) onFatal(error);
+  }
+}
+
+/** The member's own loop deals with these: it joins again, or tells that it can't. */
+const OF_MEMBERSHIP: ReadonlySet<string> = new Set<ErrorName | 'FENCED'>([
+  'REBALANCE_IN_PROGRESS',
+  'UNKNOWN_MEMBER_ID',
+  'ILLEGAL_GENERATION',
+  'FENCED_INSTANCE_ID',
+  'FENCED',
+]);
