@@ -1,4 +1,4 @@
-import type { RecordBatchBuilder } from './record-batch-builder.js';
+import type { RecordEncoder } from './record-encoder.js';
 import { RecordReader } from './record-reader.js';
 
 /**
@@ -8,8 +8,8 @@ import { RecordReader } from './record-reader.js';
 export function splitRecords(
   records: Buffer,
   baseTimestamp: number,
-  first: RecordBatchBuilder,
-  second: RecordBatchBuilder,
+  first: RecordEncoder,
+  second: RecordEncoder,
 ): void {
   const reader = new RecordReader(records, 0, records.length);
   let target = first;
