@@ -87,8 +87,8 @@ export interface ConsumerOptions {
   readonly requestTimeoutMs?: number | undefined;
   /** The budget of a call that may need several requests: `commit()`, `committed()`, `seek()`. Default 60,000. */
   readonly defaultApiTimeoutMs?: number | undefined;
-  /** How long `start()` waits for a topic that is not there (yet). Default 10,000. */
-  readonly topicTimeoutMs?: number | undefined;
+  /** How long `start()` waits for the brokers, and for topics that are not there (yet). Default 10,000. */
+  readonly startTimeoutMs?: number | undefined;
   /** Awaited when partitions come and go. */
   readonly rebalanceListener?: RebalanceListener | undefined;
 }
@@ -180,7 +180,7 @@ const RULES: Rules = {
   rack: optional(aString),
   requestTimeoutMs: milliseconds(30_000),
   defaultApiTimeoutMs: milliseconds(60_000),
-  topicTimeoutMs: milliseconds(10_000),
+  startTimeoutMs: milliseconds(10_000),
   rebalanceListener: withDefault(aListener, {}),
 };
 

@@ -159,7 +159,7 @@ export class Consumer implements AsyncIterable<ConsumerRecord> {
    * from then on is missed. Calling it again waits for the same start; after a failed one it tries again.
    *
    * @throws KrafkaConfigError when there is nothing to read
-   * @throws KrafkaProtocolError UNKNOWN_TOPIC_OR_PARTITION naming a topic that was not there within `topicTimeoutMs`
+   * @throws KrafkaProtocolError UNKNOWN_TOPIC_OR_PARTITION naming a topic that was not there within `startTimeoutMs`
    * @throws KrafkaTimeoutError when the group did not gather within `rebalanceTimeoutMs`, or a broker does not answer
    */
   start(): Promise<void> {
@@ -362,7 +362,7 @@ export class Consumer implements AsyncIterable<ConsumerRecord> {
 
   /** Waits until the topics exist, and has them kept fresh from then on. */
   async #findTopics(topics: readonly string[]): Promise<void> {
-    const deadline = this.#deadline('topicTimeoutMs');
+    const deadline = this.#deadline('startTimeoutMs');
     const { signal } = this.#ending;
     await Promise.all(topics.map((topic) => this.#cluster.topic(topic, deadline, signal)));
     const before = this.#untrack;
@@ -488,7 +488,7 @@ export class Consumer implements AsyncIterable<ConsumerRecord> {
     return this.#membership;
   }
 
-  #deadline(budget: 'defaultApiTimeoutMs' | 'topicTimeoutMs' | 'rebalanceTimeoutMs'): Deadline {
+  #deadline(budget: 'defaultApiTimeoutMs' | 'startTimeoutMs' | 'rebalanceTimeoutMs'): Deadline {
     return new Deadline(this.#ports.clock, this.#settings[budget], budget);
   }
 
