@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import type { Arbitrary } from 'fast-check';
 import { INT64_MAX, inVersions, type Field, type FieldTable } from '../../../lib/core/protocol/index.js';
-import { defaultOf } from '../../../lib/core/protocol/schema/defaults.js';
+import { compileDefault } from '../../../lib/core/protocol/schema/defaults.js';
 
 type Values = Record<string, unknown>;
 
@@ -11,27 +11,26 @@ export function valuesOf(table: FieldTable, version: number): Arbitrary<Values> 
   for (const [name, field] of Object.entries(table)) {
     fields[name] = inVersions(field.versions, version)
       ? valueOf(field, version)
-      : fc.constant(null).map(() => defaultOf(field));
+      : fc.constant(null).map(() => compileDefault(field)());
   }
   return fc.record(fields, { noNullPrototype: true });
 }
 
-/** A message with one field, anywhere in it, replaced by something else. */
+/** A message with one field or item, anywhere in it, replaced by something else. */
 export function spoiled(value: Values, at: number, replacement: unknown): Values {
-  const places: { holder: Values; name: string }[] = [];
+  const places: { holder: Values | unknown[]; name: string }[] = [];
   const copy = (one: unknown): unknown => {
     if (typeof one !== 'object' || one === null || Buffer.isBuffer(one)) return one;
-    if (Array.isArray(one)) return one.map(copy);
-    const holder: Values = {};
+    const holder: Values | unknown[] = Array.isArray(one) ? [] : {};
     for (const [name, inner] of Object.entries(one)) {
-      holder[name] = copy(inner);
+      (holder as Values)[name] = copy(inner);
       places.push({ holder, name });
     }
     return holder;
   };
   const whole = copy(value) as Values;
   const place = places[at % Math.max(1, places.length)];
-  if (place !== undefined) place.holder[place.name] = replacement;
+  if (place !== undefined) (place.holder as Values)[place.name] = replacement;
   return whole;
 }
 

@@ -10,7 +10,7 @@ import {
   type FieldTable,
   type MessageCodec,
 } from '../../../lib/core/protocol/index.js';
-import { defaultOf } from '../../../lib/core/protocol/schema/defaults.js';
+import { compileDefault } from '../../../lib/core/protocol/schema/defaults.js';
 
 export type Side = 'request' | 'response';
 
@@ -61,7 +61,7 @@ function valueOf(table: FieldTable, json: Record<string, unknown>, version: numb
   const value: Record<string, unknown> = {};
   for (const [name, field] of Object.entries(table)) {
     if (inVersions(field.versions, version) && name in json) value[name] = fieldOf(field, json[name], version, whole);
-    else if (whole) value[name] = defaultOf(field);
+    else if (whole) value[name] = compileDefault(field)();
   }
   return value;
 }

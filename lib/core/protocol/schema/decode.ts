@@ -1,5 +1,5 @@
 import { malformed, type Reader } from '../wire/index.js';
-import { defaultOf } from './defaults.js';
+import { compileDefault } from './defaults.js';
 import { inField } from './field-error.js';
 import { INT64_MAX, type Field, type FieldTable } from './fields.js';
 import { inVersions, type VersionRange } from './versions.js';
@@ -20,16 +20,16 @@ export function compileDecode(table: FieldTable, version: number, flexible: Vers
   const isFlexible = inVersions(flexible, version);
   const plain: Step[] = [];
   const tagged = new Map<number, Step>();
-  const absent: { readonly name: string; readonly field: Field }[] = [];
+  const absent: { readonly name: string; readonly makeDefault: () => unknown }[] = [];
   for (const [name, field] of Object.entries(table)) {
     if (!inVersions(field.versions, version)) {
-      absent.push({ name, field });
+      absent.push({ name, makeDefault: compileDefault(field) });
       continue;
     }
     const decode = decodeField(field, version, flexible);
     if (inVersions(field.tagged, version)) {
       tagged.set(field.tag as number, { name, decode });
-      absent.push({ name, field });
+      absent.push({ name, makeDefault: compileDefault(field) });
     } else {
       plain.push({ name, decode });
     }
@@ -46,7 +46,7 @@ export function compileDecode(table: FieldTable, version: number, flexible: Vers
     } catch (error) {
       throw inField((plain[index] as Step).name, error);
     }
-    for (const { name, field } of absent) values[name] = defaultOf(field);
+    for (const { name, makeDefault } of absent) values[name] = makeDefault();
     if (isFlexible) decodeTagged(reader, values, tagged);
     return values;
   };

@@ -1,15 +1,20 @@
 import type { Field, FieldTable } from './fields.js';
 
-/** What a field is when nobody said: a fresh array or struct each time, so that nobody shares one. */
-export function defaultOf(field: Field): unknown {
-  if (field.defaultValue === null) return null;
-  if (field.kind === 'array') return [];
-  if (field.kind === 'struct') {
-    const values: Record<string, unknown> = {};
-    for (const [name, inner] of Object.entries(field.fields as FieldTable)) values[name] = defaultOf(inner);
-    return values;
+/** Makes what a field is when nobody said: a fresh array or struct each time, so that nobody shares one. */
+export function compileDefault(field: Field): () => unknown {
+  const { defaultValue, kind } = field;
+  if (defaultValue !== null && kind === 'array') return () => [];
+  if (defaultValue !== null && kind === 'struct') {
+    const makers = Object.entries(field.fields as FieldTable).map(
+      ([name, inner]) => [name, compileDefault(inner)] as const,
+    );
+    return () => {
+      const values: Record<string, unknown> = {};
+      for (const [name, make] of makers) values[name] = make();
+      return values;
+    };
   }
-  return field.defaultValue;
+  return () => defaultValue;
 }
 
 /** Whether a value says no more than leaving it out: such a tagged field is not written, such an untimely one no loss. */

@@ -1,6 +1,6 @@
 import { describe } from '../../support/index.js';
 import { Writer } from '../wire/index.js';
-import { defaultOf, isDefault } from './defaults.js';
+import { compileDefault, isDefault } from './defaults.js';
 import { FieldError, inField } from './field-error.js';
 import { INT64_MAX, type Field, type FieldTable } from './fields.js';
 import { inVersions, type VersionRange } from './versions.js';
@@ -78,7 +78,8 @@ function given(field: Field, encode: Encode<unknown>): Encode<unknown> {
       encode(writer, value);
     };
   }
-  return (writer, value) => encode(writer, value === undefined ? defaultOf(field) : value);
+  const makeDefault = compileDefault(field);
+  return (writer, value) => encode(writer, value === undefined ? makeDefault() : value);
 }
 
 function refuseUnlessDefault(field: Field, version: number): Encode<unknown> {

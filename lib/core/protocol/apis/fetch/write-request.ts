@@ -33,7 +33,8 @@ export function writeFetchRequest(writer: Writer, request: FetchRequest, version
   writer.lengthOf(topics, flexible);
   for (const topic of topics) writeTopic(writer, topic, version);
   if (version >= 7) writeForgotten(writer, forgottenTopicsData, version);
-  else if (forgottenTopicsData.length !== 0) throw unsayable('forgottenTopicsData');
+  else if (!Array.isArray(forgottenTopicsData) || forgottenTopicsData.length > 0)
+    throw unsayable('forgottenTopicsData');
   if (version >= 11) writer.text(rackId, flexible);
   writeTags(writer, request, version);
 }
@@ -78,7 +79,9 @@ function writePartitionTags(writer: Writer, partition: Partition, version: numbe
 function writeForgotten(writer: Writer, forgotten: readonly ForgottenTopic[], version: number): void {
   const flexible = version >= 12;
   writer.lengthOf(forgotten, flexible);
-  for (const { topic = '', topicId = ZERO_UUID, partitions = NO_PARTITIONS } of forgotten) {
+  for (const one of forgotten) {
+    if (typeof one !== 'object') throw new TypeError('must be an object');
+    const { topic = '', topicId = ZERO_UUID, partitions = NO_PARTITIONS } = one;
     if (version >= 13) writer.uuid(topicId);
     else writer.text(topic, flexible);
     writer.lengthOf(partitions, flexible);
