@@ -17,7 +17,10 @@ export function compileDefault(field: Field): () => unknown {
   return () => defaultValue;
 }
 
-/** Whether a value says no more than leaving it out: such a tagged field is not written, such an untimely one no loss. */
+/**
+ * Whether a value says no more than leaving it out would. A tagged field that does not is not written, and a field that
+ * the version lacks may only have such a value unless it is ignorable.
+ */
 export function isDefault(value: unknown, field: Field): boolean {
   if (value === undefined) return true;
   if (value === null || field.defaultValue === null) return value === field.defaultValue;

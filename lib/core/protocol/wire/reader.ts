@@ -84,19 +84,6 @@ export class Reader {
     return this.#longVarint();
   }
 
-  #longVarint(): number {
-    let value = 0;
-    for (let shift = 0; shift < 35; shift += 7) {
-      const byte = this.buffer[this.take(1)] as number;
-      value |= (byte & 0x7f) << shift;
-      if (byte < 0x80) {
-        if (shift === 28 && byte > 0x0f) break;
-        return value >>> 0;
-      }
-    }
-    throw malformed(`the varint before ${this.position} is longer than 32 bits`);
-  }
-
   /** A UUID in Kafka's text form: 22 characters of URL-safe base64. */
   uuid(): string {
     const start = this.take(16);
@@ -180,6 +167,19 @@ export class Reader {
       throw malformed(`an array of ${length} at ${this.position}, ${this.end - this.position} bytes left`);
     }
     return length;
+  }
+
+  #longVarint(): number {
+    let value = 0;
+    for (let shift = 0; shift < 35; shift += 7) {
+      const byte = this.buffer[this.take(1)] as number;
+      value |= (byte & 0x7f) << shift;
+      if (byte < 0x80) {
+        if (shift === 28 && byte > 0x0f) break;
+        return value >>> 0;
+      }
+    }
+    throw malformed(`the varint before ${this.position} is longer than 32 bits`);
   }
 
   #null(length: number): null {
