@@ -43,7 +43,21 @@ export {
   type TlsOptions,
 } from './network/index.js';
 export * from './producer/index.js';
-export { errorName, isRetriable, type Api, type ErrorName, type RequestOf, type ResponseOf } from './protocol/index.js';
+export {
+  ConsumerRecord,
+  errorName,
+  isRetriable,
+  ZERO_UUID,
+  type Api,
+  type ErrorName,
+  type HeaderValue,
+  type ReceivedHeaders,
+  type ReceivedHeaderValue,
+  type RecordHeaders,
+  type RequestOf,
+  type ResponseOf,
+  type TimestampType,
+} from './protocol/index.js';
 export {
   Deadline,
   KrafkaAuthenticationError,

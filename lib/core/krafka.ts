@@ -1,5 +1,5 @@
 import { Admin, KrafkaAggregateError, type AdminOptions } from './admin/index.js';
-import { Cluster, parseBrokers } from './cluster/index.js';
+import { Cluster, parseBrokers, within } from './cluster/index.js';
 import { Consumer, type ConsumerOptions } from './consumer/index.js';
 import {
   ConnectionConfig,
@@ -50,9 +50,36 @@ export interface KrafkaCloseOptions {
   readonly timeoutMs?: number;
 }
 
-/** The least that closing the connections is given when everything before it has used up the time, in milliseconds. */
-const LEAST_FOR_THE_POOL_MS = 100;
+interface Closing {
+  close(options: { readonly timeoutMs: number }): Promise<unknown>;
+}
+
 const CLOSE_TIMEOUT_MS = 30_000;
+/** How much of the time to close consumers may use. */
+const CONSUMERS_SHARE = 2 / 3;
+/** The least that connections are given to close, when everything before them has used up the time, in milliseconds. */
+const LEAST_FOR_THE_POOL_MS = 100;
+/** How long after its time something is left behind instead of waited for, in milliseconds. */
+const OVERSTAY_MS = 500;
+
+/** A producer that its client forgets once it is closed. */
+class OwnProducer<Key, Value> extends Producer<Key, Value> {
+  readonly #forget: (producer: Closing) => void;
+
+  constructor(
+    cluster: Cluster,
+    options: ProducerOptions<Key, Value>,
+    ports: NetworkPorts,
+    forget: (producer: Closing) => void,
+  ) {
+    super(cluster, options, ports);
+    this.#forget = forget;
+  }
+
+  override close(options?: Parameters<Producer['close']>[0]): Promise<void> {
+    return super.close(options).finally(() => this.#forget(this));
+  }
+}
 
 /**
  * A client of one cluster: its producers, consumers and admins share connections and metadata. Making one does no I/O.
@@ -72,8 +99,7 @@ export class Krafka {
   readonly #ownsPool: boolean;
   readonly #ports: NetworkPorts;
   readonly #consumers = new Set<Consumer>();
-  readonly #producers = new Set<Pick<Producer, 'close'>>();
-  readonly #admins = new Set<Admin>();
+  readonly #producers = new Set<Closing>();
   #closing: Promise<void> | undefined;
 
   /** @throws KrafkaConfigError naming the option that is unknown, wrong, or would be ignored */
@@ -117,7 +143,9 @@ export class Krafka {
     options: ProducerOptions<Key, Value> = {},
   ): Producer<Key, Value> {
     this.#assertOpen();
-    const producer = new Producer<Key, Value>(this.cluster, options, this.#ports);
+    const producer = new OwnProducer<Key, Value>(this.cluster, options, this.#ports, (closed) =>
+      this.#producers.delete(closed),
+    );
     this.#producers.add(producer);
     return producer;
   }
@@ -144,15 +172,14 @@ export class Krafka {
    */
   admin(options: AdminOptions = {}): Admin {
     this.#assertOpen();
-    const admin = new Admin(this.cluster, options, this.#ports);
-    this.#admins.add(admin);
-    return admin;
+    return new Admin(this.cluster, options, this.#ports);
   }
 
   /**
    * Closes everything made here: consumers (handlers finish, offsets are committed, groups are left), then producers
-   * (what was sent is delivered), admins, and the connections unless they were lent. Everything is closed even when
-   * something fails to; the failures are thrown when it is done. Calling it again waits for the same end.
+   * (what was sent is delivered), then what admins still wait for, and the connections unless they were lent. All of it
+   * is closed even when some of it fails to; the failures are thrown when it is done. Calling it again waits for the
+   * same end.
    *
    * @throws KrafkaError what could not be closed in good order; KrafkaAggregateError when several
    */
@@ -163,33 +190,36 @@ export class Krafka {
 
   async #close(timeoutMs: number): Promise<void> {
     const deadline = new Deadline(this.#ports.clock, timeoutMs, 'close timeoutMs');
-    const failures: unknown[] = [];
-    const closeAll = async (
-      closing: Iterable<{ close(options: { timeoutMs: number }): Promise<unknown> }>,
-    ): Promise<void> => {
-      const outcomes = await Promise.allSettled(
-        Array.from(closing, (one) => one.close({ timeoutMs: deadline.remainingMs })),
-      );
-      for (const outcome of outcomes) if (outcome.status === 'rejected') failures.push(outcome.reason);
-    };
-    await closeAll(this.#consumers);
-    await closeAll(this.#producers);
-    await closeAll(this.#admins);
+    // A handler that does not finish must not cost the producers the time to deliver what was sent.
+    const consumersMs = deadline.remainingMs * CONSUMERS_SHARE;
+    const failures = await this.#closeAll('a consumer', this.#consumers, consumersMs);
+    failures.push(...(await this.#closeAll('a producer', this.#producers, deadline.remainingMs)));
     this.cluster.close();
     if (this.#ownsPool) {
-      const poolTimeoutMs = Math.max(deadline.remainingMs, LEAST_FOR_THE_POOL_MS);
-      await closeAll([{ close: () => this.pool.close({ timeoutMs: poolTimeoutMs }) }]);
+      const poolMs = Math.max(deadline.remainingMs, LEAST_FOR_THE_POOL_MS);
+      failures.push(...(await this.#closeAll('the connection pool', [this.pool], poolMs)));
     }
-    this.#consumers.clear();
-    this.#producers.clear();
-    this.#admins.clear();
     if (failures.length === 1) throw failures[0];
     if (failures.length > 1) {
-      const errors = failures.map((failure) =>
-        failure instanceof KrafkaError ? failure : new KrafkaError(String(failure), { code: 'CLOSE', cause: failure }),
-      );
-      throw new KrafkaAggregateError(`${errors.length} parts of the client did not close in good order`, errors);
+      throw new KrafkaAggregateError(`${failures.length} parts of the client did not close in good order`, failures);
     }
+  }
+
+  /** Closes several things side by side, and answers with what went wrong. What overstays its time is left behind. */
+  async #closeAll(what: string, things: Iterable<Closing>, timeoutMs: number): Promise<KrafkaError[]> {
+    const { clock } = this.#ports;
+    const outcomes = await Promise.allSettled(
+      Array.from(things, (thing) => {
+        const deadline = new Deadline(clock, timeoutMs + OVERSTAY_MS, 'close timeoutMs');
+        return within(clock, { deadline }, `${what} to close`, thing.close({ timeoutMs: Math.floor(timeoutMs) }));
+      }),
+    );
+    return outcomes.flatMap((outcome) => {
+      if (outcome.status === 'fulfilled') return [];
+      const error: unknown = outcome.reason;
+      if (error instanceof KrafkaError) return [error];
+      return [new KrafkaError(`${what} did not close: ${String(error)}`, { code: 'CLOSE', cause: error })];
+    });
   }
 
   #assertOpen(): void {
@@ -198,7 +228,7 @@ export class Krafka {
 }
 
 function ownConfig({ clientId, connection }: KrafkaOptions): ConnectionConfig {
-  const config = ConnectionConfig.from(connection);
+  const config = ConnectionConfig.from(connection, 'connection');
   if (clientId === undefined) return config;
   const other = connection instanceof ConnectionConfig ? undefined : connection?.clientId;
   if (other !== undefined && other !== clientId) {

@@ -250,9 +250,9 @@ export class Admin {
   }
 
   #call(options: CallOptions): AdminCall {
-    const ended = this.#ended.signal;
-    ended.throwIfAborted();
-    const signal = options.signal === undefined ? ended : AbortSignal.any([options.signal, ended]);
+    const ends = [this.#ended.signal, this.#cluster.closed, ...(options.signal === undefined ? [] : [options.signal])];
+    const signal = AbortSignal.any(ends);
+    signal.throwIfAborted();
     return new AdminCall(this.#cluster, this.#ports, { ...options, signal }, this.#timeoutMs);
   }
 }

@@ -23,7 +23,7 @@ import {
 } from '../support/index.js';
 import { answerOr, byTopic, type AdminCall, type Answers } from './admin-call.js';
 import { CALL_OPTIONS, withoutRepeats, type CallOptions } from './call-options.js';
-import { checkPartitions, listOffsets, matched, partitionCounts, type OffsetSpec } from './partition-offsets.js';
+import { checkPartitions, listOffsets, matched, partitionCounts, type OffsetPoint } from './partition-offsets.js';
 import { allOrThrow } from './settle-each.js';
 
 export interface ListGroupOffsetsOptions extends CallOptions {
@@ -216,7 +216,7 @@ export async function resetOffsets(
     })),
   ).flat();
 
-  const look = async (at: OffsetSpec): Promise<ReadonlyMap<string, number>> => {
+  const look = async (at: OffsetPoint): Promise<ReadonlyMap<string, number>> => {
     const queries = partitions.map(({ topic, partition }) => ({ topic, partition, at }));
     const listed = await listOffsets(call, queries, 'read_uncommitted');
     return new Map(listed.map(({ topic, partition, offset }) => [`${topic}/${partition}`, offset]));

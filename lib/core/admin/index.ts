@@ -23,7 +23,7 @@ export type {
   MemberDescription,
   TopicPartitions,
 } from './groups.js';
-export type { ListedOffset, ListOffsetsOptions, OffsetQuery, OffsetSpec } from './partition-offsets.js';
+export type { ListedOffset, ListOffsetsOptions, OffsetPoint, OffsetQuery } from './partition-offsets.js';
 export type {
   CreatedTopic,
   CreatePartitionsOptions,

@@ -1,4 +1,4 @@
-import type { IsolationLevel, TopicPartition, TopicPartitionOffset } from '../consumer/index.js';
+import type { IsolationLevel, OffsetSpec, TopicPartition, TopicPartitionOffset } from '../consumer/index.js';
 import type { BrokerConnection } from '../network/index.js';
 import { DeleteRecords, ERROR_CODES, ListOffsets, protocolError } from '../protocol/index.js';
 import {
@@ -17,17 +17,17 @@ import { CALL_OPTIONS, withoutRepeats, type CallOptions, type Complete } from '.
 import { allOrThrow } from './settle-each.js';
 
 /**
- * A place in a partition: its ends, the record with the largest timestamp, or the first record at or after a time
- * (milliseconds since the epoch).
+ * A place in a partition: its ends, the first record at or after a time (milliseconds since the epoch), or the record
+ * with the largest timestamp (KIP-734).
  */
-export type OffsetSpec = 'earliest' | 'latest' | 'max-timestamp' | { readonly timestamp: number };
+export type OffsetPoint = OffsetSpec | 'max-timestamp';
 
 /** Which offset of which partitions to look up. */
 export interface OffsetQuery {
   readonly topic: string;
   /** Default: every partition of the topic. */
   readonly partition?: number | undefined;
-  readonly at: OffsetSpec;
+  readonly at: OffsetPoint;
 }
 
 export interface ListOffsetsOptions extends CallOptions {
@@ -43,7 +43,7 @@ export interface ListedOffset extends TopicPartitionOffset {
   readonly leaderEpoch: number;
 }
 
-type PartitionQuery = TopicPartition & { readonly at: OffsetSpec };
+type PartitionQuery = TopicPartition & { readonly at: OffsetPoint };
 
 /** As KIP-79 has it, and KIP-734 for the largest timestamp. */
 const TIMESTAMPS = { latest: -1, earliest: -2, 'max-timestamp': -3 } as const;
@@ -52,7 +52,7 @@ const UNCOMMITTED_ONLY_BEFORE = 2;
 const CONSUMER_REPLICA = -1;
 const ISOLATION = { read_uncommitted: 0, read_committed: 1 } as const;
 
-const anOffsetSpec: OptionRule<OffsetSpec> = (value, path) => {
+const anOffsetPoint: OptionRule<OffsetPoint> = (value, path) => {
   if (typeof value !== 'object') return oneOf('earliest', 'latest', 'max-timestamp')(value, path);
   return checkOptions<{ timestamp: number }>(value, { timestamp: aWhole('milliseconds', 0) }, path);
 };
@@ -62,7 +62,7 @@ const aPartition = aWhole('partition', 0, 2 ** 31 - 1);
 export const checkOffsetQueries = (given: unknown): readonly OffsetQuery[] =>
   withoutRepeats(
     aListOf<OffsetQuery>((value, path) =>
-      checkOptions<OffsetQuery>(value, { topic: aString, partition: optional(aPartition), at: anOffsetSpec }, path),
+      checkOptions<OffsetQuery>(value, { topic: aString, partition: optional(aPartition), at: anOffsetPoint }, path),
     )(given, 'queries'),
     ({ topic, partition, at }) => `${topic}/${partition ?? '*'}/${JSON.stringify(at)}`,
     'queries',

@@ -81,8 +81,8 @@ export class Cluster {
   readonly #interest = new TopicInterest();
   readonly #topics: SharedLookups<TopicMetadata>;
   readonly #coordinators: Coordinators;
+  readonly #ended = new AbortController();
   #metadata = ClusterMetadata.empty;
-  #closed = false;
 
   /** @throws KrafkaConfigError when a bootstrap address is none */
   constructor(options: ClusterOptions, ports: Partial<NetworkPorts> = {}) {
@@ -119,6 +119,11 @@ export class Cluster {
   /** What is known at this moment. */
   get metadata(): ClusterMetadata {
     return this.#metadata;
+  }
+
+  /** Aborts with a KrafkaClosedError when the cluster is closed. */
+  get closed(): AbortSignal {
+    return this.#ended.signal;
   }
 
   /** The addresses the client was given. */
@@ -227,7 +232,8 @@ export class Cluster {
     try {
       return this.pool.ready(broker.address, purpose) ?? (await this.pool.getConnection(broker.address, purpose, wait));
     } catch (error) {
-      if (error instanceof KrafkaError && error.retriable && !this.#closed) this.#upkeep.suspect(this.#interest.names);
+      if (error instanceof KrafkaError && error.retriable && !this.closed.aborted)
+        this.#upkeep.suspect(this.#interest.names);
       throw error;
     }
   }
@@ -269,21 +275,21 @@ export class Cluster {
 
   /** Ends everything that waits here with a KrafkaClosedError, and all timers. Connections are the pool's. */
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#upkeep.close();
+    if (this.closed.aborted) return;
     const error = new KrafkaClosedError('the cluster');
+    this.#ended.abort(error);
+    this.#upkeep.close();
     this.#topics.close(error);
     this.#coordinators.close(error);
   }
 
   #assertOpen(): void {
-    if (this.#closed) throw new KrafkaClosedError('the cluster');
+    this.closed.throwIfAborted();
   }
 
   /** The one place where the snapshot is replaced. */
   #swap(next: ClusterMetadata): void {
-    if (next === this.#metadata || this.#closed) return;
+    if (next === this.#metadata || this.closed.aborted) return;
     const before = this.#metadata;
     this.#metadata = next;
     this.#interest.update(next);

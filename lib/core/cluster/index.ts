@@ -11,3 +11,4 @@ export type { CoordinatorType } from './coordinators.js';
 export type { LeaderChange, MetadataUpdate } from './metadata-update.js';
 export { DEFAULT_BACKOFF, outOfTime, retrying, type RetryOptions } from './retrying.js';
 export type { WaitOptions } from './shared-lookups.js';
+export { within } from './within.js';
