@@ -21,7 +21,7 @@ const nobody = (key: string, errorCode: number): Coordinator => ({
   host: '',
   port: -1,
   errorCode,
-  errorMessage: null,
+  errorMessage: '',
 });
 
 /** One coordinator in the form of the version: a field each up to 3, a list from 4 on. */

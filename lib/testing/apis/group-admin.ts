@@ -55,9 +55,9 @@ function describe(groupId: string, operations: boolean, scope: RequestScope): De
       groupInstanceId: member.instanceId,
       clientId: member.client.clientId,
       clientHost: member.client.clientHost,
-      // What a member brought and was given is only settled once the group is stable.
+      // Which protocol's metadata counts is only settled once the group is stable.
       memberMetadata: stable ? member.metadata(protocol) : NO_BYTES,
-      memberAssignment: stable ? member.assignment : NO_BYTES,
+      memberAssignment: member.assignment,
     })),
     authorizedOperations: operations ? GROUP_OPERATIONS : OPERATIONS_UNASKED,
   };

@@ -19,6 +19,7 @@ type PartitionAnswer = AnswerOf<typeof ListOffsets>['topics'][number]['partition
 type EpochRequest = ReceivedRequestOf<typeof OffsetForLeaderEpoch>;
 
 const READ_COMMITTED = 1;
+const LEADER_EPOCHS_SINCE = 4;
 /** What a timestamp means that is none. */
 const LATEST = -1;
 const EARLIEST = -2;
@@ -99,6 +100,16 @@ async function lookUp(
   }
 }
 
+/** Before v4 an answer has no place for the leader epoch. */
+async function inVersion(answer: Promise<PartitionAnswer>, version: number): Promise<PartitionAnswer> {
+  return version >= LEADER_EPOCHS_SINCE ? answer : { ...(await answer), leaderEpoch: -1 };
+}
+
+const once = (partitions: readonly AskedPartition[]): readonly AskedPartition[] =>
+  partitions.filter(
+    ({ partitionIndex }, at) => partitions.findIndex((other) => other.partitionIndex === partitionIndex) === at,
+  );
+
 async function listOffsets(request: Request, scope: RequestScope): Promise<AnswerOf<typeof ListOffsets>> {
   const seen = new Map<string, number>();
   for (const { name, partitions } of request.topics) {
@@ -118,11 +129,12 @@ async function listOffsets(request: Request, scope: RequestScope): Promise<Answe
     if (access !== 'NONE') return answerOf(index, access);
     const { log } = partition;
     const upTo = request.isolationLevel === READ_COMMITTED ? log.lastStableOffset : log.endOffset;
-    return lookUp(asked, partition, upTo, scope.version);
+    return inVersion(lookUp(asked, partition, upTo, scope.version), scope.version);
   };
   const topics = request.topics.map(async ({ name, partitions }) => ({
     name,
-    partitions: await Promise.all(partitions.map((asked) => one(name, asked))),
+    // A partition that is given twice is answered once.
+    partitions: await Promise.all(once(partitions).map((asked) => one(name, asked))),
   }));
   return { topics: await Promise.all(topics) };
 }

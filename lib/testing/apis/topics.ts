@@ -208,7 +208,11 @@ export const topics: readonly ServedApi[] = [
   serve(
     CreateTopics,
     [2, 7],
-    (request, scope) => ({ topics: request.topics.map((topic) => createTopic(topic, request, scope)) }),
+    (request, scope) => {
+      // A name that is given twice is answered once.
+      const first = request.topics.filter(({ name }, at) => request.topics.findIndex((t) => t.name === name) === at);
+      return { topics: first.map((topic) => createTopic(topic, request, scope)) };
+    },
     (request, error) => ({ topics: request.topics.map(({ name }) => refusedTopic(name, error)) }),
   ),
   serve(

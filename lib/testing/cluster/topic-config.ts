@@ -8,6 +8,7 @@ interface KnownConfig {
   readonly type: keyof typeof TYPE;
   readonly fallback: string;
   readonly least?: number;
+  readonly most?: number;
   readonly oneOf?: readonly string[];
 }
 
@@ -20,7 +21,7 @@ const known = (type: keyof typeof TYPE, fallback: string, limits: Omit<KnownConf
 
 /** Kafka's topic configurations with their defaults (Kafka 4.x). */
 const KNOWN: Readonly<Record<string, KnownConfig>> = {
-  'cleanup.policy': known('list', 'delete', { oneOf: ['delete', 'compact'] }),
+  'cleanup.policy': known('list', 'delete', { oneOf: ['compact', 'delete'] }),
   'compression.gzip.level': known('int', '-1'),
   'compression.lz4.level': known('int', '9'),
   'compression.type': known('string', 'producer', {
@@ -41,7 +42,7 @@ const KNOWN: Readonly<Record<string, KnownConfig>> = {
   'message.timestamp.after.max.ms': known('long', '3600000', { least: 0 }),
   'message.timestamp.before.max.ms': known('long', LONGEST, { least: 0 }),
   'message.timestamp.type': known('string', 'CreateTime', { oneOf: ['CreateTime', 'LogAppendTime'] }),
-  'min.cleanable.dirty.ratio': known('double', '0.5', { least: 0 }),
+  'min.cleanable.dirty.ratio': known('double', '0.5', { least: 0, most: 1 }),
   'min.compaction.lag.ms': known('long', '0', { least: 0 }),
   'min.insync.replicas': known('int', '1', { least: 1 }),
   preallocate: known('boolean', 'false'),
@@ -72,32 +73,36 @@ export function configProblem(name: string, value: string | null): string | unde
   const config = KNOWN[name];
   if (config === undefined) return `Unknown topic config name: ${name}`;
   if (value === null) return `Null value not supported for topic configs: ${name}`;
-  const invalid = `Invalid value ${value} for configuration ${name}`;
+  const problem = valueProblem(config, value.trim());
+  return problem === undefined ? undefined : `Invalid value ${value} for configuration ${name}: ${problem}`;
+}
+
+function valueProblem(config: KnownConfig, value: string): string | undefined {
   switch (config.type) {
     case 'boolean':
-      return /^(true|false)$/i.test(value.trim()) ? undefined : `${invalid}: Expected value to be either true or false`;
+      return /^(true|false)$/i.test(value) ? undefined : 'Expected value to be either true or false';
     case 'int':
     case 'long':
-      if (!/^[+-]?\d+$/.test(value.trim())) return `${invalid}: Not a number of type ${config.type.toUpperCase()}`;
-      return Number(value) < (config.least ?? -Infinity)
-        ? `${invalid}: Value must be at least ${config.least}`
-        : undefined;
+      return /^[+-]?\d+$/.test(value)
+        ? rangeProblem(config, value)
+        : `Not a number of type ${config.type.toUpperCase()}`;
     case 'double':
-      if (value.trim() === '' || Number.isNaN(Number(value))) return `${invalid}: Not a number of type DOUBLE`;
-      return Number(value) < (config.least ?? -Infinity)
-        ? `${invalid}: Value must be at least ${config.least}`
-        : undefined;
+      return value === '' || Number.isNaN(Number(value)) ? 'Not a number of type DOUBLE' : rangeProblem(config, value);
     case 'string':
     case 'list': {
       const words = config.type === 'list' ? listOf(value) : [value];
       const stranger = words.find((word) => config.oneOf !== undefined && !config.oneOf.includes(word));
-      return stranger === undefined ? undefined : `${invalid}: String must be one of: ${config.oneOf?.join(', ')}`;
+      return stranger === undefined ? undefined : `String must be one of: ${config.oneOf?.join(', ')}`;
     }
   }
 }
 
+function rangeProblem({ least = -Infinity, most = Infinity }: KnownConfig, value: string): string | undefined {
+  if (Number(value) < least) return `Value must be at least ${least}`;
+  return Number(value) > most ? `Value must be no more than ${most}` : undefined;
+}
+
 export const isListConfig = (name: string): boolean => KNOWN[name]?.type === 'list';
-export const isKnownConfig = (name: string): boolean => KNOWN[name] !== undefined;
 
 /** The words of a list configuration. */
 export const listOf = (value: string): readonly string[] =>

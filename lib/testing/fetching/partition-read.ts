@@ -15,6 +15,7 @@ export interface PartitionRead {
   readonly urgent: boolean;
 }
 
+const UNKNOWN: ReadonlySet<ErrorName> = new Set(['UNKNOWN_TOPIC_OR_PARTITION', 'UNKNOWN_TOPIC_ID']);
 const NO_RECORDS = Buffer.alloc(0);
 
 /** The partition that is asked for, or why there is none. */
@@ -42,7 +43,8 @@ export function failedRead(wanted: FetchedPartition, error: ErrorName, partition
       partitionIndex: wanted.partition,
       errorCode: ERROR_CODES[error],
       highWatermark: -1,
-      abortedTransactions: null,
+      // As Kafka has it: none where the topic is not there, and no list where the log was asked.
+      abortedTransactions: UNKNOWN.has(error) ? [] : null,
       records: NO_RECORDS,
       // KIP-951.
       ...(moved && partition !== undefined

@@ -141,15 +141,14 @@ export class ClientConnection {
       : (this.#gate?.serve(served.name, request, scope) ?? served.handle(request as never, scope));
     if (!(answer instanceof Promise)) return this.#answer(served, header, answer, fault);
     this.#serving = true;
-    answer.then(
-      (late) => {
+    answer
+      .then((late) => {
         if (this.#closed) return;
         this.#serving = false;
         this.#answer(served, header, late, fault);
         this.#serveWaiting();
-      },
-      (error: unknown) => this.#broke(error),
-    );
+      })
+      .catch((error: unknown) => this.#broke(error));
   }
 
   #answer(served: ServedApi, header: RequestHeader, answer: unknown, fault: Fault | undefined): void {
@@ -164,9 +163,10 @@ export class ClientConnection {
     const { apiVersion: version, correlationId } = header;
     if (fault !== undefined && 'delayMs' in fault) {
       this.#serving = true;
+      const chunks = encodeResponseFrame(served.api, version, correlationId, answer as never);
       this.#later(fault.delayMs, () => {
         this.#serving = false;
-        this.#write(served.api, version, correlationId, answer);
+        this.#send(chunks);
         this.#serveWaiting();
       });
       return;
@@ -178,7 +178,10 @@ export class ClientConnection {
   }
 
   #write(api: Api, version: number, correlationId: number, answer: unknown): void {
-    const chunks = encodeResponseFrame(api, version, correlationId, answer as never);
+    this.#send(encodeResponseFrame(api, version, correlationId, answer as never));
+  }
+
+  #send(chunks: readonly Buffer[]): void {
     this.#socket.cork();
     for (const chunk of chunks) this.#socket.write(chunk);
     this.#socket.uncork();

@@ -15,7 +15,7 @@ export class WireClient {
   readonly #frames: Buffer[] = [];
   #pending = Buffer.alloc(0);
   #closed = false;
-  #wake: () => void = () => undefined;
+  #waiting: (() => void)[] = [];
   #correlation = 0;
 
   private constructor(
@@ -82,13 +82,23 @@ export class WireClient {
       const frame = this.#frames.shift();
       if (frame !== undefined) return frame;
       if (this.#closed) throw new Error('the broker closed the connection');
-      await new Promise<void>((resolve) => (this.#wake = resolve));
+      await this.#news();
     }
   }
 
   /** Resolves when the broker has closed the connection. */
   async closed(): Promise<void> {
-    while (!this.#closed) await new Promise<void>((resolve) => (this.#wake = resolve));
+    while (!this.#closed) await this.#news();
+  }
+
+  #news(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  #wake(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const resolve of waiting) resolve();
   }
 
   async close(): Promise<void> {
