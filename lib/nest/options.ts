@@ -63,7 +63,7 @@ export interface KrafkaClientOptions extends CommonOptions {
 /** How a server reads: the consumer's options but for what its handlers decide. */
 export type KrafkaServerConsumerOptions = Omit<
   ConsumerOptions,
-  'topics' | 'assignments' | 'rebalanceListener' | 'autoCommit' | 'topicTimeoutMs'
+  'topics' | 'assignments' | 'rebalanceListener' | 'autoCommit'
 >;
 
 /** The options of a {@link KrafkaServer} of its own, as in `{ strategy: new KrafkaServer(options) }`. */
@@ -158,7 +158,7 @@ const aTransportId: OptionRule<TransportId> = (value, path) => {
 };
 
 /** Options that a handler's decorators, or the transport itself, decide. */
-const NOT_OF_A_SERVER = ['topics', 'assignments', 'rebalanceListener', 'autoCommit', 'topicTimeoutMs'];
+const NOT_OF_A_SERVER = ['topics', 'assignments', 'rebalanceListener', 'autoCommit'];
 
 const aConsumer: OptionRule<KrafkaServerConsumerOptions> = (value, path) => {
   const options = anObject<Record<string, unknown>>(value, path);

@@ -46,7 +46,8 @@ export interface ClientSurroundings {
  * Injected from `KrafkaModule`, or made by Nest with `ClientsModule.register([{ name, customClass: KrafkaClient, options }])`;
  * then it has a core of its own, which it closes.
  */
-export class KrafkaClient extends ClientProxy<KrafkaClientEvents, KrafkaClientStatus> {
+// Nest's types take a class for `customClass` only with a status of `string`; ours is told by the getter.
+export class KrafkaClient extends ClientProxy<KrafkaClientEvents, string> {
   readonly #logger = new Logger(KrafkaClient.name);
   readonly #settings: ClientSettings;
   readonly #surroundings: ClientSurroundings | undefined;
@@ -63,6 +64,11 @@ export class KrafkaClient extends ClientProxy<KrafkaClientEvents, KrafkaClientSt
     // Made at once, though it does nothing yet: wrong options are told now.
     if (surroundings === undefined) this.#ownShared = new SharedKrafka(this.#settings);
     this.#pending = new PendingRequests(this.#shared.ports.clock, randomUUID());
+  }
+
+  /** Emits each change: connected, disconnected, or crashed when replies can't be read any more. */
+  override get status(): Observable<KrafkaClientStatus> {
+    return super.status as Observable<KrafkaClientStatus>;
   }
 
   /** The producer behind `emit()` and `send()`, for what a ClientProxy cannot say. */

@@ -60,15 +60,16 @@ describe('A reply inbox', () => {
     expect(consumers).toHaveLength(1);
     expect(consumers[0]?.assigned).toEqual([
       [
-        { topic: 'a.reply', partition: 2, offset: 7 },
+        { topic: 'a.reply', partition: 2 },
         { topic: 'b.reply', partition: 2, offset: 'latest' },
       ],
       [
-        { topic: 'a.reply', partition: 2, offset: 7 },
-        { topic: 'b.reply', partition: 2, offset: 7 },
+        { topic: 'a.reply', partition: 2 },
+        { topic: 'b.reply', partition: 2 },
         { topic: 'c.reply', partition: 2, offset: 'latest' },
       ],
     ]);
+    expect(consumers[0]?.sought).toEqual(['b.reply latest', 'c.reply latest']);
   });
 
   it('is opened anew after a failure, which those who asked are told', async () => {

@@ -76,12 +76,8 @@ export class ReplyInbox {
       consumer.run({ eachRecord: this.#onReply }).catch((error: Error) => this.#onCrash(error));
       return;
     }
-    await this.#consumer.assign([...this.#positions(), added]);
-  }
-
-  #positions(): ManualAssignment[] {
-    const consumer = this.#consumer;
-    if (consumer === undefined) return [];
-    return consumer.assignment().map((held) => ({ ...held, offset: consumer.position(held) ?? 'latest' }));
+    await this.#consumer.assign([...this.#consumer.assignment(), added]);
+    // Resolves when the position is known: a reply that comes from then on is not missed.
+    await this.#consumer.seek(added, 'latest');
   }
 }

@@ -14,6 +14,7 @@ import { aPartition } from './delivery.js';
 export class HandConsumer {
   readonly events = new TypedEvents<ConsumerEvents>();
   readonly assigned: (readonly ManualAssignment[])[] = [];
+  readonly sought: string[] = [];
   readonly subscribed: (readonly string[])[] = [];
   readonly partitions: { topic: string; partition: number }[] = [];
   readonly #ended = new Deferred<void>();
@@ -55,15 +56,15 @@ export class HandConsumer {
 
   async assign(assignments: readonly ManualAssignment[]): Promise<void> {
     this.assigned.push(assignments);
-    this.partitions.splice(0, this.partitions.length, ...assignments);
+    this.partitions.splice(0, Infinity, ...assignments.map(({ topic, partition }) => ({ topic, partition })));
   }
 
   assignment(): readonly { topic: string; partition: number }[] {
     return this.partitions;
   }
 
-  position(): number {
-    return 7;
+  async seek({ topic }: { topic: string }, target: unknown): Promise<void> {
+    this.sought.push(`${topic} ${String(target)}`);
   }
 
   groupState(): GroupState {

@@ -1,0 +1,260 @@
+import { Controller, Inject, Injectable, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { ClientsModule, Payload, type ClientProxy } from '@nestjs/microservices';
+import { Test } from '@nestjs/testing';
+import { firstValueFrom, lastValueFrom, NEVER, type Observable } from 'rxjs';
+import {
+  ConnectionConfig,
+  getKrafkaClientToken,
+  getKrafkaToken,
+  InjectKrafkaClient,
+  Krafka,
+  KrafkaClient,
+  KrafkaModule,
+  MessagePattern,
+  type KrafkaClientOptions,
+} from '../../../lib/index.js';
+import { KrafkaTestingModule } from '../../../lib/testing/krafka-testing.module.js';
+import { NestApps, until } from '../../support/nest-apps.js';
+import { openTestCluster, type TestCluster } from '../../support/test-cluster.js';
+
+let cluster: TestCluster;
+let apps: NestApps;
+
+beforeAll(async () => {
+  cluster = await openTestCluster();
+});
+
+beforeEach(() => {
+  apps = new NestApps(cluster);
+});
+
+afterEach(() => apps.close());
+
+afterAll(() => cluster.close());
+
+/** A service that answers with its payload, or never. */
+async function echo(topic: string): Promise<void> {
+  @Controller()
+  class Echo {
+    @MessagePattern(topic)
+    answer(@Payload() payload: unknown): unknown {
+      return payload === 'never' ? NEVER : { echo: payload };
+    }
+  }
+  await apps.service({ controllers: [Echo], options: { shutdownTimeoutMs: 500 } });
+}
+
+const own = (): KrafkaClientOptions => ({ brokers: cluster.bootstrap, connection: cluster.connection });
+
+describe('A client', () => {
+  it("is made by Nest's ClientsModule too, with a core of its own that closes with the application", async () => {
+    const topic = await cluster.newTopic();
+    await echo(topic);
+
+    @Module({ imports: [ClientsModule.register([{ name: 'ORDERS', customClass: KrafkaClient, options: own() }])] })
+    class App {}
+    const app = await NestFactory.createApplicationContext(App, { logger: false });
+    const client = app.get<ClientProxy>('ORDERS');
+    const statuses: string[] = [];
+    client.status.subscribe((status) => statuses.push(status));
+    await client.connect();
+    expect(await firstValueFrom(client.send<unknown>(topic, { a: 1 }))).toEqual({ echo: { a: 1 } });
+    expect(client.unwrap()).toBeInstanceOf(Krafka);
+    await app.close();
+    expect(statuses).toEqual(['connected', 'disconnected']);
+  });
+
+  it('shares a reply partition with others, each hearing its own replies', async () => {
+    const topic = await cluster.newTopic();
+    await cluster.newTopic(1, {}, `${topic}.reply`);
+    await echo(topic);
+    const clients = await Promise.all([apps.client(), apps.client(), apps.client()]);
+    const asked = clients.flatMap(({ client }, index) =>
+      Array.from({ length: 20 }, (_, n) => firstValueFrom(client.send(topic, { from: index, n }))),
+    );
+    const expected = clients.flatMap((_, index) =>
+      Array.from({ length: 20 }, (__, n) => ({ echo: { from: index, n } })),
+    );
+    expect(await Promise.all(asked)).toEqual(expected);
+    await until('the replies to others', () =>
+      clients.every(({ client }) => client.replyStats().foreign === 40 && client.replyStats().matched === 20),
+    );
+  });
+
+  it('creates a missing reply topic, unless that is refused', async () => {
+    const topic = await cluster.newTopic();
+    await echo(topic);
+    const strict = await apps.client({ replyTopics: { create: false } });
+    await expect(firstValueFrom(strict.client.send(topic, 1))).rejects.toMatchObject({
+      code: 'UNKNOWN_TOPIC_OR_PARTITION',
+      topic: `${topic}.reply`,
+    });
+    const { client } = await apps.client({ replyTopics: { partitions: 3 } });
+    expect(await firstValueFrom(client.send(topic, 'a'))).toEqual({ echo: 'a' });
+    const [reply] = await client.admin.describeTopics([`${topic}.reply`]);
+    expect(reply?.partitions).toHaveLength(3);
+  });
+
+  it('asks on several topics at once', async () => {
+    const topics = await Promise.all([cluster.newTopic(), cluster.newTopic(), cluster.newTopic()]);
+    for (const topic of topics) await echo(topic);
+    const { client } = await apps.client();
+    const rounds = Array.from({ length: 5 }, () =>
+      Promise.all(topics.map((topic) => firstValueFrom(client.send(topic, topic)))),
+    );
+    for (const answers of await Promise.all(rounds)) expect(answers).toEqual(topics.map((topic) => ({ echo: topic })));
+  });
+
+  it('forgets a request that is unsubscribed from, and hears of its late reply', async () => {
+    const topic = await cluster.newTopic();
+    await echo(topic);
+    const { client } = await apps.client();
+    await firstValueFrom(client.send(topic, 'warm'));
+    const heard: unknown[] = [];
+    const subscription = client.send(topic, 'a').subscribe((value) => heard.push(value));
+    expect(client.replyStats().pending).toBe(1);
+    subscription.unsubscribe();
+    expect(client.replyStats().pending).toBe(0);
+    await until('the late reply', () => client.replyStats().late === 1);
+    expect(heard).toEqual([]);
+  });
+
+  it('fails what waits when it is closed, and opens again with the next use', async () => {
+    const topic = await cluster.newTopic();
+    await echo(topic);
+    const client = apps.add(new KrafkaClient(own()));
+    await firstValueFrom(client.send(topic, 'warm'));
+    const waiting = firstValueFrom(client.send(topic, 'never'));
+    waiting.catch(() => undefined);
+    await client.close();
+    await expect(waiting).rejects.toMatchObject({ code: 'CLOSED' });
+    const other = await cluster.newTopic();
+    await echo(other);
+    expect(await firstValueFrom(client.send(other, 'again'))).toEqual({ echo: 'again' });
+  });
+
+  it('refuses what can not be sent, at once and by name', async () => {
+    const { client } = await apps.client();
+    const outcome = (observable: Observable<unknown>): Promise<unknown> =>
+      lastValueFrom(observable).then(
+        () => 'sent',
+        (error: unknown) => error,
+      );
+    for (const nil of [undefined, null]) {
+      expect(await outcome(client.send('a', nil))).toMatchObject({
+        message: expect.stringContaining('invalid data') as string,
+      });
+      expect(await outcome(client.emit(nil, 1))).toMatchObject({
+        message: expect.stringContaining('invalid data') as string,
+      });
+    }
+    expect(await outcome(client.send({ cmd: 'sum' }, 1))).toMatchObject({ option: 'pattern {"cmd":"sum"}' });
+    expect(await outcome(client.emit('a b', 1))).toMatchObject({ option: 'pattern a b' });
+    expect(await outcome(client.emit('a', () => 1))).toMatchObject({ code: 'SERIALIZATION' });
+    expect(client.replyStats().pending).toBe(0);
+  });
+
+  it('tells of a topic that does not exist by name', async () => {
+    const { client } = await apps.client({ producer: { accumulator: { maxBlockMs: 500 } } });
+    const missing = cluster.name('missing');
+    await expect(lastValueFrom(client.emit(missing, 1))).rejects.toThrow(missing);
+  });
+
+  it('emits at once, and who listens later still learns where it went', async () => {
+    const topic = await cluster.newTopic();
+    const { client } = await apps.client();
+    const emitted = client.emit(topic, 'a');
+    await lastValueFrom(client.emit(topic, 'b'));
+    expect(await lastValueFrom(emitted)).toMatchObject({ topic, partition: 0, offset: 0 });
+  });
+});
+
+describe('Further clients', () => {
+  it('are made by name, each with connections of its own', async () => {
+    const topic = await cluster.newTopic();
+    await echo(topic);
+
+    @Injectable()
+    class Billing {
+      constructor(
+        @InjectKrafkaClient('billing') readonly billing: KrafkaClient,
+        @InjectKrafkaClient('audit') readonly audit: KrafkaClient,
+        @InjectKrafkaClient() readonly main: KrafkaClient,
+      ) {}
+    }
+
+    @Module({
+      imports: [
+        KrafkaModule.forRoot(apps.options()),
+        KrafkaModule.forFeature({ ...apps.options(), name: 'billing', clientId: 'billing' }),
+        KrafkaModule.forFeatureAsync({
+          name: 'audit',
+          useFactory: () => Promise.resolve({ ...apps.options(), clientId: 'audit' }),
+        }),
+      ],
+      providers: [Billing],
+    })
+    class App {}
+    const app = apps.add(await NestFactory.createApplicationContext(App, { logger: false }));
+    const { billing, audit, main } = app.get(Billing);
+    expect(new Set([billing, audit, main]).size).toBe(3);
+    expect(app.get(getKrafkaClientToken('billing'), { strict: false })).toBe(billing);
+    expect(app.get(getKrafkaToken('billing'), { strict: false })).not.toBe(app.get(Krafka));
+    expect(billing.unwrap<Krafka>().config.clientId).toBe('billing');
+    expect(await firstValueFrom(billing.send(topic, 1))).toEqual({ echo: '1' });
+    expect(await firstValueFrom(audit.send(topic, 2))).toEqual({ echo: '2' });
+  });
+});
+
+describe('A testing module', () => {
+  it('points every Krafka at the broker it is given, whatever the options say', async () => {
+    const topic = await cluster.newTopic();
+    await echo(topic);
+
+    @Module({
+      imports: [
+        KrafkaModule.forRoot({ brokers: 'kafka.prod:9093', connection: { tls: true } }),
+        KrafkaModule.forFeatureAsync({ name: 'other', useFactory: () => ({ brokers: 'other.prod' }) }),
+      ],
+    })
+    class App {}
+    const moduleRef = await Test.createTestingModule({
+      imports: [App, KrafkaTestingModule.forBroker(cluster, cluster.connection)],
+    }).compile();
+    apps.add(moduleRef);
+    expect(await firstValueFrom(moduleRef.get(KrafkaClient, { strict: false }).send(topic, 1))).toEqual({ echo: '1' });
+    const other = moduleRef.get(getKrafkaClientToken('other'), { strict: false });
+    expect(await firstValueFrom(other.send(topic, 2))).toEqual({ echo: '2' });
+  });
+
+  it('may override the ConnectionConfig', async () => {
+    const config = ConnectionConfig.from({ ...cluster.connection, connectionsPerBroker: 3, clientId: 'overridden' });
+    const moduleRef = await Test.createTestingModule({ imports: [KrafkaModule.forRoot(apps.options())] })
+      .overrideProvider(ConnectionConfig)
+      .useValue(config)
+      .compile();
+    apps.add(moduleRef);
+    expect(moduleRef.get(Krafka).config).toBe(config);
+    const topic = await cluster.newTopic();
+    expect(await lastValueFrom(moduleRef.get(KrafkaClient).emit(topic, 1))).toMatchObject({ topic });
+  });
+
+  it('injects what it should', async () => {
+    @Injectable()
+    class Everything {
+      constructor(
+        @Inject(Krafka) readonly krafka: Krafka,
+        @Inject(ConnectionConfig) readonly config: ConnectionConfig,
+      ) {}
+    }
+    const moduleRef = await Test.createTestingModule({
+      imports: [KrafkaModule.forRootAsync({ useFactory: () => apps.options({ clientId: 'me' }) })],
+      providers: [Everything],
+    }).compile();
+    apps.add(moduleRef);
+    const { krafka, config } = moduleRef.get(Everything);
+    expect(krafka.config).toBe(config);
+    expect(config.clientId).toBe('me');
+  });
+});
