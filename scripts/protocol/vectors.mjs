@@ -44,8 +44,8 @@ for (const line of run.stdout.trimEnd().split('\n')) {
   const { api, ...vector } = JSON.parse(line);
   files.set(api, `${files.get(api) ?? ''}${JSON.stringify(vector)}\n`);
 }
-rmSync(target, { recursive: true, force: true });
 mkdirSync(target, { recursive: true });
+for (const file of readdirSync(target)) if (file.endsWith('.jsonl.gz')) rmSync(join(target, file));
 let bytes = 0;
 for (const [api, lines] of files) {
   const packed = gzipSync(lines, { level: 9 });
