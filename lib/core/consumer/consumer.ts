@@ -1,6 +1,6 @@
-import type { Cluster } from '../cluster/index.js';
+import { retrying, type Cluster } from '../cluster/index.js';
 import { systemNetworkPorts, type NetworkPorts } from '../network/index.js';
-import type { ConsumerRecord } from '../protocol/index.js';
+import { ERROR_CODES, protocolError, type ConsumerRecord } from '../protocol/index.js';
 import {
   Deadline,
   Deferred,
@@ -163,6 +163,7 @@ export class Consumer implements AsyncIterable<ConsumerRecord> {
    * @throws KrafkaTimeoutError when the group did not gather within `rebalanceTimeoutMs`, or a broker does not answer
    */
   start(): Promise<void> {
+    if (this.#closing !== undefined) return Promise.reject(this.#fatal ?? new KrafkaClosedError('the consumer'));
     this.#starting ??= this.#start().catch((error: unknown) => {
       this.#starting = undefined;
       throw error;
@@ -222,6 +223,7 @@ export class Consumer implements AsyncIterable<ConsumerRecord> {
     }
     await this.start();
     await this.#findTopics(topicsOf(checked));
+    await this.#findPartitions(checked);
     this.#assignments = checked;
     const named = (one: TopicPartition, among: readonly TopicPartition[]): boolean =>
       among.some(({ topic, partition }) => one.topic === topic && one.partition === partition);
@@ -343,6 +345,7 @@ export class Consumer implements AsyncIterable<ConsumerRecord> {
       throw new KrafkaConfigError(option, 'names nothing to read');
     }
     await this.#findTopics(topics);
+    await this.#findPartitions(this.#assignments);
     this.#assertAlive();
     this.#unhear ??= this.#cluster.events.on('metadata', () => {
       this.#fetcher.metadataChanged();
@@ -368,6 +371,25 @@ export class Consumer implements AsyncIterable<ConsumerRecord> {
     const before = this.#untrack;
     this.#untrack = this.#cluster.track(topics);
     before?.();
+  }
+
+  /** Waits until topics that exist have the partitions, too: they may just be growing. */
+  async #findPartitions(partitions: readonly TopicPartition[]): Promise<void> {
+    const cluster = this.#cluster;
+    const deadline = this.#deadline('startTimeoutMs');
+    const missing = (): TopicPartition | undefined =>
+      partitions.find(
+        ({ topic, partition }) => cluster.metadata.topics.get(topic)?.partitions[partition] === undefined,
+      );
+    try {
+      await retrying({ deadline, ports: this.#ports, signal: this.#ending.signal }, async (attempt) => {
+        if (attempt > 1) await cluster.refresh(topicsOf(partitions));
+        const place = missing();
+        if (place !== undefined) throw protocolError(ERROR_CODES.UNKNOWN_TOPIC_OR_PARTITION, place);
+      });
+    } catch (error) {
+      throw error instanceof KrafkaTimeoutError && error.cause instanceof KrafkaError ? error.cause : error;
+    }
   }
 
   /** Starts on behalf of a way of consuming, which is let go of when that fails. */
@@ -498,8 +520,8 @@ export class Consumer implements AsyncIterable<ConsumerRecord> {
   }
 }
 
-const topicsOf = (assignments: readonly ManualAssignment[]): string[] => [
-  ...new Set(assignments.map(({ topic }) => topic)),
+const topicsOf = (partitions: readonly TopicPartition[]): string[] => [
+  ...new Set(partitions.map(({ topic }) => topic)),
 ];
 
 function checkTarget(target: SeekTarget): void {

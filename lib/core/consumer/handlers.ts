@@ -18,7 +18,7 @@ export interface RecordBatch {
   /** Aborted when the partition is taken away or the consumer closes. */
   readonly signal: AbortSignal;
   /** Says that everything up to and including `offset` is done, before the whole batch is. */
-  resolve(offset: number): void;
+  readonly resolve: (offset: number) => void;
 }
 
 /** Called for a batch. All of it is done when the call returns, or when the promise it returned resolves. */

@@ -1,3 +1,4 @@
+export { ConsumerRecord, type ReceivedHeaders, type ReceivedHeaderValue } from '../protocol/index.js';
 export * from './consumer.js';
 export * from './consumer-events.js';
 export {

@@ -103,12 +103,13 @@ class HandedOutBatch implements RecordBatch {
     return (this.records[Math.min(this.#done, this.records.length - 1)] as ConsumerRecord).offset;
   }
 
-  resolve(offset: number): void {
+  /** An own function, so that it may be taken out of the batch. */
+  readonly resolve = (offset: number): void => {
     let done = this.#done;
     while (done < this.records.length && (this.records[done] as ConsumerRecord).offset <= offset) done++;
     if (done === this.#done) return;
     this.#done = done;
     const last = this.records[done - 1] as ConsumerRecord;
     this.#assigned.doneThrough(this.#timeline, last.offset + 1, last.leaderEpoch);
-  }
+  };
 }

@@ -1,0 +1,254 @@
+import type { Consumer, ConsumerOptions, ConsumerRecord, Krafka, TopicPartition } from '../../../lib/core/index.js';
+import { openTestCluster, type TestCluster } from '../../support/test-cluster.js';
+import { expected, gate, produce, take, until, values } from './tools.js';
+
+/** Short, so that tests need not wait for a heartbeat; the least that brokers allow for a session by default. */
+const LIVELY = { heartbeatIntervalMs: 50, sessionTimeoutMs: 6_000 };
+
+describe('a group', () => {
+  let cluster: TestCluster;
+  let krafka: Krafka;
+
+  beforeAll(async () => {
+    cluster = await openTestCluster();
+    krafka = cluster.krafka();
+  });
+  afterAll(() => cluster.close());
+
+  const member = (topic: string, groupId: string, options: Partial<ConsumerOptions> = {}): Consumer =>
+    krafka.consumer({ groupId, topics: [topic], fromBeginning: true, ...LIVELY, ...options });
+  const partitionsOf = (consumer: Consumer): number[] =>
+    consumer
+      .assignment()
+      .map(({ partition }) => partition)
+      .sort();
+
+  it.each(['range', 'roundrobin'] as const)('shares the partitions among its members by %s', async (assignor) => {
+    const topic = await cluster.newTopic(4);
+    const groupId = cluster.name('sharing');
+    const first = member(topic, groupId, { assignors: [assignor] });
+    await first.start();
+    expect(partitionsOf(first)).toEqual([0, 1, 2, 3]);
+    const second = member(topic, groupId, { assignors: [assignor] });
+    await second.start();
+    await until(() => partitionsOf(first).length === 2);
+    expect([...partitionsOf(first), ...partitionsOf(second)].sort()).toEqual([0, 1, 2, 3]);
+    expect([first.groupState(), second.groupState()]).toEqual(['stable', 'stable']);
+    await second.close();
+    await until(() => partitionsOf(first).length === 4);
+    await first.close();
+    expect([first.groupState(), second.groupState()]).toEqual(['left', 'left']);
+  });
+
+  it('hands each record to one member only while members come and go in good order', async () => {
+    const topic = await cluster.newTopic(6);
+    const groupId = cluster.name('churn');
+    const seen: ConsumerRecord[] = [];
+    const running: Promise<void>[] = [];
+    const join = (): Consumer => {
+      const consumer = member(topic, groupId);
+      running.push(consumer.run({ eachRecord: async (record) => void seen.push(record) }));
+      return consumer;
+    };
+    const first = join();
+    await first.start();
+    for (let round = 0; round < 3; round++) {
+      await produce(krafka, topic, 200, { from: round * 400 });
+      const guest = join();
+      await guest.start();
+      await produce(krafka, topic, 200, { from: round * 400 + 200 });
+      await until(() => seen.length >= (round + 1) * 400 - 100);
+      await guest.close();
+    }
+    await until(() => seen.length >= 1_200);
+    await first.close();
+    await Promise.all(running);
+    expect(values(seen).sort()).toEqual(expected(1_200).sort());
+  });
+
+  it('goes on where it ended when it is started again', async () => {
+    const topic = await cluster.newTopic(1);
+    const groupId = cluster.name('resuming');
+    await produce(krafka, topic, 10, { partition: 0 });
+    const first = member(topic, groupId);
+    let count = 0;
+    const running = first.run({ eachRecord: () => void count++ });
+    await until(() => count === 10);
+    await first.close();
+    await running;
+    await produce(krafka, topic, 5, { partition: 0, from: 10 });
+    const second = member(topic, groupId);
+    expect((await take(second, 5)).map(({ offset }) => offset)).toEqual([10, 11, 12, 13, 14]);
+    await second.close();
+  });
+
+  it('keeps its partitions through a handler that takes longer than the session', async () => {
+    const topic = await cluster.newTopic(2);
+    const groupId = cluster.name('patient');
+    await produce(krafka, topic, 1, { partition: 0 });
+    const consumer = member(topic, groupId);
+    const lost: unknown[] = [];
+    consumer.events.on('lost', (event) => lost.push(event));
+    consumer.events.on('rebalancing', (event) => lost.push(event));
+    let handled = false;
+    const running = consumer.run({
+      eachRecord: async () => {
+        await new Promise((resolve) => setTimeout(resolve, 7_000));
+        handled = true;
+      },
+    });
+    await until(() => handled);
+    expect(lost).toEqual([]);
+    expect(consumer.groupState()).toBe('stable');
+    await consumer.commit();
+    expect(await consumer.committed([{ topic, partition: 0 }])).toMatchObject([{ offset: 1 }]);
+    await consumer.close();
+    await running;
+  });
+
+  it('makes a rebalance wait for the handler, and commits its work before the partition goes', async () => {
+    const topic = await cluster.newTopic(2);
+    const groupId = cluster.name('waiting');
+    await produce(krafka, topic, 1, { partition: 0 });
+    await produce(krafka, topic, 1, { partition: 1 });
+    const first = member(topic, groupId);
+    const handling = gate();
+    const revoked = gate();
+    const release = gate();
+    const seen: ConsumerRecord[] = [];
+    let busy = 0;
+    const handler = async (record: ConsumerRecord, { signal }: { signal: AbortSignal }): Promise<void> => {
+      if (++busy === 2) handling.open();
+      signal.addEventListener('abort', () => revoked.open(), { once: true });
+      await release.opened;
+      seen.push(record);
+    };
+    const running = [first.run({ eachRecord: handler })];
+    await handling.opened;
+    const second = member(topic, groupId);
+    running.push(second.run({ eachRecord: handler }));
+    await revoked.opened;
+    expect(second.groupState()).toBe('joining');
+    expect(seen).toHaveLength(0);
+    release.open();
+    await second.start();
+    expect(seen).toHaveLength(2);
+    expect(partitionsOf(second)).toHaveLength(1);
+    const [mine] = second.assignment() as [TopicPartition];
+    expect(second.position(mine)).toBe(1);
+    await Promise.all([first.close(), second.close()]);
+    await Promise.all(running);
+    expect(seen).toHaveLength(2);
+  });
+
+  it('calls the rebalance listener one call at a time, each awaited', async () => {
+    const topic = await cluster.newTopic(2);
+    const groupId = cluster.name('listening');
+    const calls: string[] = [];
+    let under = 0;
+    const note = (word: string) => async (partitions: readonly TopicPartition[]) => {
+      expect(++under).toBe(1);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      calls.push(
+        `${word} ${partitions
+          .map(({ partition }) => partition)
+          .sort()
+          .join()}`,
+      );
+      under--;
+    };
+    const first = member(topic, groupId, {
+      rebalanceListener: { assigned: note('assigned'), revoked: note('revoked'), lost: note('lost') },
+    });
+    await first.start();
+    const second = member(topic, groupId);
+    await second.start();
+    await until(() => partitionsOf(first).length === 1);
+    const [kept] = partitionsOf(first);
+    await first.close();
+    await second.close();
+    expect(calls).toEqual(['assigned 0,1', 'revoked 0,1', `assigned ${kept}`, `revoked ${kept}`]);
+  });
+
+  it('lets a listener seek before the first record', async () => {
+    const topic = await cluster.newTopic(1);
+    await produce(krafka, topic, 10, { partition: 0 });
+    const consumer: Consumer = member(topic, cluster.name('seeking'), {
+      rebalanceListener: {
+        assigned: async (partitions) => {
+          for (const partition of partitions) await consumer.seek(partition, 8);
+        },
+      },
+    });
+    expect(values(await take(consumer, 2))).toEqual(['v-8', 'v-9']);
+    await consumer.close();
+  });
+
+  it('gives partitions that are added to the topic to its members', async () => {
+    const topic = await cluster.newTopic(1);
+    const consumer = member(topic, cluster.name('growing'));
+    await consumer.start();
+    await krafka.admin().createPartitions([{ topic, count: 3 }]);
+    await krafka.cluster.refresh([topic]);
+    await until(() => partitionsOf(consumer).length === 3);
+    await consumer.close();
+  });
+
+  it('subscribes to other topics while it runs', async () => {
+    const [before, after] = [await cluster.newTopic(1), await cluster.newTopic(2)];
+    await produce(krafka, after, 3, { partition: 1 });
+    const consumer = member(before, cluster.name('changing'));
+    await consumer.start();
+    await consumer.subscribe([after]);
+    await until(() => consumer.assignment().length === 2);
+    expect(consumer.subscription()).toEqual([after]);
+    expect(values(await take(consumer, 3))).toEqual(expected(3));
+    await consumer.close();
+  });
+
+  it('gives a static member its partitions back without a rebalance', async () => {
+    const topic = await cluster.newTopic(4);
+    const groupId = cluster.name('static');
+    const stable = member(topic, groupId, { groupInstanceId: 'a' });
+    await stable.start();
+    const restarted = member(topic, groupId, { groupInstanceId: 'b' });
+    await restarted.start();
+    await until(() => partitionsOf(stable).length === 2);
+    const held = partitionsOf(restarted);
+    const rebalances = stable.stats().rebalances;
+    await restarted.close();
+    const again = member(topic, groupId, { groupInstanceId: 'b' });
+    await again.start();
+    expect(partitionsOf(again)).toEqual(held);
+    expect(stable.stats().rebalances).toBe(rebalances);
+    await again.close();
+    await stable.close();
+  });
+
+  it('is fenced when another instance takes its place', async () => {
+    const topic = await cluster.newTopic(1);
+    const groupId = cluster.name('fenced');
+    const old = member(topic, groupId, { groupInstanceId: 'a' });
+    const running = old.run({ eachRecord: () => undefined });
+    await old.start();
+    const young = member(topic, groupId, { groupInstanceId: 'a' });
+    const joined = young.start();
+    await expect(running).rejects.toMatchObject({ code: 'FENCED' });
+    expect(old.groupState()).toBe('fatal');
+    await joined;
+    expect(partitionsOf(young)).toEqual([0]);
+    await Promise.all([old.close(), young.close()]);
+  });
+
+  it('refuses members that share no way of assigning', async () => {
+    const topic = await cluster.newTopic(1);
+    const groupId = cluster.name('strangers');
+    const first = member(topic, groupId, { assignors: ['range'] });
+    await first.start();
+    const second = member(topic, groupId, { assignors: ['roundrobin'] });
+    await expect(second.start()).rejects.toMatchObject({ code: 'INCONSISTENT_GROUP_PROTOCOL' });
+    await second.close();
+    expect(first.groupState()).toBe('stable');
+    await first.close();
+  });
+});
