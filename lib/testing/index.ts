@@ -7,3 +7,4 @@ export type { LoggedRequest, RequestLog } from './request-log.js';
 export type { ApiVersionLimit, ApiVersionLimits } from './server/offered-apis.js';
 export type { EmbeddedTls } from './server/node-server.js';
 export type { EmbeddedSasl } from './server/sasl.js';
+export { KrafkaTestingModule } from './krafka-testing.module.js';
