@@ -13,9 +13,10 @@ interface Lz4 {
 
 const native = new NativeModule<Lz4>('lz4-napi', 'lz4');
 
-// LZ4 runs at 500 MB/s and more: below these a trip to libuv's pool costs more than it frees of the event loop.
-const COMPRESS_OFF_LOOP_BYTES = 16 * 1024;
-const DECOMPRESS_OFF_LOOP_BYTES = 64 * 1024;
+// LZ4 runs at 500 MB/s and more: below these a trip to libuv's pool costs the event loop about as much as the
+// work itself.
+const COMPRESS_OFF_LOOP_BYTES = 32 * 1024;
+const DECOMPRESS_OFF_LOOP_BYTES = 128 * 1024;
 
 /**
  * The LZ4 frame format with independent blocks, as the Java client reads and writes it. It has no levels here.

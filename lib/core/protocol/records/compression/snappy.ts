@@ -12,9 +12,10 @@ interface Snappy {
 
 const native = new NativeModule<Snappy>('snappy', 'snappy');
 
-// Snappy runs at some 500 MB/s: below these a trip to libuv's pool costs more than it frees of the event loop.
-const COMPRESS_OFF_LOOP_BYTES = 16 * 1024;
-const DECOMPRESS_OFF_LOOP_BYTES = 64 * 1024;
+// Snappy runs at some 500 MB/s: below these a trip to libuv's pool costs the event loop about as much as the
+// work itself.
+const COMPRESS_OFF_LOOP_BYTES = 32 * 1024;
+const DECOMPRESS_OFF_LOOP_BYTES = 128 * 1024;
 
 /**
  * Snappy in the framing of xerial's snappy-java, which is what the Java client writes and expects:
