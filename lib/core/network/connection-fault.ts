@@ -41,7 +41,9 @@ export function connectionFault(address: string, doing: string, error: unknown):
 function describeFault(error: unknown): string {
   if (error instanceof AggregateError) return [...new Set(error.errors.map(describeFault))].join('; ');
   if (!(error instanceof Error)) return String(error);
-  const { code } = error as { code?: unknown };
+  const { code, reason } = error as { code?: unknown; reason?: unknown };
+  // OpenSSL's own message is full of file names and addresses; Node takes the meaning out of it.
+  if (typeof reason === 'string') return reason;
   if (typeof code !== 'string' || error.message.includes(code)) return error.message;
   return error.message === '' ? code : `${code}: ${error.message}`;
 }

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { Heartbeat, Produce } from '../protocol/index.js';
 import { Deadline, KrafkaClosedError, KrafkaConnectionError, KrafkaTimeoutError } from '../support/index.js';
 import { ConnectionConfig } from './connection-config.js';
@@ -133,6 +134,16 @@ describe('ConnectionPool', () => {
     serve();
     expect((await patient).usable).toBe(true);
     expect(simulation.dialer.dials).toHaveLength(1);
+  });
+
+  it('leaves no timer and no listener behind for who got what they waited for', async () => {
+    const { simulation, pool } = simulate({ idleTimeoutMs: 0, requestTimeoutMs: 500 });
+    const { signal } = new AbortController();
+    const deadline = new Deadline(simulation.clock, 60_000, 'maxBlockMs');
+    await pool.getConnection(ADDRESS, 'fetch:a', { deadline, signal });
+    await simulation.clock.advance(500);
+    expect(simulation.clock.timersWaiting).toBe(0);
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 
   it('does not dial in a tight loop a broker that takes connections only to drop them', async () => {

@@ -1,4 +1,5 @@
-import { Heartbeat, Metadata, Produce } from '../protocol/index.js';
+import { getEventListeners } from 'node:events';
+import { Fetch, Heartbeat, Metadata, Produce } from '../protocol/index.js';
 import { Deadline, KrafkaConnectionError, KrafkaProtocolError, KrafkaTimeoutError } from '../support/index.js';
 import type { BrokerConnection } from './broker-connection.js';
 import { HIGH_PRIORITY_RESERVE } from './in-flight-requests.js';
@@ -169,6 +170,25 @@ describe('the order of answers', () => {
     }
   });
 
+  it('takes answers of up to maxResponseSize, once the peer has proved to be a broker', async () => {
+    const simulation = new Simulation();
+    const connection = await simulation.connect();
+    const records = Buffer.alloc(3_000_000, 7);
+    const partition = { partitionIndex: 0, errorCode: 0, highWatermark: 1, abortedTransactions: null, records };
+    const fetching = connection.sendRequest(
+      Fetch,
+      { maxWaitMs: 1, minBytes: 1, topics: [], forgottenTopicsData: [] },
+      { maxVersion: 12 },
+    );
+    simulation.broker.answer(simulation.broker.received[0] as Received, {
+      sessionId: 0,
+      errorCode: 0,
+      responses: [{ topic: 't', partitions: [partition] }],
+    });
+    const answer = await fetching;
+    expect((answer.responses[0]?.partitions[0]?.records as Buffer).equals(records)).toBe(true);
+  });
+
   it('closes at an answer that nobody asked for', async () => {
     const simulation = new Simulation();
     const connection = await simulation.connect();
@@ -270,6 +290,15 @@ describe('waiting', () => {
     expect(await last).toMatchObject({ errorCode: 0 });
     expect(simulation.broker.names).toEqual(['Produce', 'Heartbeat']);
     expect(connection.stats()).toMatchObject({ inFlight: 0, queued: 0 });
+  });
+
+  it('leaves no listener with a signal that outlives the request', async () => {
+    const simulation = new Simulation(answerOf);
+    const connection = await simulation.connect();
+    const { signal } = new AbortController();
+    await connection.sendRequest(Heartbeat, heartbeat, { signal });
+    await outcome(quietly(connection.sendRequest(Heartbeat, { ...heartbeat, groupId: null as never }, { signal })));
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 
   it('tells a caller whose own deadline passes, and lives on', async () => {

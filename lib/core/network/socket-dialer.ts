@@ -104,10 +104,10 @@ class SocketStream implements ByteStream {
     const socket = this.#socket;
     const last = chunks.length - 1;
     // However many chunks, one writev.
-    socket.cork();
+    if (last > 0) socket.cork();
     for (let index = 0; index < last; index++) socket.write(chunks[index] as Buffer);
     socket.write(chunks[last] as Buffer, this.#onTaken);
-    socket.uncork();
+    if (last > 0) socket.uncork();
     this.#waiting = socket.writableLength > 0;
     return !this.#waiting;
   }

@@ -61,8 +61,9 @@ describe('TLS', () => {
       const { encryptedKey, passphrase } = client;
       await works(address, { tls: { ...tls, cert: client.cert, key: encryptedKey, passphrase } });
       const error = await refused(address, { tls });
-      expect(error).toMatchObject({ address });
-      expect(['KrafkaAuthenticationError', 'KrafkaConnectionError']).toContain(error.name);
+      expect(error).toBeInstanceOf(KrafkaAuthenticationError);
+      expect(error).toMatchObject({ address, retriable: false });
+      expect(error.message).toMatch(/refused the TLS handshake/);
     },
   );
 
