@@ -81,7 +81,12 @@ export class PartitionSequences {
     else this.#hole = true;
   }
 
-  /** The broker's numbers and ours have parted: nothing is stamped until they start again. */
+  /** Whether they are to start again, as soon as nothing of the partition is on the wire. */
+  get restartDemanded(): boolean {
+    return this.#restartDemanded;
+  }
+
+  /** The broker's numbers and ours have parted: nothing is stamped or sent until they start again. */
   demandRestart(): void {
     this.#restartDemanded = true;
   }

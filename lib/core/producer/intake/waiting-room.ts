@@ -106,6 +106,8 @@ export class WaitingRoom implements WaitingSends {
 
   expire(nowMs: number): void {
     this.#dueAtMs = Infinity;
+    // One for all whose time is up together: there may be very many.
+    let full: KrafkaBufferFullError | undefined;
     for (const send of this.#all) {
       // Whoever waits for metadata is told by the cluster why it did not come.
       if (send.stage === 'metadata') continue;
@@ -114,7 +116,8 @@ export class WaitingRoom implements WaitingSends {
       } else if (send.stage === 'serializing') {
         this.#fail(send, send.deadline.error(`the serializers of a record for topic '${send.topic.name}'`));
       } else {
-        this.#fail(send, new KrafkaBufferFullError(this.#options.bufferMemory, this.#options.maxBlockMs));
+        full ??= new KrafkaBufferFullError(this.#options.bufferMemory, this.#options.maxBlockMs);
+        this.#fail(send, full);
       }
     }
     this.#moveOn();

@@ -321,8 +321,10 @@ export class Sender implements AccumulatorListener {
 
   /** The batch that a queue may send now: still at the head of those that wait. */
   #next(queue: PartitionQueue, nowMs: number): ProducerBatch | undefined {
-    if (queue.onWire === 0 && this.#identity !== undefined) {
-      if (queue.sequences.mustRestart(queue.unresolved.length) && !this.#restart(queue)) return undefined;
+    if (queue.onWire > 0) {
+      if (queue.sequences.restartDemanded) return undefined;
+    } else if (queue.sequences.mustRestart(queue.unresolved.length) && !this.#restart(queue)) {
+      return undefined;
     }
     let head = queue.waiting[0];
     if (head === undefined) {

@@ -1,0 +1,270 @@
+import { KrafkaProtocolError } from '../../support/index.js';
+import { fakeWorld, watch } from '../spec-support/fake-cluster.js';
+import { valuesOf } from '../spec-support/fake-broker.js';
+
+const KIB = 1024;
+
+/** Room for two batches of 1 KiB, each of which one record of 600 bytes fills. */
+const tight = (maxBlockMs = 5_000) => ({
+  lingerMs: 0,
+  batchSize: KIB,
+  accumulator: { bufferMemory: 2 * KIB, maxBlockMs },
+});
+const record = (mark: string, partition = 0): { topic: string; partition: number; value: string } => ({
+  topic: 't',
+  partition,
+  value: mark.padEnd(600, '.'),
+});
+
+describe('waiting for metadata', () => {
+  it('asks once for all who wait for a topic, and sends in their order', async () => {
+    const { clock, cluster, producer, broker } = fakeWorld({ lingerMs: 0 });
+    for (const value of ['a', 'b', 'c']) void producer.send({ topic: 'new', partition: 0, value });
+    await clock.settle();
+    expect(cluster.topicCalls).toBe(1);
+    expect(producer.stats().waitingSends).toBe(3);
+    cluster.topicHas('new', [1]);
+    await clock.settle();
+    expect(await valuesOf(broker.onWire[0]!.batches[0]!)).toEqual(['a', 'b', 'c']);
+    expect(producer.stats().waitingSends).toBe(0);
+  });
+
+  it('no topic waits for the metadata of another', async () => {
+    const { clock, producer, broker } = fakeWorld({ lingerMs: 0 });
+    const stuck = watch(producer.send({ topic: 'missing', value: 'x' }));
+    const sent = watch(producer.send(record('a')));
+    await clock.settle();
+    broker.onWire[0]?.answer();
+    await clock.settle();
+    expect([stuck.state, sent.state]).toEqual(['pending', 'fulfilled']);
+  });
+
+  it('a topic that does not exist is a typed error when maxBlockMs has passed, for each by its own budget', async () => {
+    const { clock, producer } = fakeWorld({ lingerMs: 0, accumulator: { maxBlockMs: 1_000 } });
+    const first = watch(producer.send({ topic: 'missing', value: 'x' }));
+    await clock.advance(600);
+    const second = watch(producer.send({ topic: 'missing', value: 'y' }));
+    await clock.advance(400);
+    expect(first.reason).toMatchObject({ code: 'UNKNOWN_TOPIC_OR_PARTITION', topic: 'missing' });
+    expect(second.state).toBe('pending');
+    await clock.advance(600);
+    expect(second.reason).toMatchObject({ code: 'UNKNOWN_TOPIC_OR_PARTITION', topic: 'missing' });
+    expect(clock.timersWaiting).toBe(0);
+  });
+
+  it('a final refusal fails all who wait for that topic at once, and only them', async () => {
+    const { clock, cluster, producer } = fakeWorld({ lingerMs: 0 });
+    const secret = [
+      watch(producer.send({ topic: 'secret', value: 'x' })),
+      watch(producer.send({ topic: 'secret', value: 'y' })),
+    ];
+    const other = watch(producer.send({ topic: 'other', value: 'z' }));
+    await clock.settle();
+    cluster.refuseTopic('secret', new KrafkaProtocolError('TOPIC_AUTHORIZATION_FAILED', 'no', { topic: 'secret' }));
+    await clock.settle();
+    expect(secret.map(({ reason }) => reason)).toMatchObject([
+      { code: 'TOPIC_AUTHORIZATION_FAILED' },
+      { code: 'TOPIC_AUTHORIZATION_FAILED' },
+    ]);
+    expect(other.state).toBe('pending');
+  });
+
+  it('looks once for a partition that may be new, then refuses it by name', async () => {
+    const { clock, cluster, producer, broker } = fakeWorld({ lingerMs: 0 });
+    const missing = watch(producer.send(record('a', 9)));
+    const behind = watch(producer.send(record('b', 0)));
+    await clock.settle();
+    broker.onWire[0]?.answer();
+    await clock.settle();
+    expect(cluster.refreshCalls).toBe(1);
+    expect(missing.reason).toMatchObject({ code: 'UNKNOWN_TOPIC_OR_PARTITION', topic: 't', partition: 9 });
+    expect(behind.state).toBe('fulfilled');
+  });
+
+  it('takes a partition that turns out to be new', async () => {
+    const { clock, cluster, producer, broker } = fakeWorld({ lingerMs: 0 });
+    cluster.refresh = () => {
+      cluster.topicHas('t', [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]);
+      return Promise.resolve(cluster.metadata);
+    };
+    void producer.send(record('a', 9));
+    await clock.settle();
+    expect(broker.onWire[0]?.batches[0]?.partition).toBe(9);
+  });
+
+  it('asks again for a topic that the cluster has dropped', async () => {
+    const { clock, cluster, producer, broker } = fakeWorld({ lingerMs: 0 });
+    broker.onProduce = (produce) => produce.answer();
+    const before = watch(producer.send(record('a')));
+    await clock.settle();
+    cluster.topicIsGone('t');
+    const after = watch(producer.send(record('b')));
+    await clock.settle();
+    expect([before.state, after.state]).toEqual(['fulfilled', 'pending']);
+    cluster.topicHas('t', [1]);
+    await clock.settle();
+    expect(after.state).toBe('fulfilled');
+  });
+});
+
+describe('waiting for memory', () => {
+  it('reserves before it encodes and releases when the batch settles, to the byte', async () => {
+    const { clock, producer, broker } = fakeWorld(tight());
+    expect(producer.stats().buffer).toEqual({ total: 2 * KIB, used: 0, peak: 0, pooled: 0 });
+    void producer.send(record('a'));
+    expect(producer.stats().buffer.used).toBe(KIB);
+    void producer.send(record('b'));
+    expect(producer.stats().buffer.used).toBe(2 * KIB);
+    await clock.settle();
+    broker.onWire[0]?.answer();
+    await clock.settle();
+    expect(producer.stats().buffer).toEqual({ total: 2 * KIB, used: KIB, peak: 2 * KIB, pooled: KIB });
+    broker.onWire[0]?.answer();
+    await clock.settle();
+    expect(producer.stats().buffer).toEqual({ total: 2 * KIB, used: 0, peak: 2 * KIB, pooled: 2 * KIB });
+  });
+
+  it('uses the buffers of settled batches again', async () => {
+    const { clock, producer, broker } = fakeWorld(tight());
+    const seen = new Set<ArrayBufferLike>();
+    broker.onProduce = (produce) => {
+      for (const { pieces } of produce.batches) seen.add(pieces[0]!.buffer);
+      produce.answer();
+    };
+    for (let index = 0; index < 20; index++) {
+      void producer.send(record(`${index}`));
+      await clock.settle();
+    }
+    expect(seen.size).toBe(1);
+  });
+
+  it('does not use a buffer again that a lost connection may still be reading', async () => {
+    const { clock, cluster, producer, broker } = fakeWorld(tight());
+    void producer.send(record('a'));
+    await clock.settle();
+    broker.cut();
+    const next = cluster.bundles.get(1)?.redial();
+    await clock.advance(1_000);
+    next?.onWire[0]?.answer();
+    await clock.settle();
+    expect(producer.stats().buffer).toMatchObject({ used: 0, pooled: 0 });
+  });
+
+  it('serves those who wait strictly in turn', async () => {
+    const { clock, producer, broker } = fakeWorld(tight());
+    for (const [mark, partition] of [
+      ['a', 0],
+      ['b', 1],
+      ['c', 2],
+      ['d', 3],
+      ['e', 0],
+    ] as const) {
+      void producer.send(record(mark, partition));
+    }
+    // Small enough for the open batches' last bytes; but others were here before.
+    void producer.send({ topic: 't', partition: 1, value: 'small' });
+    expect(producer.stats().waitingSends).toBe(4);
+    const order: (string | null)[] = [];
+    for (let guard = 0; guard < 10; guard++) {
+      await clock.settle();
+      const [produce] = broker.onWire;
+      if (produce === undefined) break;
+      for (const batch of produce.batches) order.push(...(await valuesOf(batch)));
+      produce.answer();
+    }
+    expect(order.map((value) => value?.replace(/\.+$/, ''))).toEqual(['a', 'b', 'c', 'd', 'e', 'small']);
+  });
+
+  it('lets nothing linger while somebody waits for memory', async () => {
+    const { clock, producer, broker } = fakeWorld({ ...tight(), lingerMs: 10_000, deliveryTimeoutMs: 60_000 });
+    void producer.send(record('a', 0));
+    void producer.send(record('b', 1));
+    await clock.settle();
+    expect(broker.produced).toHaveLength(0);
+    void producer.send(record('c', 2));
+    await clock.settle();
+    expect(broker.produced[0]?.batches).toHaveLength(2);
+  });
+
+  it('a buffer that stays full for maxBlockMs is a typed error, and nothing else is lost', async () => {
+    const { clock, producer, broker } = fakeWorld(tight(1_000));
+    const held = [watch(producer.send(record('a', 0))), watch(producer.send(record('b', 1)))];
+    const late = watch(producer.send(record('c', 2)));
+    await clock.advance(999);
+    expect(late.state).toBe('pending');
+    await clock.advance(1);
+    expect(late.reason).toMatchObject({ name: 'KrafkaBufferFullError', code: 'BUFFER_FULL', retriable: true });
+    broker.onWire[0]?.answer();
+    await clock.settle();
+    expect(held.map(({ state }) => state)).toEqual(['fulfilled', 'fulfilled']);
+    expect(producer.stats()).toMatchObject({ waitingSends: 0, buffer: { used: 0 } });
+  });
+
+  it('maxBlockMs is one budget for metadata and memory together', async () => {
+    const { clock, cluster, producer } = fakeWorld(tight(1_000));
+    void producer.send(record('a', 0));
+    void producer.send(record('b', 1));
+    const sent = watch(producer.send({ topic: 'new', value: 'x'.repeat(600) }));
+    await clock.advance(700);
+    cluster.topicHas('new', [1]);
+    await clock.settle();
+    expect(sent.state).toBe('pending');
+    await clock.advance(299);
+    expect(sent.state).toBe('pending');
+    await clock.advance(1);
+    expect(sent.reason).toMatchObject({ code: 'BUFFER_FULL' });
+  });
+
+  it('refuses at once when a hundred thousand wait already', async () => {
+    const { clock, producer } = fakeWorld(tight());
+    const failures: Error[] = [];
+    for (let index = 0; index < 100_010; index++) {
+      producer.send(record('x', index % 6)).catch((error: Error) => failures.push(error));
+    }
+    await clock.settle();
+    expect(producer.stats().waitingSends).toBe(100_000);
+    expect(failures).toHaveLength(8);
+    expect(failures[0]).toMatchObject({ code: 'BUFFER_FULL' });
+    await clock.advance(5_000);
+    expect(producer.stats().waitingSends).toBe(0);
+    expect(failures).toHaveLength(100_008);
+  });
+
+  it('grows a batch buffer as it fills, counting the growth', async () => {
+    const { producer, clock } = fakeWorld({ lingerMs: 1_000, batchSize: 64 * KIB });
+    void producer.send({ topic: 't', partition: 0, value: 'x'.repeat(100) });
+    expect(producer.stats().buffer.used).toBe(KIB);
+    for (let index = 0; index < 100; index++) void producer.send({ topic: 't', partition: 0, value: 'x'.repeat(100) });
+    expect(producer.stats().buffer.used).toBe(16 * KIB);
+    await clock.settle();
+  });
+
+  it('a record larger than maxRequestSize or bufferMemory is refused at once, without harm to its neighbours', async () => {
+    const { clock, producer, broker } = fakeWorld({
+      lingerMs: 0,
+      batchSize: KIB,
+      maxRequestSize: 100 * KIB,
+      accumulator: { bufferMemory: 64 * KIB },
+    });
+    broker.onProduce = (produce) => produce.answer();
+    const before = watch(producer.send(record('a')));
+    const big = watch(producer.send({ topic: 't', partition: 0, value: Buffer.alloc(101 * KIB) }));
+    const bigger = watch(producer.send({ topic: 't', partition: 0, value: 'x'.repeat(70 * KIB) }));
+    const after = watch(producer.send(record('b')));
+    await clock.settle();
+    expect(big.reason).toMatchObject({ name: 'KrafkaRecordTooLargeError', topic: 't' });
+    expect(big.reason?.message).toContain('maxRequestSize');
+    expect(bigger.reason?.message).toContain('bufferMemory');
+    expect([before.state, after.state]).toEqual(['fulfilled', 'fulfilled']);
+  });
+
+  it('takes a record larger than batchSize in a batch of its own', async () => {
+    const { clock, producer, broker } = fakeWorld({ lingerMs: 0, batchSize: KIB });
+    const value = 'é'.repeat(5_000);
+    void producer.send({ topic: 't', partition: 0, value: 'small' });
+    void producer.send({ topic: 't', partition: 0, value });
+    await clock.settle();
+    expect(await valuesOf(broker.produced[0]!.batches[0]!)).toEqual(['small']);
+    expect(await valuesOf(broker.produced[1]!.batches[0]!)).toEqual([value]);
+  });
+});
