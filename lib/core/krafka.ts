@@ -59,6 +59,8 @@ const CLOSE_TIMEOUT_MS = 30_000;
 const CONSUMERS_SHARE = 2 / 3;
 /** The least that connections are given to close, when everything before them has used up the time, in milliseconds. */
 const LEAST_FOR_THE_POOL_MS = 100;
+/** The most: whoever waited for an answer that matters is closed by now. In milliseconds. */
+const MOST_FOR_THE_POOL_MS = 1_000;
 /** How long after its time something is left behind instead of waited for, in milliseconds. */
 const OVERSTAY_MS = 500;
 
@@ -196,7 +198,7 @@ export class Krafka {
     failures.push(...(await this.#closeAll('a producer', this.#producers, deadline.remainingMs)));
     this.cluster.close();
     if (this.#ownsPool) {
-      const poolMs = Math.max(deadline.remainingMs, LEAST_FOR_THE_POOL_MS);
+      const poolMs = Math.min(MOST_FOR_THE_POOL_MS, Math.max(deadline.remainingMs, LEAST_FOR_THE_POOL_MS));
       failures.push(...(await this.#closeAll('the connection pool', [this.pool], poolMs)));
     }
     if (failures.length === 1) throw failures[0];

@@ -140,6 +140,15 @@ describe('the outcome of a call', () => {
     expect((error as Error).message).toContain('2 of 3 things to be made failed: INVALID_CONFIG: no; a:1: refused');
   });
 
+  it('is one error, when a whole request failed', () => {
+    expect(() => allOrThrow(outcome({ a: refused, b: refused }), 'things')).toThrow(refused);
+  });
+
+  it('is an error of their own code, when several failed alike', () => {
+    const failures = { a: final, b: new KrafkaProtocolError('INVALID_CONFIG', 'no either') };
+    expect(() => allOrThrow(outcome(failures), 'things')).toThrow(expect.objectContaining({ code: 'INVALID_CONFIG' }));
+  });
+
   it('of several parts is that of all of them', () => {
     const both = merged([outcome({ a: final }), { done: new Map([['also', '!']]), failed: new Map() }]);
     expect([...both.done.keys()]).toEqual(['ok', 'also']);

@@ -68,10 +68,11 @@ export async function settleEach<K, R>(
 
 /** What became of the items, in the order they were given; `what` says what was done, as in 'topics created'. */
 export function allOrThrow<K, R>({ done, failed }: Settled<K, R>, what: string): ReadonlyMap<K, R> {
-  const errors = [...failed.values()];
+  // A request that failed as a whole is one error, however many items were in it.
+  const errors = [...new Set(failed.values())];
   if (errors.length === 1) throw errors[0];
   if (errors.length > 1) {
-    throw new KrafkaAggregateError(`${errors.length} of ${done.size + errors.length} ${what} failed`, errors);
+    throw new KrafkaAggregateError(`${failed.size} of ${done.size + failed.size} ${what} failed`, errors);
   }
   return done;
 }
