@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import { ClientProxy, KafkaHeaders, type ReadPacket, type WritePacket } from '@nestjs/microservices';
 import { InvalidMessageException } from '@nestjs/microservices/errors/invalid-message.exception.js';
@@ -47,7 +46,7 @@ export interface ClientSurroundings {
  * then it has a core of its own, which it closes.
  */
 // Nest's types take a class for `customClass` only with a status of `string`; ours is told by the getter.
-export class KrafkaClient extends ClientProxy<KrafkaClientEvents, string> {
+export class KrafkaClient extends ClientProxy<KrafkaClientEvents> {
   readonly #logger = new Logger(KrafkaClient.name);
   readonly #settings: ClientSettings;
   readonly #surroundings: ClientSurroundings | undefined;
@@ -63,7 +62,8 @@ export class KrafkaClient extends ClientProxy<KrafkaClientEvents, string> {
     this.#surroundings = surroundings;
     // Made at once, though it does nothing yet: wrong options are told now.
     if (surroundings === undefined) this.#ownShared = new SharedKrafka(this.#settings);
-    this.#pending = new PendingRequests(this.#shared.ports.clock, randomUUID());
+    const { clock, random } = this.#shared.ports;
+    this.#pending = new PendingRequests(clock, random.bytes(15).toString('base64url'));
   }
 
   /** Emits each change: connected, disconnected, or crashed when replies can't be read any more. */

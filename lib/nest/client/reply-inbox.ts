@@ -1,5 +1,6 @@
 import type { Consumer, ManualAssignment } from '../../core/consumer/index.js';
 import type { ConsumerRecord } from '../../core/protocol/index.js';
+import { KrafkaClosedError } from '../../core/support/index.js';
 import type { ClientSettings } from '../options.js';
 import type { SharedKrafka } from '../shared-krafka.js';
 
@@ -15,6 +16,7 @@ export class ReplyInbox {
   readonly #ready = new Map<string, number>();
   readonly #opening = new Map<string, Promise<number>>();
   #consumer: Consumer | undefined;
+  #closed = false;
   /** Partitions are added one after the other: each addition names those before it. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -50,11 +52,10 @@ export class ReplyInbox {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     this.#ready.clear();
     this.#opening.clear();
-    const consumer = this.#consumer;
-    this.#consumer = undefined;
-    await consumer?.close();
+    await this.#consumer?.close();
   }
 
   async #open(topic: string): Promise<number> {
@@ -68,16 +69,24 @@ export class ReplyInbox {
   }
 
   async #read(topic: string, partition: number): Promise<void> {
+    if (this.#closed) throw new KrafkaClosedError('the KrafkaClient');
     const added: ManualAssignment = { topic, partition, offset: 'latest' };
-    if (this.#consumer === undefined) {
-      const consumer = this.#shared.consumer({ assignments: [added] });
-      await consumer.start();
-      this.#consumer = consumer;
-      consumer.run({ eachRecord: this.#onReply }).catch((error: Error) => this.#onCrash(error));
+    if (this.#consumer !== undefined) {
+      await this.#consumer.assign([...this.#consumer.assignment(), added]);
+      // Resolves when the position is known: a reply that comes from then on is not missed.
+      await this.#consumer.seek(added, 'latest');
       return;
     }
-    await this.#consumer.assign([...this.#consumer.assignment(), added]);
-    // Resolves when the position is known: a reply that comes from then on is not missed.
-    await this.#consumer.seek(added, 'latest');
+    const consumer = this.#shared.consumer({ assignments: [added] });
+    // Known from here on, so that closing meanwhile closes it.
+    this.#consumer = consumer;
+    try {
+      await consumer.start();
+    } catch (error) {
+      this.#consumer = undefined;
+      await consumer.close({ timeoutMs: 0 });
+      throw error;
+    }
+    consumer.run({ eachRecord: this.#onReply }).catch((error: Error) => this.#onCrash(error));
   }
 }

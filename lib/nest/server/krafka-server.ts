@@ -10,7 +10,7 @@ import {
 import type { Consumer, GroupState } from '../../core/consumer/index.js';
 import type { Krafka } from '../../core/index.js';
 import type { Producer } from '../../core/producer/index.js';
-import { Deadline, KrafkaConfigError, KrafkaError, TypedEvents } from '../../core/support/index.js';
+import { Deadline, KrafkaClosedError, KrafkaConfigError, KrafkaError, TypedEvents } from '../../core/support/index.js';
 import { DeadLetters } from '../failure-policy/dead-letters.js';
 import { checkFailureOptions } from '../failure-policy/failure-policy.js';
 import { rememberOriginalErrors } from '../failure-policy/original-error.js';
@@ -222,9 +222,11 @@ export class KrafkaServer extends Server<KrafkaServerEvents, KrafkaStatus> imple
     this.#state = 'starting';
     try {
       await this.#shared.topics.createDeclared();
+      this.#assertNotClosed();
       for (const worker of this.#employ()) {
         this.#workers.push(worker);
         await worker.start();
+        this.#assertNotClosed();
       }
     } catch (error) {
       await this.close();
@@ -232,6 +234,11 @@ export class KrafkaServer extends Server<KrafkaServerEvents, KrafkaStatus> imple
     }
     this.#state = 'listening';
     this._status$.next('connected');
+  }
+
+  // Whoever stops a process does not wait for it to have started.
+  #assertNotClosed(): void {
+    if (this.#state === 'closed') throw new KrafkaClosedError('the KrafkaServer');
   }
 
   #employ(): readonly GroupWorker[] {

@@ -32,8 +32,8 @@ const DISPOSED = Buffer.alloc(1);
 /** Where a request wants its replies; undefined when it is no request: an event names no reply topic. */
 export function replyAddressOf(record: ConsumerRecord): ReplyAddress | undefined {
   const correlationId = headerBytes(record.headers, KafkaHeaders.CORRELATION_ID);
-  const topic = headerText(record.headers, KafkaHeaders.REPLY_TOPIC);
   if (correlationId === null || correlationId === undefined || correlationId.length === 0) return undefined;
+  const topic = headerText(record.headers, KafkaHeaders.REPLY_TOPIC);
   if (topic === undefined || topic === '') return undefined;
   const partition = Number.parseInt(headerText(record.headers, KafkaHeaders.REPLY_PARTITION) ?? '', 10);
   return {

@@ -1,4 +1,3 @@
-import 'reflect-metadata';
 import type { INestApplicationContext, INestMicroservice, LogLevel } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { HealthCheckResult } from '@nestjs/terminus';

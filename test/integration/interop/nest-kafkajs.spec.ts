@@ -9,7 +9,6 @@ import {
   Transport,
   type KafkaOptions,
 } from '@nestjs/microservices';
-import { logLevel } from 'kafkajs';
 import { concat, EMPTY, firstValueFrom, from, lastValueFrom, of, throwError, toArray, type Observable } from 'rxjs';
 import { EventPattern, MessagePattern, type KrafkaClient } from '../../../lib/index.js';
 import { NestApps, until } from '../../support/nest-apps.js';
@@ -41,7 +40,7 @@ const kafkajs = (groupId: string): KafkajsOptions => ({
     // Where the cluster asks for them, our options have the shape of theirs.
     ssl: cluster.connection.tls as KafkajsClientOptions['ssl'],
     sasl: cluster.connection.sasl as KafkajsClientOptions['sasl'],
-    logLevel: logLevel.NOTHING,
+    logCreator: () => () => undefined,
     retry: { retries: 2 },
   },
   consumer: { groupId, sessionTimeout: 10_000 },
@@ -113,7 +112,7 @@ function questions(send: (query: { readonly ask: string }) => Observable<unknown
   const all = (ask: string): Promise<unknown[]> => lastValueFrom(send({ ask }).pipe(toArray()));
   return {
     all,
-    async check(): Promise<void> {
+    check: async (): Promise<void> => {
       expect(await firstValueFrom(send({ ask: 'value' }))).toEqual({ echo: { ask: 'value' }, topic: requests });
       expect(await all('promise')).toEqual(['text']);
       expect(await all('nothing')).toEqual([null]);
@@ -133,14 +132,12 @@ describe("Nest's own client", () => {
     const client = apps.add(new ClientKafka(kafkajs(cluster.name('client'))));
     client.subscribeToResponseOf(requests);
     await client.connect();
-    const { check, all } = questions((query) => client.send<unknown>(requests, query), requests);
+    const { check, all } = questions((query) => client.send(requests, query), requests);
     await check();
     // It can't tell the end alone from a null.
     expect(await all('empty')).toEqual([null]);
     expect(await all('slow stream')).toEqual(['a', 'b']);
-    const many = Array.from({ length: 50 }, (_, n) =>
-      firstValueFrom(client.send<unknown>(requests, { ask: 'value', n })),
-    );
+    const many = Array.from({ length: 50 }, (_, n) => firstValueFrom(client.send(requests, { ask: 'value', n })));
     expect(await Promise.all(many)).toEqual(
       Array.from({ length: 50 }, (_, n) => ({ echo: { ask: 'value', n }, topic: requests })),
     );
@@ -159,19 +156,20 @@ describe("Nest's own client", () => {
   });
 });
 
-describe('Our client', () => {
-  async function theirServer(controller: Type): Promise<void> {
-    @Module({ controllers: [controller] })
-    class App {}
-    const app = await NestFactory.createMicroservice(App, {
-      transport: Transport.KAFKA,
-      options: kafkajs(cluster.name('server')),
-      logger: false,
-    });
-    apps.add(app);
-    await app.listen();
-  }
+/** Nest's own server. */
+async function theirServer(controller: Type): Promise<void> {
+  @Module({ controllers: [controller] })
+  class App {}
+  const app = await NestFactory.createMicroservice(App, {
+    transport: Transport.KAFKA,
+    options: kafkajs(cluster.name('server')),
+    logger: false,
+  });
+  apps.add(app);
+  await app.listen();
+}
 
+describe('Our client', () => {
   let client: KrafkaClient;
 
   beforeEach(async () => {
@@ -181,12 +179,10 @@ describe('Our client', () => {
   it("asks Nest's own server and hears values, streams and errors", async () => {
     const { requests, controller } = await exchange();
     await theirServer(controller);
-    const { check, all } = questions((query) => client.send<unknown>(requests, query), requests);
+    const { check, all } = questions((query) => client.send(requests, query), requests);
     await check();
     expect(await all('slow stream')).toEqual(['a', 'b']);
-    const many = Array.from({ length: 50 }, (_, n) =>
-      firstValueFrom(client.send<unknown>(requests, { ask: 'value', n })),
-    );
+    const many = Array.from({ length: 50 }, (_, n) => firstValueFrom(client.send(requests, { ask: 'value', n })));
     expect(await Promise.all(many)).toEqual(
       Array.from({ length: 50 }, (_, n) => ({ echo: { ask: 'value', n }, topic: requests })),
     );

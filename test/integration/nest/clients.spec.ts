@@ -45,6 +45,12 @@ async function echo(topic: string): Promise<void> {
   await apps.service({ controllers: [Echo], options: { shutdownTimeoutMs: 500 } });
 }
 
+const outcome = (observable: Observable<unknown>): Promise<unknown> =>
+  lastValueFrom(observable).then(
+    () => 'sent',
+    (error: unknown) => error,
+  );
+
 const own = (): KrafkaClientOptions => ({ brokers: cluster.bootstrap, connection: cluster.connection });
 
 describe('A client', () => {
@@ -136,11 +142,6 @@ describe('A client', () => {
 
   it('refuses what can not be sent, at once and by name', async () => {
     const { client } = await apps.client();
-    const outcome = (observable: Observable<unknown>): Promise<unknown> =>
-      lastValueFrom(observable).then(
-        () => 'sent',
-        (error: unknown) => error,
-      );
     for (const nil of [undefined, null]) {
       expect(await outcome(client.send('a', nil))).toMatchObject({
         message: expect.stringContaining('invalid data') as string,
@@ -201,7 +202,7 @@ describe('Further clients', () => {
     expect(new Set([billing, audit, main]).size).toBe(3);
     expect(app.get(getKrafkaClientToken('billing'), { strict: false })).toBe(billing);
     expect(app.get(getKrafkaToken('billing'), { strict: false })).not.toBe(app.get(Krafka));
-    expect(billing.unwrap<Krafka>().config.clientId).toBe('billing');
+    expect(billing.unwrap().config.clientId).toBe('billing');
     expect(await firstValueFrom(billing.send(topic, 1))).toEqual({ echo: '1' });
     expect(await firstValueFrom(audit.send(topic, 2))).toEqual({ echo: '2' });
   });

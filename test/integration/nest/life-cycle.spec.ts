@@ -176,7 +176,6 @@ describe('A hybrid application', () => {
         order.push(`goodbye at ${offset}`);
       }
     }
-    Reflect.defineMetadata('design:paramtypes', [KrafkaClient], LastWords);
 
     @Controller()
     class Orders {

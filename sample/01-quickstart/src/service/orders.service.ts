@@ -23,7 +23,7 @@ export class OrdersService {
   }
 
   price({ sku, quantity }: PriceQuery): Quote {
-    const each = 100 + [...sku].reduce((sum, letter) => sum + letter.charCodeAt(0), 0);
+    const each = 100 + Array.from(sku).reduce((sum, letter) => sum + letter.charCodeAt(0), 0);
     return { sku, total: each * quantity };
   }
 }
