@@ -39,6 +39,12 @@ export interface EmbeddedBrokerOptions {
   readonly groupMinSessionTimeoutMs?: number;
   /** Kafka's group.max.session.timeout.ms. Default 1,800,000. */
   readonly groupMaxSessionTimeoutMs?: number;
+  /** Kafka's group.consumer.session.timeout.ms (KIP-848). Default 45,000. */
+  readonly groupConsumerSessionTimeoutMs?: number;
+  /** Kafka's group.consumer.heartbeat.interval.ms (KIP-848). Default 5,000. */
+  readonly groupConsumerHeartbeatIntervalMs?: number;
+  /** Kafka's group.consumer.assignment.interval.ms (KIP-848). Default 0, where Kafka has 1,000. */
+  readonly groupConsumerAssignmentIntervalMs?: number;
   /** Fetch sessions a node keeps (Kafka's max.incremental.fetch.session.cache.slots). Default 1,000. */
   readonly fetchSessionSlots?: number;
   /** What the broker takes the time from. Default: the machine's clock. */
@@ -112,6 +118,9 @@ export function checkedOptions(given: EmbeddedBrokerOptions | undefined): Checke
       groupInitialRebalanceDelayMs: withDefault(aWhole('milliseconds', 0, LONGEST_MS), 0),
       groupMinSessionTimeoutMs: withDefault(aWhole('milliseconds', 1, LONGEST_MS), 6_000),
       groupMaxSessionTimeoutMs: withDefault(aWhole('milliseconds', 1, LONGEST_MS), 1_800_000),
+      groupConsumerSessionTimeoutMs: withDefault(aWhole('milliseconds', 1, LONGEST_MS), 45_000),
+      groupConsumerHeartbeatIntervalMs: withDefault(aWhole('milliseconds', 1, LONGEST_MS), 5_000),
+      groupConsumerAssignmentIntervalMs: withDefault(aWhole('milliseconds', 0, LONGEST_MS), 0),
       fetchSessionSlots: withDefault(aWhole('sessions', 0, 1_000_000), 1_000),
       clock: withDefault(anObjectWith<Clock>('now', 'monotonic', 'setTimer', 'endOfTurn'), systemClock),
       random: withDefault(anObjectWith<Random>('next', 'bytes'), systemRandom),

@@ -71,9 +71,12 @@ export class EmbeddedBroker {
         initialRebalanceDelayMs: options.groupInitialRebalanceDelayMs,
         minSessionTimeoutMs: options.groupMinSessionTimeoutMs,
         maxSessionTimeoutMs: options.groupMaxSessionTimeoutMs,
+        consumerSessionTimeoutMs: options.groupConsumerSessionTimeoutMs,
+        consumerHeartbeatIntervalMs: options.groupConsumerHeartbeatIntervalMs,
+        consumerAssignmentIntervalMs: options.groupConsumerAssignmentIntervalMs,
       },
+      this.#cluster,
       clock,
-      () => this.#cluster.newUuid(),
     );
     this.#transactions = new TransactionCoordinator(this.#cluster, this.#groups, clock);
     const parts: ConnectionParts = {

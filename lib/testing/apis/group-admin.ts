@@ -37,10 +37,10 @@ function describe(groupId: string, operations: boolean, scope: RequestScope): De
   const moved = coordinationProblem(scope, 'group', groupId);
   if (moved !== 'NONE') return undescribed(groupId, moved, null, '');
   const group = scope.groups.find(groupId);
-  if (group === undefined) {
-    return scope.version >= UNKNOWN_IS_AN_ERROR_SINCE
-      ? undescribed(groupId, 'GROUP_ID_NOT_FOUND', `Group ${groupId} not found.`, 'Dead')
-      : undescribed(groupId, 'NONE', null, 'Dead');
+  if (group?.kind !== 'classic') {
+    if (scope.version < UNKNOWN_IS_AN_ERROR_SINCE) return undescribed(groupId, 'NONE', null, 'Dead');
+    const why = group === undefined ? `Group ${groupId} not found.` : `Group ${groupId} is not a classic group.`;
+    return undescribed(groupId, 'GROUP_ID_NOT_FOUND', why, 'Dead');
   }
   const stable = group.state === 'Stable';
   const protocol = stable ? (group.protocolName ?? '') : '';

@@ -46,7 +46,7 @@ function groupOf(groupId: string, scope: RequestScope): ClassicGroup | ErrorName
   if (groupId === '') return 'INVALID_GROUP_ID';
   const problem = coordinationProblem(scope, 'group', groupId);
   if (problem !== 'NONE') return problem;
-  return scope.groups.find(groupId) ?? 'UNKNOWN_MEMBER_ID';
+  return scope.groups.classicGroup(groupId, false) ?? 'UNKNOWN_MEMBER_ID';
 }
 
 function leave(request: LeaveRequest, scope: RequestScope): LeaveAnswer {
@@ -72,11 +72,16 @@ export const classicGroups: readonly ServedApi[] = [
     (request, scope) => {
       const problem = joinProblem(request, scope);
       if (problem !== 'NONE') return refusedJoin(request, ERROR_CODES[problem], scope.version);
-      const known = scope.groups.find(request.groupId);
-      if (known === undefined && request.memberId !== '') {
-        return refusedJoin(request, ERROR_CODES.UNKNOWN_MEMBER_ID, scope.version);
+      const isNew = request.memberId === '';
+      const group = scope.groups.classicGroup(request.groupId, isNew);
+      if (group === undefined) {
+        // Members of the new protocol and of the classic one do not share a group here.
+        return refusedJoin(
+          request,
+          ERROR_CODES[isNew ? 'INCONSISTENT_GROUP_PROTOCOL' : 'UNKNOWN_MEMBER_ID'],
+          scope.version,
+        );
       }
-      const group = known ?? scope.groups.findOrCreate(request.groupId);
       const { clientId, clientHost, version } = scope;
       // Version 0 has no rebalance timeout of its own.
       const rebalanceTimeoutMs = version === 0 ? request.sessionTimeoutMs : request.rebalanceTimeoutMs;

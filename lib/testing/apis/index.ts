@@ -1,5 +1,6 @@
 import { apiVersions } from './api-versions.js';
 import { configs } from './configs.js';
+import { consumerGroups } from './consumer-groups.js';
 import { fetching } from './fetch.js';
 import { findCoordinator } from './find-coordinator.js';
 import { groupAdmin } from './group-admin.js';
@@ -29,6 +30,7 @@ export const SERVED_APIS: readonly ServedApi[] = [
   ...partitionAdmin,
   ...configs,
   ...groupAdmin,
+  ...consumerGroups,
   ...initProducerId,
   ...transactional,
   ...saslApis,

@@ -22,6 +22,7 @@ type AskedGroup = FetchRequest['groups'][number];
 const TOPIC_IDS_SINCE = 10;
 const UNKNOWN_GROUP_HAS_A_NAME_SINCE = 9;
 const GROUPS_IN_BATCHES_SINCE = 8;
+const GROUP_ERRORS_SINCE = 2;
 
 /** Whether the group takes commits of this member now. A commit without a group makes one that holds offsets only. */
 function commitProblem(request: CommitRequest, scope: RequestScope): ErrorName {
@@ -29,13 +30,28 @@ function commitProblem(request: CommitRequest, scope: RequestScope): ErrorName {
   const problem = coordinationProblem(scope, 'group', groupId);
   if (problem !== 'NONE') return problem;
   const group = scope.groups.find(groupId);
-  if (group !== undefined) return group.commitProblem(memberId, groupInstanceId, generation, false);
+  if (group !== undefined) {
+    return group.commitProblem({
+      memberId,
+      instanceId: groupInstanceId,
+      generation,
+      transactional: false,
+      version: scope.version,
+      partitions: partitionsIn(request, scope),
+    });
+  }
   if (generation >= 0) {
     return scope.version >= UNKNOWN_GROUP_HAS_A_NAME_SINCE ? 'GROUP_ID_NOT_FOUND' : 'ILLEGAL_GENERATION';
   }
-  scope.groups.findOrCreate(groupId);
+  scope.groups.classicGroup(groupId, true);
   return 'NONE';
 }
+
+const partitionsIn = ({ topics }: CommitRequest, { cluster }: RequestScope) =>
+  topics.flatMap(({ name, topicId, partitions }) => {
+    const topic = name === '' ? (cluster.topicById(topicId)?.name ?? '') : name;
+    return partitions.map(({ partitionIndex }) => ({ topic, partition: partitionIndex }));
+  });
 
 function commit(request: CommitRequest, scope: RequestScope): CommitAnswer {
   const { cluster, version } = scope;
@@ -122,8 +138,10 @@ function fetchTopic(
 
 function fetchGroup(asked: AskedGroup, requireStable: boolean, scope: RequestScope): FetchedGroup {
   const { groupId } = asked;
-  const problem = coordinationProblem(scope, 'group', groupId);
-  if (problem !== 'NONE') return { groupId, topics: [], errorCode: ERROR_CODES[problem] };
+  let problem = coordinationProblem(scope, 'group', groupId);
+  if (problem === 'NONE')
+    problem = scope.groups.find(groupId)?.fetchProblem(asked.memberId, asked.memberEpoch) ?? 'NONE';
+  if (problem !== 'NONE') return refusedGroup(asked, ERROR_CODES[problem], scope.version);
   const byId = scope.version >= TOPIC_IDS_SINCE;
   if (asked.topics === null) {
     const topics = [...scope.groups.offsets(groupId).topics].map(([name, partitions]) =>
@@ -139,6 +157,17 @@ function fetchGroup(asked: AskedGroup, requireStable: boolean, scope: RequestSco
     return fetchTopic(topic?.name ?? name, topicId, partitionIndexes, groupId, requireStable, scope);
   });
   return { groupId, topics, errorCode: ERROR_CODES.NONE };
+}
+
+/** An error of the whole group; version 1 can only say it of each partition. */
+function refusedGroup({ groupId, topics }: AskedGroup, errorCode: number, version: number): FetchedGroup {
+  if (version >= GROUP_ERRORS_SINCE) return { groupId, topics: [], errorCode };
+  const refused = (topics ?? []).map(({ name, topicId, partitionIndexes }) => ({
+    name,
+    topicId,
+    partitions: partitionIndexes.map((partitionIndex) => ({ ...noOffset(partitionIndex), errorCode })),
+  }));
+  return { groupId, topics: refused, errorCode };
 }
 
 /** The groups that are asked for, whichever way the version asks. */
@@ -167,7 +196,7 @@ export const offsets: readonly ServedApi[] = [
       ),
     (request, errorCode, { version }) =>
       answer(
-        groupsIn(request, version).map(({ groupId }) => ({ groupId, topics: [], errorCode })),
+        groupsIn(request, version).map((group) => refusedGroup(group, errorCode, version)),
         version,
       ),
   ),

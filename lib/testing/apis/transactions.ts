@@ -123,9 +123,18 @@ function offsetsProblem(request: OffsetsRequest, scope: RequestScope): ErrorName
       ? generationId >= 0
         ? 'ILLEGAL_GENERATION'
         : 'NONE'
-      : group.commitProblem(memberId, groupInstanceId, generationId, true);
+      : group.commitProblem({
+          memberId,
+          instanceId: groupInstanceId,
+          generation: generationId,
+          transactional: true,
+          version,
+          partitions: request.topics.flatMap(({ name, partitions }) =>
+            partitions.map(({ partitionIndex }) => ({ topic: name, partition: partitionIndex })),
+          ),
+        });
   if (refusal !== 'NONE') return refusal;
-  if (group === undefined) groups.findOrCreate(groupId);
+  if (group === undefined) groups.classicGroup(groupId, true);
   if (version >= ADDS_GROUP_SINCE) transactions.addGroup(transactionalId, groupId);
   return 'NONE';
 }

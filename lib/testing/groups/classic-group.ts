@@ -9,6 +9,7 @@ import {
   type SyncAnswer,
   type SyncRequest,
 } from './classic-member.js';
+import type { CommitTerms } from './commit-terms.js';
 
 /** Where a classic group is, in the words of DescribeGroups. */
 export type ClassicState = 'Empty' | 'PreparingRebalance' | 'CompletingRebalance' | 'Stable' | 'Dead';
@@ -167,7 +168,7 @@ export class ClassicGroup {
   }
 
   /** Whether offsets may be committed by this member at this generation; a member's commit is a sign of life. */
-  commitProblem(memberId: string, instanceId: string | null, generation: number, transactional: boolean): ErrorName {
+  commitProblem({ memberId, instanceId, generation, transactional }: CommitTerms): ErrorName {
     if (this.#state === 'Dead') return 'COORDINATOR_NOT_AVAILABLE';
     if (generation < 0 && this.#state === 'Empty') return 'NONE';
     if (generation >= 0 || memberId !== '' || instanceId !== null) {
@@ -180,6 +181,11 @@ export class ClassicGroup {
     if (!transactional && this.#state === 'CompletingRebalance') return 'REBALANCE_IN_PROGRESS';
     const member = this.#members.get(memberId);
     if (member !== undefined && !transactional) this.#renewSession(member);
+    return 'NONE';
+  }
+
+  /** Anybody may ask for the group's offsets. */
+  fetchProblem(): ErrorName {
     return 'NONE';
   }
 

@@ -1,10 +1,12 @@
 import type { ErrorName } from '../../core/protocol/index.js';
 import type { Clock } from '../../core/support/index.js';
+import type { Cluster } from '../cluster/cluster.js';
 import { ClassicGroup, type ClassicGroupTimes } from './classic-group.js';
+import { ConsumerGroup, type ConsumerGroupTimes } from './consumer-group.js';
 import { CommittedOffsets } from './committed-offsets.js';
 
 /** What the broker's configuration says of groups. */
-export interface GroupSettings extends ClassicGroupTimes {
+export interface GroupSettings extends ClassicGroupTimes, ConsumerGroupTimes {
   /** Kafka's group.min.session.timeout.ms. */
   readonly minSessionTimeoutMs: number;
   /** Kafka's group.max.session.timeout.ms. */
@@ -14,35 +16,51 @@ export interface GroupSettings extends ClassicGroupTimes {
 /** Kafka's offset.metadata.max.bytes. */
 export const MAX_OFFSET_METADATA_BYTES = 4096;
 
+/** A group of either protocol. */
+export type Group = ClassicGroup | ConsumerGroup;
+
 /** All groups and their offsets. Which node answers for a group is the placement's affair. */
 export class GroupCoordinator {
   readonly settings: GroupSettings;
+  readonly #cluster: Cluster;
   readonly #clock: Clock;
-  readonly #newUuid: () => string;
-  readonly #groups = new Map<string, ClassicGroup>();
+  readonly #groups = new Map<string, Group>();
   readonly #offsets = new Map<string, CommittedOffsets>();
 
-  constructor(settings: GroupSettings, clock: Clock, newUuid: () => string) {
+  constructor(settings: GroupSettings, cluster: Cluster, clock: Clock) {
     this.settings = settings;
+    this.#cluster = cluster;
     this.#clock = clock;
-    this.#newUuid = newUuid;
   }
 
-  get all(): readonly ClassicGroup[] {
+  get all(): readonly Group[] {
     return [...this.#groups.values()];
   }
 
-  find(groupId: string): ClassicGroup | undefined {
+  find(groupId: string): Group | undefined {
     return this.#groups.get(groupId);
   }
 
-  findOrCreate(groupId: string): ClassicGroup {
-    let group = this.#groups.get(groupId);
-    if (group === undefined) {
-      group = new ClassicGroup(groupId, this.#clock, this.settings, this.#newUuid);
-      this.#groups.set(groupId, group);
-    }
-    return group;
+  /** The group, as one of the classic protocol; made, where it may be: an empty group changes its protocol. */
+  classicGroup(groupId: string, mayCreate: boolean): ClassicGroup | undefined {
+    const group = this.#groups.get(groupId);
+    if (group?.kind === 'classic') return group;
+    if (!mayCreate || group?.isEmpty === false) return undefined;
+    group?.close();
+    const made = new ClassicGroup(groupId, this.#clock, this.settings, () => uuidOf(this.#cluster.newUuid()));
+    this.#groups.set(groupId, made);
+    return made;
+  }
+
+  /** The group, as one of the new protocol; made, where it may be: an empty group changes its protocol. */
+  consumerGroup(groupId: string, mayCreate: boolean): ConsumerGroup | undefined {
+    const group = this.#groups.get(groupId);
+    if (group?.kind === 'consumer') return group;
+    if (!mayCreate || group?.isEmpty === false) return undefined;
+    group?.close();
+    const made = new ConsumerGroup(groupId, this.#cluster, this.#clock, this.settings, () => this.#cluster.newUuid());
+    this.#groups.set(groupId, made);
+    return made;
   }
 
   /** What the group has committed; empty when it has committed nothing. */
@@ -63,8 +81,7 @@ export class GroupCoordinator {
   /** Deletes a group without members, with its offsets. */
   delete(groupId: string): ErrorName {
     const group = this.#groups.get(groupId);
-    if (group === undefined) return 'GROUP_ID_NOT_FOUND';
-    if (group.state === 'Dead') return 'GROUP_ID_NOT_FOUND';
+    if (group === undefined || group.state === 'Dead') return 'GROUP_ID_NOT_FOUND';
     if (group.state !== 'Empty') return 'NON_EMPTY_GROUP';
     group.die();
     this.#groups.delete(groupId);
@@ -84,4 +101,10 @@ export class GroupCoordinator {
   close(): void {
     for (const group of this.#groups.values()) group.close();
   }
+}
+
+/** A UUID in the form that member ids of the classic protocol end with. */
+function uuidOf(id: string): string {
+  const hex = Buffer.from(id, 'base64url').toString('hex');
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }
