@@ -17,4 +17,4 @@ export function splitAddress(address: string): { readonly host: string; readonly
 }
 
 // What stands before an '@' may be a password.
-const withoutCredentials = (address: string): string => String(address).replace(/^.*@/s, '***@');
+const withoutCredentials = (address: string): string => address.replace(/^.*@/s, '***@');

@@ -10,7 +10,7 @@ import { ADDRESS, outcome, Simulation } from './spec-support/simulation.js';
 const REFUSED = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
 
 function simulate(): Simulation {
-  return new Simulation(({ name }) => EMPTY_ANSWERS[name] as object);
+  return new Simulation(({ name }) => EMPTY_ANSWERS[name]);
 }
 
 function connect(simulation: Simulation, connectionsPerBroker = 3): Promise<BrokerConnectionBundle> {

@@ -224,22 +224,22 @@ describe('opening a connection', () => {
   });
 });
 
+/** Lets in whoever comes, for `lifetimeMs`. */
+const welcoming =
+  (lifetimeMs = 0, errorCode = 0) =>
+  (received: Received): object => {
+    switch (received.name) {
+      case 'SaslHandshake':
+        return { errorCode: 0, mechanisms: ['PLAIN'] };
+      case 'SaslAuthenticate':
+        return { errorCode, errorMessage: null, authBytes: Buffer.alloc(0), sessionLifetimeMs: lifetimeMs };
+      default:
+        return answerOf(received);
+    }
+  };
+
 describe('authentication', () => {
   const sasl = { mechanism: 'plain', username: 'ann', password: 'hunter2-secret' } as const;
-
-  /** Lets in whoever comes, for `lifetimeMs`. */
-  const welcoming =
-    (lifetimeMs = 0, errorCode = 0) =>
-    (received: Received): object => {
-      switch (received.name) {
-        case 'SaslHandshake':
-          return { errorCode: 0, mechanisms: ['PLAIN'] };
-        case 'SaslAuthenticate':
-          return { errorCode, errorMessage: null, authBytes: Buffer.alloc(0), sessionLifetimeMs: lifetimeMs };
-        default:
-          return answerOf(received);
-      }
-    };
 
   it('comes before everything else', async () => {
     const simulation = new Simulation(welcoming());
@@ -330,7 +330,10 @@ describe('authentication', () => {
   });
 
   it('is suspected when the broker hangs up on the first request', async () => {
-    const simulation = new Simulation((received) => void queueMicrotask(() => received.peer.end()));
+    const simulation = new Simulation((received) => {
+      queueMicrotask(() => received.peer.end());
+      return undefined;
+    });
     const connection = await simulation.connect();
     expect((await failure(connection.sendRequest(Heartbeat, heartbeat))).message).toMatch(/'sasl'/);
   });
@@ -408,7 +411,7 @@ describe('closing a connection', () => {
   it('waits for nothing with timeoutMs 0', async () => {
     const simulation = new Simulation();
     const connection = await simulation.connect();
-    quietly(connection.sendRequest(Produce, produce()));
+    void quietly(connection.sendRequest(Produce, produce()));
     expect(await connection.close({ timeoutMs: 0 })).toEqual({ abandoned: 1 });
   });
 

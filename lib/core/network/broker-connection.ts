@@ -219,7 +219,7 @@ export class BrokerConnection {
     try {
       version = this.#state.versions.pick(api, options);
     } catch (error) {
-      return Promise.reject(error as Error);
+      return Promise.reject(error);
     }
     return this.#pipeline.submit(this.#pending(api, version, request, priority, options));
   }
@@ -339,11 +339,11 @@ export class BrokerConnection {
   async #renew(): Promise<void> {
     const timer = this.#limit(() => 'renewing the session');
     try {
-      const authenticate = async (): Promise<void> => {
+      const renewal = async (): Promise<void> => {
         await this.#pipeline.hold();
         await this.#authenticate(this.#config.sasl as SaslMechanism, this.#versions);
       };
-      await this.#unlessEnded(authenticate());
+      await this.#unlessEnded(renewal());
       this.#pipeline.flow();
     } catch (error) {
       this.#end({ kind: 'fault', error: connectionFault(this.address, 'renewing the session', error) });

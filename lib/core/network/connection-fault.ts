@@ -16,7 +16,7 @@ const NO_TLS = /^ERR_SSL_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUE
  */
 export function connectionFault(address: string, doing: string, error: unknown): KrafkaError {
   if (error instanceof KrafkaError) return error;
-  const code = String((error as { code?: unknown } | undefined)?.code ?? '');
+  const code = codeOf(error);
   if (UNVERIFIED.test(code)) {
     return new KrafkaAuthenticationError(address, `its certificate can't be verified: ${describeFault(error)}`, error);
   }
@@ -37,19 +37,24 @@ export function connectionFault(address: string, doing: string, error: unknown):
   return new KrafkaConnectionError(address, `${doing} failed: ${describeFault(error)}`, { cause: error });
 }
 
+function codeOf(error: unknown): string {
+  const code = (error as { code?: unknown } | undefined)?.code;
+  return typeof code === 'string' ? code : '';
+}
+
 /** An error in a few words. The attempts of happy eyeballs come as one error without a message of its own. */
 function describeFault(error: unknown): string {
   if (error instanceof AggregateError) return [...new Set(error.errors.map(describeFault))].join('; ');
   if (!(error instanceof Error)) return String(error);
-  const { code, reason } = error as { code?: unknown; reason?: unknown };
+  const { reason } = error as { reason?: unknown };
   // OpenSSL's own message is full of file names and addresses; Node takes the meaning out of it.
   if (typeof reason === 'string') return reason;
-  if (typeof code !== 'string' || error.message.includes(code)) return error.message;
+  const code = codeOf(error);
+  if (error.message.includes(code)) return error.message;
   return error.message === '' ? code : `${code}: ${error.message}`;
 }
 
 /** True for the ways in which a peer's end of a connection just goes away. */
 export function hungUp(error: unknown): boolean {
-  const code = (error as { code?: unknown } | undefined)?.code;
-  return code === 'ECONNRESET' || code === 'EPIPE' || code === 'ECONNABORTED';
+  return ['ECONNRESET', 'EPIPE', 'ECONNABORTED'].includes(codeOf(error));
 }

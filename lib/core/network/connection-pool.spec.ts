@@ -5,7 +5,6 @@ import { ConnectionConfig } from './connection-config.js';
 import type { ConnectionOptions } from './connection-options.js';
 import { ConnectionPool } from './connection-pool.js';
 import { settled } from './spec-support/fake-clock.js';
-import type { MemoryPeer } from './spec-support/memory-dialer.js';
 import { EMPTY_ANSWERS, heartbeat, produce } from './spec-support/requests.js';
 import { ADDRESS, outcome, Simulation } from './spec-support/simulation.js';
 
@@ -13,7 +12,7 @@ const OTHER = 'other:9092';
 const REFUSED = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
 
 function simulate(options: ConnectionOptions = {}): { simulation: Simulation; pool: ConnectionPool } {
-  const simulation = new Simulation(({ name }) => EMPTY_ANSWERS[name] as object);
+  const simulation = new Simulation(({ name }) => EMPTY_ANSWERS[name]);
   simulation.dialer.listen(OTHER, simulation.broker.serve);
   return { simulation, pool: new ConnectionPool(ConnectionConfig.from(options), simulation.ports) };
 }
@@ -111,14 +110,14 @@ describe('ConnectionPool', () => {
 
   it('lets who waits go at their own deadline or signal; the dial goes on for the others', async () => {
     const { simulation, pool } = simulate();
-    let serve = (): void => undefined;
+    const late: (() => void)[] = [];
     simulation.dialer.listen(ADDRESS, (peer) => {
       const early: Buffer[] = [];
       peer.onWrite = (bytes) => void early.push(bytes);
-      serve = () => {
+      late.push(() => {
         simulation.broker.serve(peer);
         for (const bytes of early) peer.onWrite(bytes);
-      };
+      });
     });
     const abort = new AbortController();
     const deadline = new Deadline(simulation.clock, 100, 'maxBlockMs');
@@ -131,7 +130,7 @@ describe('ConnectionPool', () => {
     expect(await outcome(hasty)).toBeInstanceOf(KrafkaTimeoutError);
     expect(await outcome(hasty)).toMatchObject({ budget: 'maxBlockMs', message: expect.stringMatching(ADDRESS) });
     expect(await outcome(fickle)).toBe(reason);
-    serve();
+    for (const serve of late) serve();
     expect((await patient).usable).toBe(true);
     expect(simulation.dialer.dials).toHaveLength(1);
   });
@@ -205,8 +204,11 @@ describe('ConnectionPool', () => {
     const simulation = new Simulation();
     simulation.dialer.listen(OTHER, simulation.broker.serve);
     const warnings: unknown[] = [];
-    const logger = { ...simulation.ports.logger, warn: (_message: string, details: unknown) => warnings.push(details) };
-    const pool = new ConnectionPool(undefined, { ...simulation.ports, logger: logger as never });
+    const logger = {
+      ...simulation.ports.logger,
+      warn: (_message: string, details: unknown) => void warnings.push(details),
+    };
+    const pool = new ConnectionPool(undefined, { ...simulation.ports, logger });
     const sent = [
       quietly((await pool.getConnection(ADDRESS)).sendRequest(Produce, produce())),
       quietly((await pool.getConnection(OTHER, 'fetch:a')).sendRequest(Produce, produce())),
@@ -231,7 +233,7 @@ describe('the health of a pool', () => {
       [ADDRESS, { usable: 3, total: 3 }],
       [OTHER, { usable: 1, total: 1 }],
     ]);
-    for (const peer of simulation.dialer.peers.slice(0, 3)) (peer as MemoryPeer).end();
+    for (const peer of simulation.dialer.peers.slice(0, 3)) peer.end();
     simulation.dialer.listen(ADDRESS, REFUSED);
     expect(pool.health().get(ADDRESS)).toEqual({ usable: 0, total: 3 });
   });

@@ -47,7 +47,7 @@ describe('the order of leaving', () => {
     const simulation = new Simulation();
     const answer = answering(simulation);
     const connection = await simulation.connect({ maxInFlight: 3 });
-    fire(connection, 5);
+    void fire(connection, 5);
     expect(simulation.broker.received).toHaveLength(3);
     expect(connection.stats()).toMatchObject({ inFlight: 3, queued: 2, bypassCount: 3 });
     await answer(1);
@@ -59,8 +59,8 @@ describe('the order of leaving', () => {
   it('sends a heartbeat though the window is full of data', async () => {
     const simulation = new Simulation();
     const connection = await simulation.connect({ maxInFlight: 1 });
-    fire(connection, 10);
-    quietly(connection.sendRequest(Heartbeat, heartbeat));
+    void fire(connection, 10);
+    void quietly(connection.sendRequest(Heartbeat, heartbeat));
     expect(simulation.broker.names).toEqual(['Produce', 'Heartbeat']);
   });
 
@@ -69,8 +69,8 @@ describe('the order of leaving', () => {
     const answer = answering(simulation);
     const connection = await simulation.connect({ maxInFlight: 1 });
     const beats = HIGH_PRIORITY_RESERVE + 1;
-    for (let beat = 0; beat < beats; beat++) quietly(connection.sendRequest(Heartbeat, heartbeat));
-    fire(connection, 1);
+    for (let beat = 0; beat < beats; beat++) void quietly(connection.sendRequest(Heartbeat, heartbeat));
+    void fire(connection, 1);
     expect(simulation.broker.names).toEqual(Array(HIGH_PRIORITY_RESERVE).fill('Heartbeat'));
     await answer(1);
     expect(simulation.broker.names).toEqual([...Array(beats).fill('Heartbeat'), 'Produce']);
@@ -81,10 +81,10 @@ describe('the order of leaving', () => {
     const connection = await simulation.connect();
     // A socket that takes one request at a time, as one to a busy broker does.
     simulation.peer.stall();
-    fire(connection, 10_000);
+    void fire(connection, 10_000);
     expect(simulation.broker.received).toHaveLength(1);
     expect(connection.stats()).toMatchObject({ queued: 256, waiting: 10_000 - 1 - 256 });
-    quietly(connection.sendRequest(Heartbeat, heartbeat));
+    void quietly(connection.sendRequest(Heartbeat, heartbeat));
     simulation.peer.drain(true);
     expect(simulation.broker.names).toEqual(['Produce', 'Heartbeat']);
     for (let more = 0; more < 4; more++) simulation.peer.drain(true);
@@ -125,7 +125,7 @@ describe('the order of answers', () => {
     const simulation = new Simulation(({ name, request }) =>
       name === 'Heartbeat'
         ? { throttleTimeMs: 0, errorCode: Number(String(request['memberId'])) }
-        : (EMPTY_ANSWERS[name] as object),
+        : EMPTY_ANSWERS[name],
     );
     const connection = await simulation.connect();
     const codes = await Promise.all(
@@ -149,7 +149,7 @@ describe('the order of answers', () => {
       'an answer that can not be read',
       (simulation: Simulation) => {
         const frame = Buffer.from([0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0]);
-        frame.writeInt32BE(simulation.broker.received[0]?.correlationId as number, 4);
+        frame.writeInt32BE((simulation.broker.received[0] as Received).correlationId, 4);
         simulation.peer.send(frame);
       },
     ],
@@ -186,7 +186,7 @@ describe('the order of answers', () => {
       responses: [{ topic: 't', partitions: [partition] }],
     });
     const answer = await fetching;
-    expect((answer.responses[0]?.partitions[0]?.records as Buffer).equals(records)).toBe(true);
+    expect(answer.responses[0]?.partitions[0]?.records?.equals(records)).toBe(true);
   });
 
   it('closes at an answer that nobody asked for', async () => {
@@ -255,7 +255,7 @@ describe('waiting', () => {
     const simulation = new Simulation();
     const answer = answering(simulation);
     const connection = await simulation.connect({ maxInFlight: 1, normalPriorityChannelCapacity: 1 });
-    fire(connection, 1);
+    void fire(connection, 1);
     const short = { timeoutMs: 50 };
     const queued = quietly(connection.sendRequest(Produce, produce(1), short));
     const waiting = quietly(connection.sendRequest(Produce, produce(2), short));
@@ -388,7 +388,7 @@ describe('throttling', () => {
 
   it('sends nothing at all for as long as the broker asks, and then what has waited, high first', async () => {
     const simulation = new Simulation(({ request, name }) =>
-      name === 'Produce' && request['timeoutMs'] === 0 ? throttled : (EMPTY_ANSWERS[name] as object),
+      name === 'Produce' && request['timeoutMs'] === 0 ? throttled : EMPTY_ANSWERS[name],
     );
     const connection = await simulation.connect();
     await connection.sendRequest(Produce, produce(0));
@@ -465,7 +465,7 @@ describe('idleness', () => {
   it('does not count a long poll as idleness', async () => {
     const simulation = new Simulation();
     const connection = await simulation.connect({ idleTimeoutMs: 1_000 });
-    quietly(connection.sendRequest(Metadata, { topics: [] }));
+    void quietly(connection.sendRequest(Metadata, { topics: [] }));
     await simulation.clock.advance(29_000);
     expect(connection.usable).toBe(true);
   });

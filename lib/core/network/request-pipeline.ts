@@ -1,4 +1,4 @@
-import { encodeRequestFrame, type Api } from '../protocol/index.js';
+import { encodeRequestFrame } from '../protocol/index.js';
 import {
   Deferred,
   KrafkaConnectionError,

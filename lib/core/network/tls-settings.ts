@@ -201,5 +201,5 @@ export const tlsSettings: OptionRule<TlsSettings | undefined> = (value, path) =>
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new KrafkaConfigError(path, `must be true, false or Node's TLS options, got ${describe(value)}`);
   }
-  return new TlsSettings(value as TlsOptions, path);
+  return new TlsSettings(value, path);
 };

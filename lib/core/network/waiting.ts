@@ -18,7 +18,7 @@ export function waitFor<T>(
       signal?.removeEventListener('abort', onAbort);
       settlement();
     };
-    const onAbort = (): void => settle(() => reject(signal?.reason as Error));
+    const onAbort = (): void => settle(() => reject(signal?.reason));
     const timer =
       deadline === undefined
         ? undefined
@@ -27,7 +27,7 @@ export function waitFor<T>(
     if (signal?.aborted) onAbort();
     shared.then(
       (value) => settle(() => resolve(value)),
-      (error: unknown) => settle(() => reject(error as Error)),
+      (error: unknown) => settle(() => reject(error)),
     );
   });
 }

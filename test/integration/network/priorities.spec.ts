@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import { Fetch, Heartbeat, Produce, type RequestOf } from '../../../lib/core/protocol/index.js';
 import { BrokerConnection, ConnectionConfig, ConnectionPool } from '../../../lib/core/network/index.js';
 import { openTestCluster, type TestCluster } from '../../support/test-cluster.js';
@@ -5,6 +6,9 @@ import { BY_NAME, produceTo } from './records.js';
 import { RequestRecorder } from './request-recorder.js';
 
 const FLOOD = 10_000;
+
+// Tens of thousands of requests on whatever else this machine has to do.
+jest.setTimeout(120_000);
 
 // A member nobody knows is answered as promptly as one that is known.
 const heartbeat = { groupId: 'network-nobody', generationId: 1, memberId: 'nobody' };

@@ -17,7 +17,7 @@ export class RequestRecorder {
 
   /** Listens on a port of its own and passes everything on to `bootstrap`. */
   static async open(bootstrap: string): Promise<RequestRecorder> {
-    const [host, port] = bootstrap.split(',')[0]?.split(':') as [string, string];
+    const [host, port] = (bootstrap.split(',')[0] as string).split(':') as [string, string];
     const recorder = new RequestRecorder(host, Number(port));
     await new Promise<void>((resolve) => recorder.#server.listen(0, '127.0.0.1', resolve));
     return recorder;

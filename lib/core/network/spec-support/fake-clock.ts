@@ -40,7 +40,7 @@ export class FakeClock implements Clock {
     const end = this.#time + ms;
     await settled();
     for (;;) {
-      const next = this.#timers.filter(({ at }) => at <= end).sort((a, b) => a.at - b.at)[0];
+      const next = this.#timers.filter(({ at }) => at <= end).toSorted((a, b) => a.at - b.at)[0];
       if (next === undefined) break;
       this.#timers = this.#timers.filter((one) => one !== next);
       this.#time = Math.max(this.#time, next.at);
