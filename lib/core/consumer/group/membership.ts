@@ -147,12 +147,13 @@ export class Membership {
     const { events, ports, onFatal, groupId } = this.#options;
     ports.logger.warn('offsets could not be committed', { group: groupId, error });
     events.emit('commitFailed', { error });
-    if (!error.retriable && !OF_MEMBERSHIP.has(error.code)) onFatal(error);
+    if (!error.retriable && !NOT_FATAL.has(error.code)) onFatal(error);
   }
 }
 
-/** The member's own loop deals with these: it joins again, or tells that it can't. */
-const OF_MEMBERSHIP: ReadonlySet<string> = new Set<ErrorName | 'FENCED'>([
+/** The member's own loop deals with these (it joins again, or tells that it can't), or there is nothing to commit for. */
+const NOT_FATAL: ReadonlySet<string> = new Set<ErrorName | 'FENCED'>([
+  'UNKNOWN_TOPIC_OR_PARTITION',
   'REBALANCE_IN_PROGRESS',
   'UNKNOWN_MEMBER_ID',
   'ILLEGAL_GENERATION',

@@ -30,6 +30,8 @@ export interface OffsetCommitterOptions {
   readonly onFailed: (error: KrafkaError) => void;
 }
 
+/** A coordinator may hear of a new topic a little later than we do, but not later than this many tries. */
+const UNKNOWN_TRIES = 3;
 /** Topics go by name up to this version, by id after it. */
 const LAST_BY_NAME = 9;
 
@@ -123,13 +125,16 @@ export class OffsetCommitter {
   ): Promise<void> {
     const { ports, onCommitted } = this.#options;
     let left = offsets;
-    await retrying({ deadline, ports, waitedFor: 'the group to take a commit' }, async () => {
+    await retrying({ deadline, ports, waitedFor: 'the group to take a commit' }, async (attempt) => {
       const { failed, error } = await this.#try(left, deadline);
       const committed = left.filter((offset) => !failed.includes(offset));
       committed.forEach(acknowledge);
       if (committed.length > 0) onCommitted(committed);
       left = failed;
-      if (error !== undefined) throw error;
+      if (error === undefined) return;
+      // What was read from must be known, unless it was deleted: then nobody will ever want the offset.
+      if (attempt < UNKNOWN_TRIES || error.code !== 'UNKNOWN_TOPIC_OR_PARTITION') throw error;
+      throw new KrafkaProtocolError(error.code, error.message, { retriable: false, cause: error });
     });
   }
 
