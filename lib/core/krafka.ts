@@ -20,6 +20,7 @@ import {
   KrafkaConfigError,
   KrafkaError,
   optional,
+  withDefault,
   type Logger,
 } from './support/index.js';
 
@@ -55,6 +56,8 @@ interface Closing {
 }
 
 const CLOSE_TIMEOUT_MS = 30_000;
+/** What a timer takes. */
+const LONGEST_MS = 2 ** 31 - 1;
 /** How much of the time to close consumers may use. */
 const CONSUMERS_SHARE = 2 / 3;
 /** The least that connections are given to close, when everything before them has used up the time, in milliseconds. */
@@ -114,7 +117,7 @@ export class Krafka {
         connection: (value) => value as KrafkaOptions['connection'],
         pool: optional(anObjectWith<ConnectionPool>('ready', 'getConnection')),
         logger: optional(anObjectWith<Logger>('debug', 'info', 'warn', 'error')),
-        metadataMaxAgeMs: optional(aWhole('milliseconds', 1)),
+        metadataMaxAgeMs: optional(aWhole('milliseconds', 1, LONGEST_MS)),
         allowAutoTopicCreation: optional(aBoolean),
       },
       '',
@@ -183,10 +186,16 @@ export class Krafka {
    * is closed even when some of it fails to; the failures are thrown when it is done. Calling it again waits for the
    * same end.
    *
+   * @throws KrafkaConfigError at once, when the options are wrong
    * @throws KrafkaError what could not be closed in good order; KrafkaAggregateError when several
    */
   close(options: KrafkaCloseOptions = {}): Promise<void> {
-    this.#closing ??= this.#close(options.timeoutMs ?? CLOSE_TIMEOUT_MS);
+    const { timeoutMs } = checkOptions<Required<KrafkaCloseOptions>>(
+      options,
+      { timeoutMs: withDefault(aWhole('milliseconds', 0, LONGEST_MS), CLOSE_TIMEOUT_MS) },
+      'close',
+    );
+    this.#closing ??= this.#close(timeoutMs);
     return this.#closing;
   }
 

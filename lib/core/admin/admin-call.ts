@@ -1,5 +1,5 @@
 import type { BrokerNode, Cluster, ClusterMetadata, WaitOptions } from '../cluster/index.js';
-import type { BrokerConnection, NetworkPorts } from '../network/index.js';
+import type { BrokerConnection, ConnectionPurpose, NetworkPorts } from '../network/index.js';
 import { ERROR_CODES, protocolError } from '../protocol/index.js';
 import { Deadline, KrafkaError, type Logger } from '../support/index.js';
 import type { CallOptions } from './call-options.js';
@@ -7,6 +7,12 @@ import { allOrThrow, settleEach, type Settled } from './settle-each.js';
 
 /** What a broker said of each item; an item that failed has its error. */
 export type Answers<K, R> = ReadonlyMap<K, R | KrafkaError>;
+
+/**
+ * Admin requests have a connection of their own to each broker: a broker works on one request of a connection at a time,
+ * and some of these take seconds, which no Produce should wait for.
+ */
+const PURPOSE: ConnectionPurpose = 'coordination:admin';
 
 /** What a coordinator that has moved or died answers, or is answered for. */
 const GONE: ReadonlySet<string> = new Set(['NOT_COORDINATOR', 'COORDINATOR_NOT_AVAILABLE', 'CONNECTION', 'TIMEOUT']);
@@ -59,7 +65,7 @@ export class AdminCall {
     ask: (connection: BrokerConnection, pending: readonly K[]) => Promise<Answers<K, R>>,
   ): Promise<Settled<K, R>> {
     const attempt = async (pending: readonly K[]): Promise<Answers<K, R>> => {
-      const answers = await ask(await this.cluster.controller(this.wait), pending);
+      const answers = await ask(await this.cluster.controller({ ...this.wait, purpose: PURPOSE }), pending);
       const moved = [...answers.values()].some(
         (answer) => answer instanceof KrafkaError && answer.code === 'NOT_CONTROLLER',
       );
@@ -76,7 +82,9 @@ export class AdminCall {
     describe: (key: K) => string,
     ask: (connection: BrokerConnection, pending: readonly K[]) => Promise<Answers<K, R>>,
   ): Promise<Settled<K, R>> {
-    return this.settle(keys, describe, async (pending) => ask(await this.cluster.anyConnection(this.wait), pending));
+    return this.settle(keys, describe, async (pending) =>
+      ask(await this.cluster.anyConnection({ ...this.wait, purpose: PURPOSE }), pending),
+    );
   }
 
   /** Asks each group's coordinator, all coordinators at once; one that has moved is looked up again. */
@@ -196,7 +204,7 @@ export class AdminCall {
   }
 
   async #at<T>(nodeId: number, ask: (connection: BrokerConnection) => Promise<T>): Promise<T> {
-    return ask(await this.cluster.connection(nodeId, 'data', this.wait));
+    return ask(await this.cluster.connection(nodeId, PURPOSE, this.wait));
   }
 }
 

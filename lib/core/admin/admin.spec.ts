@@ -51,4 +51,36 @@ describe('an admin call', () => {
     await admin.describeTopics(['a']);
     expect(namesOf(scripted.requests('Metadata')[0]!.request)).toEqual(['a']);
   });
+
+  it('never stands in the way of records: its requests have a connection of their own', async () => {
+    const { scripted, cluster, admin } = setUp();
+    scripted.topic('t', [[1, 0]]);
+    scripted.on('DeleteRecords', ({ request }) => ({
+      topics: (request['topics'] as { name: string; partitions: { partitionIndex: number }[] }[]).map((topic) => ({
+        ...topic,
+        partitions: topic.partitions.map((partition) => ({ ...partition, lowWatermark: 0, errorCode: 0 })),
+      })),
+    }));
+    await admin.deleteRecords([{ topic: 't', partition: 0, offset: 0 }]);
+    const [metadata] = scripted.requests('Metadata');
+    const [request] = scripted.requests('DeleteRecords');
+    expect(request!.peer).not.toBe(metadata!.peer);
+    expect(cluster.pool.ready('b1:9092')).toBeDefined();
+  });
+
+  it('lets what it changed be seen by those who use the topic', async () => {
+    const { scripted, cluster, admin } = setUp();
+    scripted.topic('t', [[1, 0]]);
+    await cluster.topic('t', scripted.deadline());
+    scripted.on('CreatePartitions', () => {
+      scripted.topic('t', [
+        [1, 0],
+        [1, 0],
+      ]);
+      return { results: [{ name: 't', errorCode: 0 }] };
+    });
+    await admin.createPartitions([{ topic: 't', count: 2 }]);
+    await scripted.clock.advance(1_000);
+    expect(cluster.cachedTopic('t')?.partitions).toHaveLength(2);
+  });
 });

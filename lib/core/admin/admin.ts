@@ -171,7 +171,8 @@ export class Admin {
   }
 
   /**
-   * These groups with their members, in the order asked for; `type` tells which kind each is.
+   * These groups with their members, in the order asked for; `type` tells which kind each is. Classic groups and those of
+   * KIP-848 are described; others, like share groups, are as good as not there.
    *
    * @throws KrafkaProtocolError GROUP_ID_NOT_FOUND, GROUP_AUTHORIZATION_FAILED naming the group
    */

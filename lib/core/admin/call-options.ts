@@ -27,14 +27,12 @@ export interface CallOptions {
 export type Complete<T extends CallOptions> = CallOptions & Required<Omit<T, keyof CallOptions>>;
 
 const TIMEOUT_MS = 60_000;
+// What a timer takes.
+const aBudget = aWhole('milliseconds', 1, 2 ** 31 - 1);
 
 /** @throws KrafkaConfigError */
 export const checkAdminOptions = (given: AdminOptions | undefined): Readonly<Required<AdminOptions>> =>
-  checkOptions<Required<AdminOptions>>(
-    given,
-    { timeoutMs: withDefault(aWhole('milliseconds', 1), TIMEOUT_MS) },
-    'admin',
-  );
+  checkOptions<Required<AdminOptions>>(given, { timeoutMs: withDefault(aBudget, TIMEOUT_MS) }, 'admin');
 
 const aSignal: OptionRule<AbortSignal> = (value, path) => {
   // Not instanceof: signals of another realm, and of polyfills, do as well.
@@ -46,7 +44,7 @@ const aSignal: OptionRule<AbortSignal> = (value, path) => {
 
 /** The rules of the options that every call has; a call adds its own. */
 export const CALL_OPTIONS: OptionRules<CallOptions> = {
-  timeoutMs: optional(aWhole('milliseconds', 1)),
+  timeoutMs: optional(aBudget),
   signal: optional(aSignal),
 };
 

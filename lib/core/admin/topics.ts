@@ -72,6 +72,7 @@ export async function createTopics(
   // Those that were created have their leaders before anybody hears of those that were not.
   const looked = options.validateOnly ? [...existing] : options.waitForLeaders ? [...done.keys()] : [...existing];
   const topics = options.waitForLeaders ? await withLeaders(call, looked) : await described(call, looked);
+  for (const name of settled.done.keys()) call.cluster.suspect(name);
   allOrThrow({ done, failed }, 'topics to be created');
 
   for (const name of existing) {
@@ -131,6 +132,7 @@ export async function deleteTopics(
       return answers;
     }),
   );
+  for (const name of settled.done.keys()) call.cluster.suspect(name);
   allOrThrow(settled, 'topics to be deleted');
 }
 
@@ -171,6 +173,7 @@ export async function createPartitions(
       (topic) => topic.partitions.length >= byTopic.get(topic.name)!.count,
     );
   }
+  for (const name of settled.done.keys()) call.cluster.suspect(name);
   allOrThrow(settled, 'topics to be given partitions');
 }
 

@@ -381,14 +381,18 @@ describe('a connection', () => {
 
 describe('a closed cluster', () => {
   it('ends what waits, refuses what comes, leaves no timer, and does not close the pool', async () => {
-    const scripted = new ScriptedCluster();
+    const scripted = new ScriptedCluster().topic('t', [[1, 0]]);
     const pool = scripted.pool({ idleTimeoutMs: 0 });
     const cluster = scripted.cluster({ pool });
-    await cluster.refresh([]);
+    await cluster.topic('t', scripted.deadline());
     const waiting = failureOf(cluster.topic('never', scripted.deadline()));
     await scripted.clock.advance(150);
+    cluster.suspect('t');
     cluster.close();
     cluster.close();
+    // A connection keeps the alarm of its last request; metadata would come of age much later.
+    await scripted.clock.advance(31_000);
+    expect(scripted.clock.timersWaiting).toBe(0);
     expect(await waiting).toMatchObject({ code: 'CLOSED' });
     await expect(cluster.topic('t', scripted.deadline())).rejects.toMatchObject({ code: 'CLOSED' });
     await expect(cluster.refresh([])).rejects.toMatchObject({ code: 'CLOSED' });
@@ -396,7 +400,8 @@ describe('a closed cluster', () => {
       code: 'CLOSED',
     });
     expect(pool.ready('b1:9092')?.usable).toBe(true);
+    const before = scripted.received.length;
     await scripted.clock.advance(MAX_AGE_MS);
-    expect(scripted.clock.timersWaiting).toBe(0);
+    expect(scripted.received).toHaveLength(before);
   });
 });

@@ -100,6 +100,7 @@ export class Cluster {
     this.#upkeep = new MetadataUpkeep({
       refresh: (topics) => this.#refreshQuietly(topics),
       endPeriod: () => this.#endPeriod(),
+      isInUse: () => this.#interest.size > 0,
       maxAgeMs: options.metadataMaxAgeMs ?? METADATA_MAX_AGE_MS,
       ports: this.#ports,
     });
@@ -199,16 +200,16 @@ export class Cluster {
   /** Takes over the leaders that a Produce or Fetch response told of (KIP-951), where they are news. */
   leaderMoved(...changes: readonly LeaderChange[]): void {
     this.#swap(applyLeaders(this.#metadata, changes));
-    const unheard = changes.filter(({ topic, partition, leaderEpoch }) => {
+    for (const { topic, partition, leaderEpoch } of changes) {
+      // News that could not be placed: of a partition or a broker that is not known yet.
       const known = this.#metadata.topics.get(topic)?.partitions[partition];
-      return known === undefined || known.leaderEpoch < leaderEpoch;
-    });
-    if (unheard.length > 0) this.#upkeep.suspect(unheard.map(({ topic }) => topic));
+      if (known === undefined || known.leaderEpoch < leaderEpoch) this.suspect(topic, partition);
+    }
   }
 
-  /** What is known of the topic is wrong: it is refreshed soon, once for all who say so. */
+  /** What is known of the topic is wrong: it is refreshed soon, once for all who say so. Nothing, where it is not used. */
   suspect(topic: string, _partition?: number): void {
-    this.#upkeep.suspect([topic]);
+    if (this.#interest.has(topic) || this.#metadata.topics.has(topic)) this.#upkeep.suspect([topic]);
   }
 
   /** The connection to a broker when it is known and ready. Waits for nothing. */
@@ -245,11 +246,12 @@ export class Cluster {
   }
 
   /** A connection to the broker that takes requests for the controller; asked anew after NOT_CONTROLLER. */
-  async controller(wait: WaitOptions): Promise<BrokerConnection> {
+  async controller(options: AnyConnectionOptions): Promise<BrokerConnection> {
     this.#assertOpen();
+    const { purpose = 'data', ...wait } = options;
     if (!this.#metadata.brokers.has(this.#metadata.controllerId)) await this.refresh([], wait);
     const { controllerId, brokers } = this.#metadata;
-    return brokers.has(controllerId) ? this.connection(controllerId, 'data', wait) : this.anyConnection(wait);
+    return brokers.has(controllerId) ? this.connection(controllerId, purpose, wait) : this.anyConnection(options);
   }
 
   /**

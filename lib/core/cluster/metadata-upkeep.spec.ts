@@ -9,16 +9,26 @@ function setUp() {
   const refreshed: (readonly string[])[] = [];
   const outcome = { next: (): boolean => true };
   const inUse = { topics: ['t'] as string[] };
+  const logged: string[] = [];
   const upkeep = new MetadataUpkeep({
     refresh: async (topics) => {
       refreshed.push(topics);
       return outcome.next();
     },
     endPeriod: () => inUse.topics,
+    isInUse: () => inUse.topics.length > 0,
     maxAgeMs: MAX_AGE_MS,
-    ports: { clock, random: { ...seededRandom(1), next: () => 0.5 }, logger: silentLogger },
+    ports: {
+      clock,
+      random: { ...seededRandom(1), next: () => 0.5 },
+      logger: {
+        ...silentLogger,
+        info: (message) => void logged.push(`info: ${message}`),
+        warn: (message) => void logged.push(`warn: ${message}`),
+      },
+    },
   });
-  return { clock, refreshed, outcome, inUse, upkeep };
+  return { clock, refreshed, outcome, inUse, logged, upkeep };
 }
 
 describe('the upkeep of metadata', () => {
@@ -67,6 +77,31 @@ describe('the upkeep of metadata', () => {
     await clock.advance(0);
     await clock.advance(1_000);
     expect(refreshed).toEqual([['a'], ['b', 'a']]);
+    expect(clock.timersWaiting).toBe(0);
+  });
+
+  it('says once that it fails, however often it tries, and once that it succeeds again', async () => {
+    const { clock, outcome, logged, upkeep } = setUp();
+    outcome.next = () => {
+      throw new KrafkaConnectionError('a:1', 'refused');
+    };
+    upkeep.suspect(['a']);
+    await clock.advance(10_000);
+    expect(logged).toEqual(['warn: refreshing the metadata failed']);
+    outcome.next = () => true;
+    await clock.advance(1_000);
+    expect(logged.slice(1)).toEqual(['info: refreshing the metadata succeeds again']);
+  });
+
+  it('does not try again for the sake of nobody', async () => {
+    const { clock, refreshed, outcome, inUse, upkeep } = setUp();
+    inUse.topics = [];
+    outcome.next = () => {
+      throw new KrafkaConnectionError('a:1', 'refused');
+    };
+    upkeep.suspect(['a']);
+    await clock.advance(60_000);
+    expect(refreshed).toHaveLength(1);
     expect(clock.timersWaiting).toBe(0);
   });
 

@@ -6,6 +6,8 @@ export interface MetadataUpkeepOptions {
   readonly refresh: (topics: readonly string[]) => Promise<boolean>;
   /** Forgets the topics that are not used any more, and names those that are. */
   readonly endPeriod: () => readonly string[];
+  /** Whether any topic is in use: for nobody's sake nothing is tried again. */
+  readonly isInUse: () => boolean;
   readonly maxAgeMs: number;
   readonly ports: Ports;
 }
@@ -22,6 +24,7 @@ export class MetadataUpkeep {
   #refreshing = false;
   #closed = false;
   #inVain = 0;
+  #failing = false;
   #lastRefreshAt = -Infinity;
 
   constructor(options: MetadataUpkeepOptions) {
@@ -64,7 +67,7 @@ export class MetadataUpkeep {
 
   /** Never rejects: a failure is logged, and tried again unless that can't help. */
   async #run(): Promise<void> {
-    const { refresh, ports } = this.#options;
+    const { refresh, isInUse, ports } = this.#options;
     const topics = [...this.#suspected];
     this.#suspected.clear();
     this.#soon = undefined;
@@ -73,11 +76,15 @@ export class MetadataUpkeep {
     try {
       const news = await refresh(topics);
       this.#inVain = news ? 0 : this.#inVain + 1;
+      if (this.#failing) ports.logger.info('refreshing the metadata succeeds again');
+      this.#failing = false;
     } catch (error) {
       if (this.#closed) return;
       this.#inVain++;
-      again = error instanceof KrafkaError && error.retriable;
-      ports.logger.warn('refreshing the metadata failed', { error, again });
+      again = error instanceof KrafkaError && error.retriable && isInUse();
+      // Once for all the tries that follow.
+      if (!this.#failing) ports.logger.warn('refreshing the metadata failed', { error, triedAgain: again });
+      this.#failing = true;
     } finally {
       this.#refreshing = false;
       this.#lastRefreshAt = ports.clock.monotonic();
