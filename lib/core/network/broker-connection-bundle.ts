@@ -1,5 +1,6 @@
 import { KrafkaClosedError, KrafkaConnectionError } from '../support/index.js';
-import type { BrokerConnection, CloseOptions, CloseReport, ConnectOptions } from './broker-connection.js';
+import type { BrokerConnection } from './broker-connection.js';
+import type { CloseOptions, CloseReport, ConnectOptions } from './connection-lifetime.js';
 import { ConnectionConfig } from './connection-config.js';
 import { ConnectionSlot } from './connection-slot.js';
 import { sumStats, type ConnectionStats } from './connection-stats.js';

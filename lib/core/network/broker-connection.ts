@@ -1,4 +1,4 @@
-import { SaslAuthenticate, SaslHandshake, type Api, type RequestOf, type ResponseOf } from '../protocol/index.js';
+import type { Api, RequestOf, ResponseOf } from '../protocol/index.js';
 import {
   KrafkaClosedError,
   KrafkaConnectionError,
@@ -9,54 +9,24 @@ import {
   type Timer,
 } from '../support/index.js';
 import { splitAddress } from './address.js';
-import { BrokerVersions } from './broker-versions.js';
+import type { BrokerVersions } from './broker-versions.js';
 import { ConnectionConfig } from './connection-config.js';
-import { connectionFault, hungUp } from './connection-fault.js';
+import { connectionFault, hungUp, oldestError, siblingsError } from './connection-fault.js';
+import type { CloseOptions, CloseReport, ConnectOptions, Ending } from './connection-lifetime.js';
 import type { ConnectionStats } from './connection-stats.js';
 import type { ByteReceiver } from './dialer.js';
 import { FrameReader } from './frame-reader.js';
+import { Handshake } from './handshake.js';
 import { systemNetworkPorts, type NetworkPorts } from './network-ports.js';
 import { PendingRequest } from './pending-request.js';
 import { RequestPipeline } from './request-pipeline.js';
-import { priorityOf, RequestPriority } from './request-priority.js';
-import { authenticate, type SaslMechanism } from './sasl/index.js';
+import { priorityOf, type RequestPriority } from './request-priority.js';
 import type { SendOptions } from './send-options.js';
-
-/** How an attempt to connect may be cut short, beside `connectTimeoutMs`. */
-export interface ConnectOptions {
-  /** The caller's own budget. */
-  readonly deadline?: Deadline;
-  /** Rejects with the signal's reason. */
-  readonly signal?: AbortSignal;
-}
-
-/** How a connection, bundle or pool is closed. */
-export interface CloseOptions {
-  /** How long requests under way may take to be answered, in milliseconds. Default 5,000; 0 for not at all. */
-  readonly timeoutMs?: number;
-}
-
-/** What a close left behind. */
-export interface CloseReport {
-  /** Requests that were still unanswered and were failed. */
-  readonly abandoned: number;
-}
 
 const DEFAULT_CLOSE_MS = 5_000;
 
 /** What opens a connection is short; nobody who has not proved to be a broker is given more memory than that. */
 const OPENING_FRAME_BYTES = 1024 * 1024;
-
-/** A session is renewed in this part of its lifetime, at random, so that not all connections do it at once (KIP-368). */
-const RENEWAL = { from: 0.85, to: 0.95 } as const;
-
-/** Why a connection is over. */
-type Ending =
-  | { readonly kind: 'fault'; readonly error: KrafkaError }
-  /** Nobody had used it for `idleTimeoutMs`. */
-  | { readonly kind: 'idle' }
-  /** Its owner closed it, or gave the attempt to open it up. */
-  | { readonly kind: 'owner' };
 
 type State =
   /** Dialing, asking for versions, authenticating. */
@@ -81,6 +51,7 @@ export class BrokerConnection {
   readonly #ports: NetworkPorts;
   readonly #reader: FrameReader;
   readonly #pipeline: RequestPipeline;
+  readonly #handshake: Handshake;
   /** Aborted at the end, with the reason, so that neither a dial nor a token provider outlives the connection. */
   readonly #lifetime = new AbortController();
   #state: State = { name: 'opening' };
@@ -98,6 +69,7 @@ export class BrokerConnection {
       onRenewalDue: () => void this.#renew(),
     });
     this.#reader = new FrameReader(address, Math.min(OPENING_FRAME_BYTES, config.maxResponseSize), this.#pipeline);
+    this.#handshake = new Handshake(address, config, ports, this.#pipeline, this.#lifetime.signal);
   }
 
   /**
@@ -221,18 +193,10 @@ export class BrokerConnection {
     } catch (error) {
       return Promise.reject(error);
     }
-    return this.#pipeline.submit(this.#pending(api, version, request, priority, options));
-  }
-
-  #pending(
-    api: Api,
-    version: number,
-    request: unknown,
-    priority: RequestPriority,
-    options: SendOptions | undefined,
-  ): PendingRequest {
     const { requestTimeoutMs } = this.#config;
-    return new PendingRequest(api, version, request, priority, options, requestTimeoutMs, this.#pipeline);
+    return this.#pipeline.submit(
+      new PendingRequest(api, version, request, priority, options, requestTimeoutMs, this.#pipeline),
+    );
   }
 
   /** Why nothing can be sent any more. */
@@ -249,38 +213,35 @@ export class BrokerConnection {
   }
 
   async #open(options: ConnectOptions): Promise<void> {
-    const { host, port } = splitAddress(this.address);
+    splitAddress(this.address);
     options.signal?.throwIfAborted();
     const onAbort = (): void => this.#end({ kind: 'owner' }, options.signal?.reason);
     options.signal?.addEventListener('abort', onAbort);
-    let doing = 'connecting';
-    const timer = this.#limit(() => doing, options.deadline);
-    const establish = async (): Promise<BrokerVersions> => {
-      const { tls, sasl, keepAliveMs } = this.#config;
-      const target = { host, port, tls, keepAliveMs };
-      const stream = await this.#ports.dialer.dial(target, this.#receiver(), this.#lifetime.signal);
-      if (this.#lifetime.signal.aborted) stream.destroy();
-      this.#lifetime.signal.throwIfAborted();
-      this.#pipeline.attach(stream);
-      doing = 'asking for versions';
-      const versions = await BrokerVersions.negotiate(this.address, (api, version, request) =>
-        this.#exchange(api, version, request),
-      );
-      doing = 'authenticating';
-      if (sasl !== undefined) await this.#authenticate(sasl, versions);
-      return versions;
-    };
+    const timer = this.#limit(options.deadline);
     try {
-      const versions = await this.#unlessEnded(establish());
+      const versions = await this.#unlessEnded(this.#handshake.open(this.#receiver()));
       this.#reader.limit(this.#config.maxResponseSize);
       this.#state = { name: 'ready', versions };
       this.#pipeline.flow();
     } catch (error) {
-      this.#end({ kind: 'fault', error: this.#lost(doing, error) });
+      this.#end({ kind: 'fault', error: this.#lost(this.#handshake.doing, error) });
       throw this.#lifetime.signal.reason;
     } finally {
       timer.cancel();
       options.signal?.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /** Before the broker ends the session. */
+  async #renew(): Promise<void> {
+    const timer = this.#limit();
+    try {
+      await this.#unlessEnded(this.#handshake.renew(this.#versions));
+      this.#pipeline.flow();
+    } catch (error) {
+      this.#end({ kind: 'fault', error: this.#lost(this.#handshake.doing, error) });
+    } finally {
+      timer.cancel();
     }
   }
 
@@ -302,54 +263,17 @@ export class BrokerConnection {
   }
 
   /** Ends the connection unless what it does is done in `connectTimeoutMs`, and by the caller's deadline. */
-  #limit(doing: () => string, deadline?: Deadline): Timer {
+  #limit(deadline?: Deadline): Timer {
     const budgetMs = this.#config.connectTimeoutMs;
     const callersMs = deadline?.remainingMs ?? Infinity;
     return this.#ports.clock.setTimer(Math.min(budgetMs, callersMs), () => {
-      const waitedFor = `${this.address}: ${doing()}`;
+      const waitedFor = `${this.address}: ${this.#handshake.doing}`;
       const error =
         deadline !== undefined && callersMs < budgetMs
           ? deadline.error(waitedFor)
           : new KrafkaTimeoutError({ budget: 'connectTimeoutMs', budgetMs, waitedFor });
       this.#end({ kind: 'fault', error });
     });
-  }
-
-  #exchange<A extends Api>(api: A, version: number, request: object): Promise<ResponseOf<A>> {
-    const pending = this.#pending(api, version, request, RequestPriority.High, undefined);
-    return this.#pipeline.exchange(pending) as Promise<ResponseOf<A>>;
-  }
-
-  async #authenticate(mechanism: SaslMechanism, versions: BrokerVersions): Promise<void> {
-    const { clock, random } = this.#ports;
-    const context = {
-      address: this.address,
-      randomBytes: (length: number) => random.bytes(length),
-      signal: this.#lifetime.signal,
-    };
-    const lifetimeMs = await authenticate(mechanism, context, {
-      handshake: (request) => this.#exchange(SaslHandshake, versions.pick(SaslHandshake, { version: 1 }), request),
-      authenticate: (request) => this.#exchange(SaslAuthenticate, versions.versionOf(SaslAuthenticate), request),
-    });
-    const share = RENEWAL.from + (RENEWAL.to - RENEWAL.from) * random.next();
-    this.#pipeline.renewAt = lifetimeMs > 0 ? clock.monotonic() + lifetimeMs * share : Infinity;
-  }
-
-  /** Authenticates anew before the broker ends the session: it takes no other request while one is in flight (KIP-368). */
-  async #renew(): Promise<void> {
-    const timer = this.#limit(() => 'renewing the session');
-    try {
-      const renewal = async (): Promise<void> => {
-        await this.#pipeline.hold();
-        await this.#authenticate(this.#config.sasl as SaslMechanism, this.#versions);
-      };
-      await this.#unlessEnded(renewal());
-      this.#pipeline.flow();
-    } catch (error) {
-      this.#end({ kind: 'fault', error: connectionFault(this.address, 'renewing the session', error) });
-    } finally {
-      timer.cancel();
-    }
   }
 
   async #finish(timeoutMs: number): Promise<CloseReport> {
@@ -431,15 +355,4 @@ export class BrokerConnection {
     }
     return '';
   }
-}
-
-/** What those are told whose requests were not to blame: trying again may help. */
-function siblingsError(error: KrafkaError, address: string): KrafkaError {
-  if (error instanceof KrafkaConnectionError && error.retriable) return error;
-  return new KrafkaConnectionError(address, `the connection was closed: ${error.message}`, { cause: error });
-}
-
-/** What the one is told whose answer was being read. */
-function oldestError(error: KrafkaError, address: string): KrafkaError {
-  return error instanceof KrafkaConnectionError ? error : siblingsError(error, address);
 }

@@ -58,3 +58,14 @@ function describeFault(error: unknown): string {
 export function hungUp(error: unknown): boolean {
   return ['ECONNRESET', 'EPIPE', 'ECONNABORTED'].includes(codeOf(error));
 }
+
+/** What those are told whose requests were not to blame: trying again may help. */
+export function siblingsError(error: KrafkaError, address: string): KrafkaError {
+  if (error instanceof KrafkaConnectionError && error.retriable) return error;
+  return new KrafkaConnectionError(address, `the connection was closed: ${error.message}`, { cause: error });
+}
+
+/** What the one is told whose answer was being read. */
+export function oldestError(error: KrafkaError, address: string): KrafkaError {
+  return error instanceof KrafkaConnectionError ? error : siblingsError(error, address);
+}

@@ -1,5 +1,6 @@
 import { KrafkaClosedError } from '../support/index.js';
-import type { BrokerConnection, CloseOptions, CloseReport, ConnectOptions } from './broker-connection.js';
+import type { BrokerConnection } from './broker-connection.js';
+import type { CloseOptions, CloseReport, ConnectOptions } from './connection-lifetime.js';
 import { BrokerConnectionBundle, dialBackoff } from './broker-connection-bundle.js';
 import { ConnectionConfig } from './connection-config.js';
 import { ConnectionSlot } from './connection-slot.js';

@@ -1,5 +1,6 @@
 import { KrafkaClosedError, sleep, type KrafkaError } from '../support/index.js';
-import { BrokerConnection, type CloseOptions, type CloseReport, type ConnectOptions } from './broker-connection.js';
+import { BrokerConnection } from './broker-connection.js';
+import type { CloseOptions, CloseReport, ConnectOptions } from './connection-lifetime.js';
 import type { ConnectionConfig } from './connection-config.js';
 import { sumStats, type ConnectionStats } from './connection-stats.js';
 import type { DialBackoff } from './dial-backoff.js';

@@ -1,4 +1,5 @@
-export { BrokerConnection, type CloseOptions, type CloseReport, type ConnectOptions } from './broker-connection.js';
+export { BrokerConnection } from './broker-connection.js';
+export type { CloseOptions, CloseReport, ConnectOptions } from './connection-lifetime.js';
 export { BrokerConnectionBundle } from './broker-connection-bundle.js';
 export { ConnectionConfig } from './connection-config.js';
 export type { ConnectionOptions } from './connection-options.js';

@@ -15,8 +15,10 @@ import type { ByteStream } from './dialer.js';
 import type { FrameSink } from './frame-reader.js';
 import { InFlightRequests } from './in-flight-requests.js';
 import type { PendingRequest, RequestOwner } from './pending-request.js';
-import { RequestPriority } from './request-priority.js';
+import type { RequestPriority } from './request-priority.js';
 import { RequestQueue } from './request-queue.js';
+import { Silence } from './silence.js';
+import { TrafficCounts } from './traffic-counts.js';
 
 /** Who a {@link RequestPipeline} works for. */
 export interface PipelineOwner {
@@ -52,6 +54,8 @@ export class RequestPipeline implements FrameSink, RequestOwner {
   readonly #queue: RequestQueue<PendingRequest>;
   readonly #inFlight: InFlightRequests;
   readonly #alarm: Alarm;
+  readonly #counts = new TrafficCounts();
+  readonly #silence = new Silence();
   /** `held`: only exchanges are written; `flowing`: everything. */
   #state: 'held' | 'flowing' | 'closed' = 'held';
   #stream: ByteStream | undefined;
@@ -59,19 +63,11 @@ export class RequestPipeline implements FrameSink, RequestOwner {
   #blocked = false;
   /** The unanswered kind of request that the stream has not taken all of. */
   #leaving: PendingRequest | undefined;
-  #mutedUntil = -Infinity;
   #renewAt = Infinity;
   #lastUsedAt: number;
   #nextCorrelationId = 0;
   #quiet: Deferred<void> | undefined;
   #empty: Deferred<void> | undefined;
-  #highPriorityCount = 0;
-  #normalPriorityCount = 0;
-  #bypassCount = 0;
-  #responseCount = 0;
-  #bytesSent = 0;
-  #bytesReceived = 0;
-  #throttledMs = 0;
 
   constructor(address: string, config: ConnectionConfig, clock: Clock, owner: PipelineOwner) {
     this.#address = address;
@@ -137,7 +133,7 @@ export class RequestPipeline implements FrameSink, RequestOwner {
     }
     const now = this.#clock.monotonic();
     if (this.#queue.isEmpty && this.#mayWrite(request.priority, now)) {
-      this.#bypassCount++;
+      this.#counts.channelsBypassed();
       this.#send(request, now);
       return request.promise;
     }
@@ -173,7 +169,7 @@ export class RequestPipeline implements FrameSink, RequestOwner {
 
   onFrame(frame: Buffer): void {
     if (this.#state === 'closed') return;
-    this.#bytesReceived += frame.length + 4;
+    this.#counts.bytesWereReceived(frame.length + 4);
     const request = this.#inFlight.shift();
     if (request === undefined) {
       this.#owner.onFault(
@@ -189,7 +185,7 @@ export class RequestPipeline implements FrameSink, RequestOwner {
       this.#owner.onFault(error as KrafkaError);
       return;
     }
-    if (!request.isExchange) this.#responseCount++;
+    if (!request.isExchange) this.#counts.responseCame();
     if (answer !== undefined) {
       const silence = throttleOf(request.api, request.version, answer);
       if (silence > 0) this.#mute(silence);
@@ -225,18 +221,12 @@ export class RequestPipeline implements FrameSink, RequestOwner {
   }
 
   stats(): ConnectionStats {
-    return {
-      highPriorityCount: this.#highPriorityCount,
-      normalPriorityCount: this.#normalPriorityCount,
-      bypassCount: this.#bypassCount,
-      responseCount: this.#responseCount,
-      bytesSent: this.#bytesSent,
-      bytesReceived: this.#bytesReceived,
+    return this.#counts.stats({
       inFlight: this.#inFlight.length,
       queued: this.#queue.queued,
       waiting: this.#queue.waiting,
-      throttledMs: this.#throttledMs,
-    };
+      throttledMs: this.#silence.totalMs,
+    });
   }
 
   get #isQuiet(): boolean {
@@ -252,7 +242,7 @@ export class RequestPipeline implements FrameSink, RequestOwner {
       this.#state === 'flowing' &&
       !this.#blocked &&
       this.#inFlight.hasRoomFor(priority) &&
-      now >= this.#mutedUntil &&
+      now >= this.#silence.until &&
       now < this.#renewAt
     );
   }
@@ -264,7 +254,7 @@ export class RequestPipeline implements FrameSink, RequestOwner {
       const now = this.#clock.monotonic();
       if (!this.#mayWrite(next.priority, now)) {
         if (this.#state === 'flowing' && now >= this.#renewAt) this.#owner.onRenewalDue();
-        else if (now < this.#mutedUntil) this.#alarm.by(this.#mutedUntil);
+        else if (now < this.#silence.until) this.#alarm.by(this.#silence.until);
         return;
       }
       this.#queue.remove(next);
@@ -274,8 +264,7 @@ export class RequestPipeline implements FrameSink, RequestOwner {
   }
 
   #send(request: PendingRequest, now: number): void {
-    if (request.priority === RequestPriority.High) this.#highPriorityCount++;
-    else this.#normalPriorityCount++;
+    this.#counts.requestSent(request.priority);
     this.#write(request, now);
   }
 
@@ -289,7 +278,7 @@ export class RequestPipeline implements FrameSink, RequestOwner {
       return;
     }
     this.#nextCorrelationId = (correlationId + 1) & 0x7fffffff;
-    for (const chunk of chunks) this.#bytesSent += chunk.length;
+    this.#counts.bytesWereSent(chunks);
     this.#lastUsedAt = now;
     request.state = 'in flight';
     request.correlationId = correlationId;
@@ -308,11 +297,7 @@ export class RequestPipeline implements FrameSink, RequestOwner {
 
   /** KIP-219: the broker reads nothing from this connection for a while, heartbeats included, and so nothing is sent. */
   #mute(silenceMs: number): void {
-    const now = this.#clock.monotonic();
-    const until = Math.max(this.#mutedUntil, now + silenceMs);
-    const added = until - Math.max(now, this.#mutedUntil);
-    this.#throttledMs += added;
-    this.#mutedUntil = until;
+    const added = this.#silence.extend(this.#clock.monotonic(), silenceMs);
     // What is under way is not read before that either: it has that much longer to be answered.
     for (const request of this.#inFlight) request.expiresAt += added;
   }
@@ -376,7 +361,7 @@ export class RequestPipeline implements FrameSink, RequestOwner {
     const { api, deadline, priority } = request;
     const capacity = this.#queue.capacityOf(priority);
     const obstacle =
-      this.#clock.monotonic() < this.#mutedUntil
+      this.#clock.monotonic() < this.#silence.until
         ? 'the broker has asked for silence'
         : index < capacity
           ? `${this.#inFlight.length} requests are in flight`
@@ -391,7 +376,7 @@ export class RequestPipeline implements FrameSink, RequestOwner {
     let due = Infinity;
     for (const request of this.#written()) due = Math.min(due, request.expiresAt, request.deadlineAt);
     for (const request of this.#queue) due = Math.min(due, request.expiresAt);
-    if (!this.#queue.isEmpty && this.#mutedUntil > this.#clock.monotonic()) due = Math.min(due, this.#mutedUntil);
+    if (!this.#queue.isEmpty && this.#silence.until > this.#clock.monotonic()) due = Math.min(due, this.#silence.until);
     if (due === Infinity && this.#config.idleTimeoutMs > 0 && this.#state === 'flowing') {
       due = this.#lastUsedAt + this.#config.idleTimeoutMs;
     }
