@@ -75,7 +75,9 @@ function framed(blocks: readonly Buffer[]): Buffer {
 }
 
 function blocksOf(compressed: Buffer): Buffer[] {
-  if (compressed.compare(XERIAL_MAGIC, 0, XERIAL_MAGIC.length, 0, XERIAL_MAGIC.length) !== 0) return [compressed];
+  if (!compressed.subarray(0, XERIAL_MAGIC.length).equals(XERIAL_MAGIC)) return [compressed];
+  if (compressed.length < XERIAL_HEADER.length)
+    throw malformedCompression('snappy', 'the frame ends within its header');
   const blocks: Buffer[] = [];
   let at = XERIAL_HEADER.length;
   while (at < compressed.length) {
