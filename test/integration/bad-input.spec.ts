@@ -103,7 +103,7 @@ describe('options that make no sense', () => {
       'connectionsPerBroker',
     ],
     ['a wrong type', make({ clientId: 7 }), 'clientId', 'string'],
-    ['a number out of range', make({ connection: { connectionsPerBroker: 0 } }), 'connectionsPerBroker', 'at least 1'],
+    ['a number out of range', make({ connection: { connectionsPerBroker: 0 } }), 'connectionsPerBroker', 'from 1 to'],
     ['no brokers', make({ brokers: '' }), 'brokers', ''],
     ['a broker without a name', make({ brokers: ':9092' }), 'brokers', ':9092'],
     ['one of the producer', () => krafka.producer({ lingerMS: 5 } as never), 'lingerMS', 'lingerMs'],
