@@ -10,7 +10,7 @@ import {
   type ReceivedRequestOf,
 } from '../../core/protocol/index.js';
 import type { ClassicGroup } from '../groups/classic-group.js';
-import { refusedSync } from '../groups/classic-group.js';
+import { refusedJoin, refusedSync } from '../groups/classic-answers.js';
 import { coordinationProblem } from './coordinated.js';
 import { serve, type RequestScope, type ServedApi } from './served-api.js';
 
@@ -18,19 +18,9 @@ type JoinRequest = ReceivedRequestOf<typeof JoinGroup>;
 type LeaveRequest = ReceivedRequestOf<typeof LeaveGroup>;
 type LeaveAnswer = AnswerOf<typeof LeaveGroup>;
 
-const NULL_PROTOCOL_SINCE = 7;
 /** From this SyncGroup on the protocol must be named. */
 const NAMES_PROTOCOL_SINCE = 5;
 const LEAVES_IN_BATCHES_SINCE = 3;
-
-const refusedJoin = (request: JoinRequest, errorCode: number, version: number): AnswerOf<typeof JoinGroup> => ({
-  errorCode,
-  generationId: -1,
-  protocolName: version >= NULL_PROTOCOL_SINCE ? null : '',
-  leader: '',
-  memberId: request.memberId,
-  members: [],
-});
 
 function joinProblem(request: JoinRequest, scope: RequestScope): ErrorName {
   const { groupId, sessionTimeoutMs } = request;
@@ -71,14 +61,14 @@ export const classicGroups: readonly ServedApi[] = [
     [0, 9],
     (request, scope) => {
       const problem = joinProblem(request, scope);
-      if (problem !== 'NONE') return refusedJoin(request, ERROR_CODES[problem], scope.version);
+      if (problem !== 'NONE') return refusedJoin(problem, request.memberId, scope.version);
       const isNew = request.memberId === '';
       const group = scope.groups.classicGroup(request.groupId, isNew);
       if (group === undefined) {
         // Members of the new protocol and of the classic one do not share a group here.
         return refusedJoin(
-          request,
-          ERROR_CODES[isNew ? 'INCONSISTENT_GROUP_PROTOCOL' : 'UNKNOWN_MEMBER_ID'],
+          isNew ? 'INCONSISTENT_GROUP_PROTOCOL' : 'UNKNOWN_MEMBER_ID',
+          request.memberId,
           scope.version,
         );
       }
@@ -87,7 +77,7 @@ export const classicGroups: readonly ServedApi[] = [
       const rebalanceTimeoutMs = version === 0 ? request.sessionTimeoutMs : request.rebalanceTimeoutMs;
       return group.join({ ...request, rebalanceTimeoutMs }, { clientId, clientHost }, version);
     },
-    (request, error, { version }) => refusedJoin(request, error, version),
+    (request, error, { version }) => refusedJoin(errorName(error), request.memberId, version),
   ),
   serve(
     SyncGroup,

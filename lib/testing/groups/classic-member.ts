@@ -30,6 +30,8 @@ export class ClassicMember {
   assignment: Buffer = NO_BYTES;
   /** Has never been in a generation: it can't send heartbeats yet. */
   isNew = true;
+  /** The version of its last JoinGroup. */
+  joinVersion = 0;
   /** Answers its JoinGroup, while that waits for the others. */
   awaitingJoin: ((answer: JoinAnswer) => void) | undefined;
   /** Answers its SyncGroup, while that waits for the leader's. */
@@ -58,6 +60,10 @@ export class ClassicMember {
 
   metadata(protocol: string): Buffer {
     return this.protocols.find(({ name }) => name === protocol)?.metadata ?? NO_BYTES;
+  }
+
+  offers(protocol: string): boolean {
+    return this.protocols.some(({ name }) => name === protocol);
   }
 
   /** The first of its protocols that is among `candidates`. */

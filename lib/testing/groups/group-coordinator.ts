@@ -1,7 +1,8 @@
 import type { ErrorName } from '../../core/protocol/index.js';
 import type { Clock } from '../../core/support/index.js';
 import type { Cluster } from '../cluster/cluster.js';
-import { ClassicGroup, type ClassicGroupTimes } from './classic-group.js';
+import { ClassicGroup } from './classic-group.js';
+import type { ClassicGroupTimes } from './classic-rebalance.js';
 import { ConsumerGroup, type ConsumerGroupTimes } from './consumer-group.js';
 import { CommittedOffsets } from './committed-offsets.js';
 
