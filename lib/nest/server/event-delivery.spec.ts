@@ -158,10 +158,13 @@ describe('An event', () => {
   it('whose handler fails because its partition was taken away is no failure', async () => {
     const { delivery, deadLetters } = aDelivery();
     const partition = aPartition();
-    const handler = aHandler(async () => {
-      partition.revoke();
-      throw new Error('aborted');
-    });
+    const handler = aHandler(
+      async () => {
+        partition.revoke();
+        throw new Error('aborted');
+      },
+      { retries: 0 },
+    );
     await expect(deliverEvent(delivery, [handler], record, partition)).rejects.toThrow('taken away');
     expect(deadLetters).toEqual([]);
   });
