@@ -14,6 +14,8 @@ import { producing } from './produce.js';
 import { saslApis } from './sasl.js';
 import type { ServedApi } from './served-api.js';
 import { topics } from './topics.js';
+import { transactionAdmin } from './transaction-admin.js';
+import { transactionOffsets } from './transaction-offsets.js';
 import { transactional } from './transactions.js';
 
 /** Every API that the embedded broker serves. */
@@ -33,5 +35,7 @@ export const SERVED_APIS: readonly ServedApi[] = [
   ...consumerGroups,
   ...initProducerId,
   ...transactional,
+  ...transactionOffsets,
+  ...transactionAdmin,
   ...saslApis,
 ];

@@ -1,10 +1,11 @@
 import type { ConsumerGroupHeartbeat, ErrorName, ReceivedRequestOf } from '../../core/protocol/index.js';
 import type { Clock } from '../../core/support/index.js';
 import type { Cluster } from '../cluster/cluster.js';
-import { ASSIGNORS, partitionKey, topicIdOf, type Assignment, type PartitionKey } from './assignors.js';
+import { partitionKey, topicIdOf, type PartitionKey } from './assignors.js';
 import type { GroupClient } from './classic-member.js';
 import { AWAY_EPOCH, ConsumerMember } from './consumer-member.js';
 import type { CommitTerms } from './commit-terms.js';
+import { TargetAssignment, assignorOf } from './target-assignment.js';
 
 type Request = ReceivedRequestOf<typeof ConsumerGroupHeartbeat>;
 
@@ -54,10 +55,7 @@ export class ConsumerGroup {
   readonly #members = new Map<string, ConsumerMember>();
   // Kafka's own first epoch of a group with a subscription is 2.
   #epoch = 1;
-  #assignmentEpoch = 0;
-  #target: Assignment = new Map();
-  /** What the assignment was made of: the topics that are subscribed to, as they were. */
-  #topicsSeen = '';
+  readonly #target: TargetAssignment;
   #assignedAtMs = -Infinity;
 
   constructor(
@@ -68,6 +66,7 @@ export class ConsumerGroup {
     newUuid: () => string,
   ) {
     this.#cluster = cluster;
+    this.#target = new TargetAssignment(cluster);
     this.#clock = clock;
     this.#times = times;
     this.#newUuid = newUuid;
@@ -75,8 +74,8 @@ export class ConsumerGroup {
 
   get state(): ConsumerGroupState {
     if (this.#members.size === 0) return 'Empty';
-    if (this.#epoch > this.#assignmentEpoch) return 'Assigning';
-    const settled = this.members.every((member) => member.isReconciledTo(this.#assignmentEpoch));
+    if (this.#epoch > this.#target.epoch) return 'Assigning';
+    const settled = this.members.every((member) => member.isReconciledTo(this.#target.epoch));
     return settled ? 'Stable' : 'Reconciling';
   }
 
@@ -85,7 +84,7 @@ export class ConsumerGroup {
   }
 
   get assignmentEpoch(): number {
-    return this.#assignmentEpoch;
+    return this.#target.epoch;
   }
 
   get protocolType(): string {
@@ -102,18 +101,12 @@ export class ConsumerGroup {
 
   /** The assignor that most members ask for. */
   get assignor(): string {
-    const votes = new Map<string, number>();
-    for (const { serverAssignor } of this.#members.values()) {
-      if (serverAssignor !== null) votes.set(serverAssignor, (votes.get(serverAssignor) ?? 0) + 1);
-    }
-    let best = 'uniform';
-    for (const [name, count] of votes) if (count > (votes.get(best) ?? 0)) best = name;
-    return best;
+    return assignorOf(this.members);
   }
 
   /** What a member is meant to have. */
   targetOf(memberId: string): ReadonlySet<PartitionKey> {
-    return this.#target.get(memberId) ?? new Set();
+    return this.#target.of(memberId);
   }
 
   /** ConsumerGroupHeartbeat, its fields already held against the rules. */
@@ -130,7 +123,7 @@ export class ConsumerGroup {
     const before = found.assigned;
     // Who joins has nothing: it says so by joining.
     const said = memberEpoch === JOIN_EPOCH ? new Set<PartitionKey>() : owned;
-    found.reconcile(this.targetOf(found.id), this.#assignmentEpoch, said, (key) => this.#isFree(key));
+    found.reconcile(this.targetOf(found.id), this.#target.epoch, said, (key) => this.#isFree(key));
     this.#renewSession(found);
     this.#watchRevocation(found);
     const isFull =
@@ -172,7 +165,7 @@ export class ConsumerGroup {
   }
 
   subscribesTo(topic: string): boolean {
-    return this.members.some((member) => this.#topicsOf(member).some(({ name }) => name === topic));
+    return this.members.some((member) => this.#target.topicsOf(member).some(({ name }) => name === topic));
   }
 
   die(): void {
@@ -221,8 +214,7 @@ export class ConsumerGroup {
     member.succeed(former);
     this.#members.delete(former.id);
     this.#members.set(member.id, member);
-    this.#target.set(member.id, this.#target.get(former.id) ?? new Set());
-    this.#target.delete(former.id);
+    this.#target.rename(former.id, member.id);
     return member;
   }
 
@@ -253,7 +245,7 @@ export class ConsumerGroup {
     member.session?.cancel();
     member.revocation?.cancel();
     this.#members.delete(member.id);
-    this.#target.delete(member.id);
+    this.#target.forget(member.id);
     this.#epoch += 1;
   }
 
@@ -271,42 +263,13 @@ export class ConsumerGroup {
 
   /** A new epoch when subscriptions or their topics have changed, a new assignment with every new epoch. */
   #assignIfDue(subscriptionChanged: boolean): void {
-    const seen = this.#describeTopics();
-    const isNew = this.#epoch > this.#assignmentEpoch;
-    if (!isNew && (subscriptionChanged || seen !== this.#topicsSeen)) this.#epoch += 1;
-    this.#topicsSeen = seen;
+    const topicsChanged = this.#target.topicsChanged(this.members);
+    if (this.#epoch === this.#target.epoch && (subscriptionChanged || topicsChanged)) this.#epoch += 1;
+    if (this.#epoch === this.#target.epoch) return;
     const now = this.#clock.monotonic();
-    if (this.#epoch === this.#assignmentEpoch) return;
     if (now < this.#assignedAtMs + this.#times.consumerAssignmentIntervalMs) return;
     this.#assignedAtMs = now;
-    const subscriptions = new Map(
-      this.members.map((member) => [member.id, new Set(this.#topicsOf(member).map(({ id }) => id))] as const),
-    );
-    const topics = new Map(
-      this.members.flatMap((member) =>
-        this.#topicsOf(member).map(({ id, partitions }) => [id, partitions.length] as const),
-      ),
-    );
-    const assign = ASSIGNORS[this.assignor] ?? ASSIGNORS['uniform'];
-    if (assign !== undefined) this.#target = assign({ subscriptions, topics, previous: this.#target });
-    this.#assignmentEpoch = this.#epoch;
-  }
-
-  #topicsOf(member: ConsumerMember) {
-    const { topicNames, topicRegex } = member;
-    const pattern = topicRegex === null ? undefined : new RegExp(`^(?:${topicRegex})$`);
-    return [...this.#cluster.topics.values()].filter(
-      ({ name, isInternal }) => topicNames.includes(name) || (!isInternal && pattern?.test(name) === true),
-    );
-  }
-
-  #describeTopics(): string {
-    const seen = new Set(
-      this.members.flatMap((member) =>
-        this.#topicsOf(member).map(({ id, partitions }) => `${id}:${partitions.length}`),
-      ),
-    );
-    return [...seen].sort().join();
+    this.#target.make(this.#epoch, this.members);
   }
 
   #isFree(key: PartitionKey): boolean {
