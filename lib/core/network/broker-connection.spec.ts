@@ -1,6 +1,7 @@
 import { ERROR_CODES, Fetch, Heartbeat, OffsetCommit, Produce, SaslAuthenticate } from '../protocol/index.js';
 import {
   Deadline,
+  Deferred,
   KrafkaAuthenticationError,
   KrafkaClosedError,
   KrafkaConfigError,
@@ -327,6 +328,34 @@ describe('authentication', () => {
     expect(await failure(opening)).toMatchObject({ message: expect.stringMatching(/authenticating/) });
     expect(given?.aborted).toBe(true);
     expect(simulation.broker.names).not.toContain(SaslAuthenticate.name);
+  });
+
+  it('leaves a token alone that comes when the attempt is over', async () => {
+    const token = new Deferred<string>();
+    const simulation = new Simulation(welcoming());
+    const tokenProvider = (): Promise<string> => token.promise;
+    const opening = quietly(simulation.connect({ sasl: { mechanism: 'oauthbearer', tokenProvider } }));
+    await simulation.clock.advance(10_000);
+    expect(await outcome(opening)).toBeInstanceOf(KrafkaTimeoutError);
+    token.resolve('token');
+    await settled();
+    expect(simulation.broker.names).toEqual(['SaslHandshake']);
+    expect(simulation.clock.timersWaiting).toBe(0);
+  });
+
+  it('is not renewed while the broker has asked for silence', async () => {
+    const simulation = new Simulation((received) =>
+      received.name === 'Heartbeat' ? { throttleTimeMs: 20_000, errorCode: 0 } : welcoming(10_000)(received),
+    );
+    const connection = await simulation.connect({ sasl });
+    await simulation.clock.advance(9_000);
+    await connection.sendRequest(Heartbeat, heartbeat, { version: 2 });
+    const sent = connection.sendRequest(Produce, produce());
+    await simulation.clock.advance(19_999);
+    expect(simulation.broker.names.slice(2)).toEqual(['Heartbeat']);
+    await simulation.clock.advance(1);
+    await sent;
+    expect(simulation.broker.names.slice(2)).toEqual(['Heartbeat', 'SaslHandshake', 'SaslAuthenticate', 'Produce']);
   });
 
   it('is suspected when the broker hangs up on the first request', async () => {

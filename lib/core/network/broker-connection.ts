@@ -1,6 +1,7 @@
 import type { Api, RequestOf, ResponseOf } from '../protocol/index.js';
 import {
   KrafkaClosedError,
+  KrafkaConfigError,
   KrafkaConnectionError,
   KrafkaTimeoutError,
   TypedEvents,
@@ -187,6 +188,11 @@ export class BrokerConnection {
 
   #send(api: Api, request: unknown, priority: RequestPriority, options: SendOptions | undefined): Promise<unknown> {
     if (this.#state.name !== 'ready') return Promise.reject(this.#refusal());
+    if (options?.timeoutMs !== undefined && !(options.timeoutMs >= 0 && options.timeoutMs < Infinity)) {
+      return Promise.reject(
+        new KrafkaConfigError('timeoutMs', `must be a number of milliseconds, got ${options.timeoutMs}`),
+      );
+    }
     let version: number;
     try {
       version = this.#state.versions.pick(api, options);

@@ -292,6 +292,15 @@ describe('waiting', () => {
     expect(connection.stats()).toMatchObject({ inFlight: 0, queued: 0 });
   });
 
+  it.each([NaN, -1, Infinity])('refuses a timeoutMs of %p', async (timeoutMs) => {
+    const simulation = new Simulation(answerOf);
+    const connection = await simulation.connect();
+    await expect(connection.sendRequest(Heartbeat, heartbeat, { timeoutMs })).rejects.toMatchObject({
+      code: 'INVALID_CONFIG',
+      option: 'timeoutMs',
+    });
+  });
+
   it('leaves no listener with a signal that outlives the request', async () => {
     const simulation = new Simulation(answerOf);
     const connection = await simulation.connect();

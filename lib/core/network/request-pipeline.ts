@@ -1,6 +1,7 @@
 import { encodeRequestFrame } from '../protocol/index.js';
 import {
   Deferred,
+  KrafkaClosedError,
   KrafkaConnectionError,
   KrafkaProtocolError,
   type Clock,
@@ -120,7 +121,8 @@ export class RequestPipeline implements FrameSink, RequestOwner {
   /** Writes a request at once, before and beside everything that waits: how a connection is opened and renewed. */
   exchange(request: PendingRequest): Promise<unknown> {
     request.isExchange = true;
-    this.#write(request, this.#clock.monotonic());
+    if (this.#state === 'closed') request.reject(new KrafkaClosedError(`the connection to ${this.#address}`));
+    else this.#write(request, this.#clock.monotonic());
     return request.promise;
   }
 
@@ -253,8 +255,8 @@ export class RequestPipeline implements FrameSink, RequestOwner {
     for (let next = this.#queue.peek(); next !== undefined; next = this.#queue.peek()) {
       const now = this.#clock.monotonic();
       if (!this.#mayWrite(next.priority, now)) {
-        if (this.#state === 'flowing' && now >= this.#renewAt) this.#owner.onRenewalDue();
-        else if (now < this.#silence.until) this.#alarm.by(this.#silence.until);
+        if (now < this.#silence.until) this.#alarm.by(this.#silence.until);
+        else if (this.#state === 'flowing' && now >= this.#renewAt) this.#owner.onRenewalDue();
         return;
       }
       this.#queue.remove(next);

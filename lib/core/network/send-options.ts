@@ -1,6 +1,11 @@
 import type { Deadline } from '../support/index.js';
 
-/** How one request is sent. */
+/**
+ * How one request is sent.
+ *
+ * A request that its caller gives up in flight, by `deadline` or `signal`, may still be on its way through the socket:
+ * the buffers in it must not be used again.
+ */
 export interface SendOptions {
   /**
    * How long the broker may take to answer, in milliseconds from the moment of writing; by default the connection's
