@@ -8,6 +8,8 @@ export class TypedEvents<Events extends object> {
   /** `report` hears of listeners that throw; by default they become a warning of the process. */
   constructor(report: (name: string, error: unknown) => void = warn) {
     this.#report = report;
+    // One emitter may have a listener for every borrower; Node's warning at eleven would cry wolf.
+    this.#emitter.setMaxListeners(0);
   }
 
   /** Adds a listener; the answer removes it again. */
