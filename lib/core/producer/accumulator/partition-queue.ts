@@ -50,6 +50,14 @@ export class PartitionQueue {
     return this.open === undefined && this.waiting.length === 0;
   }
 
+  /**
+   * Whether an attempt whose connection was lost may still reach the broker, which works on what it has read from a
+   * connection after that is gone. A batch of which such a ghost is about can't go under other numbers: both could be written.
+   */
+  isHaunted(nowMs: number): boolean {
+    return this.unresolved.some(({ ghostUntilMs }) => ghostUntilMs > nowMs);
+  }
+
   /** A batch is on the wire; from its first time on it is unresolved. */
   sent(batch: ProducerBatch, connection: BrokerConnection): void {
     this.onWire++;

@@ -34,6 +34,8 @@ export class ProducerBatch {
   firstSentAtMs = -1;
   /** Whether an attempt may have been written without our knowing. */
   ambiguous = false;
+  /** Monotonic; until then an attempt whose connection was lost may still reach the broker. */
+  ghostUntilMs = -Infinity;
   /** Whether it is among its queue's unresolved: sent, and its fate not settled with the broker. */
   unresolved = false;
   /** Why it is being sent again. */
@@ -224,6 +226,7 @@ export class ProducerBatch {
     half.attempts = this.attempts;
     half.firstSentAtMs = this.firstSentAtMs;
     half.lastError = this.lastError;
+    half.ghostUntilMs = this.ghostUntilMs;
     if (this.baseSequence >= 0) half.stamp(this.identity, baseSequence);
     return half;
   }

@@ -10,6 +10,12 @@ export const NO_IDENTITY: Identity = { producerId: -1, producerEpoch: -1 };
 const LAST_SEQUENCE = 0x7fff_ffff;
 const NOTHING_ACKNOWLEDGED = -1;
 
+/**
+ * After so long without an acknowledgement, monotonic ms, a broker may have forgotten the producer: far less than
+ * `producer.id.expiration.ms` is by default, for one batch that goes alone costs next to nothing.
+ */
+const MAY_BE_FORGOTTEN_MS = 60_000;
+
 /** The sequence `records` after another; after 2^31 - 1 comes 0, as brokers count. */
 export function sequenceAfter(sequence: number, records: number): number {
   return (sequence + records) & LAST_SEQUENCE;
@@ -23,6 +29,9 @@ export function sequenceAfter(sequence: number, records: number): number {
  * acknowledged, and the hole turns out to have been written; or the numbers start again from 0 under a new epoch (KIP-360),
  * which fences whatever of the old ones may still be on its way. No range is ever given out twice under one epoch, except
  * one that is certain not to have been written.
+ *
+ * A broker that knows nothing of a producer takes any sequence for a beginning. So as long as it may know nothing, a batch
+ * goes *alone*: with a second one behind it, the refusal of the first would make the second the beginning.
  */
 export class PartitionSequences {
   #identity: Identity = NO_IDENTITY;
@@ -30,6 +39,8 @@ export class PartitionSequences {
   #lastAcknowledged = NOTHING_ACKNOWLEDGED;
   #hole = false;
   #restartDemanded = false;
+  #alone = true;
+  #acknowledgedAtMs = -Infinity;
 
   /** Whose numbers these are. */
   get identity(): Identity {
@@ -48,24 +59,30 @@ export class PartitionSequences {
 
   /**
    * Whether a new batch may be stamped, `unresolved` being how many stamped ones are still to be answered. Not behind a
-   * hole; and under a new identity only once everything of the old one is answered, for it would fence that.
+   * hole; not behind one that goes alone; and under a new identity only once everything of the old one is answered, for it
+   * would fence that.
    */
   mayStamp(identity: Identity, unresolved: number): boolean {
     if (this.#hole || this.#restartDemanded) return false;
-    return unresolved === 0 || sameIdentity(identity, this.#identity);
+    return unresolved === 0 || (!this.#alone && sameIdentity(identity, this.#identity));
   }
 
   /** Gives out the next range: its first sequence. */
-  stamp(identity: Identity, records: number): number {
+  stamp(identity: Identity, records: number, nowMs: number): number {
     if (!sameIdentity(identity, this.#identity)) this.#begin(identity);
+    if (nowMs - this.#acknowledgedAtMs > MAY_BE_FORGOTTEN_MS) this.#alone = true;
     const base = this.#next;
     this.#next = sequenceAfter(base, records);
     return base;
   }
 
   /** A broker has the range: what was stamped under a former identity changes nothing. */
-  acknowledged(identity: Identity, base: number, records: number): void {
+  acknowledged(identity: Identity, base: number, records: number, nowMs: number): void {
     if (!sameIdentity(identity, this.#identity)) return;
+    this.#alone = false;
+    this.#acknowledgedAtMs = nowMs;
+    // Only the oldest batch's refusal demands a restart: if it was taken after all, the numbers agree again.
+    this.#restartDemanded = false;
     const last = sequenceAfter(base, records - 1);
     if (this.#isAhead(last)) this.#lastAcknowledged = last;
   }
@@ -123,6 +140,7 @@ export class PartitionSequences {
     this.#identity = identity;
     this.#next = 0;
     this.#lastAcknowledged = NOTHING_ACKNOWLEDGED;
+    this.#alone = true;
   }
 }
 

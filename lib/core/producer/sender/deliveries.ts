@@ -17,8 +17,8 @@ export interface DeliveryPorts {
   readonly random: Random;
   readonly events: TypedEvents<ProducerEvents>;
   readonly meter: Meter;
-  readonly idempotent: boolean;
   readonly deliveryTimeoutMs: number;
+  readonly requestTimeoutMs: number;
   readonly retryBackoffMs: number;
   /** The queue may have something to send again. */
   readonly changed: (queue: PartitionQueue) => void;
@@ -47,7 +47,7 @@ export class Deliveries {
     };
     const verdict = judge(answer.errorCode, judged);
     if (verdict.kind === 'written') {
-      this.#written(batch, answer, verdict.duplicate);
+      this.#written(batch, answer, verdict.duplicate, nowMs);
     } else {
       const leaderKnown = this.#hearLeader(queue, answer, response);
       if (verdict.kind !== 'split') {
@@ -73,6 +73,7 @@ export class Deliveries {
     const { queue } = batch;
     queue.landed(batch);
     batch.ambiguous = true;
+    batch.ghostUntilMs = nowMs + this.#ports.requestTimeoutMs;
     if (batch.state === 'settled') {
       this.#abandon(batch);
     } else if (mayHelpToTryAgain(error)) {
@@ -104,11 +105,11 @@ export class Deliveries {
     this.#ports.changed(batch.queue);
   }
 
-  #written(batch: ProducerBatch, answer: BatchAnswer, duplicate: boolean): void {
+  #written(batch: ProducerBatch, answer: BatchAnswer, duplicate: boolean, nowMs: number): void {
     const { queue } = batch;
     const { accumulator, meter, events } = this.#ports;
     if (batch.baseSequence >= 0) {
-      queue.sequences.acknowledged(batch.identity, batch.baseSequence, batch.recordCount);
+      queue.sequences.acknowledged(batch.identity, batch.baseSequence, batch.recordCount, nowMs);
     }
     queue.resolve(batch);
     if (batch.state === 'settled') return;

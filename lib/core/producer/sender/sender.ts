@@ -118,8 +118,8 @@ export class Sender implements AccumulatorListener {
       random: ports.random,
       events: options.events,
       meter: options.meter,
-      idempotent: config.idempotent,
       deliveryTimeoutMs: config.deliveryTimeoutMs,
+      requestTimeoutMs: config.requestTimeoutMs,
       retryBackoffMs: config.retryBackoffMs,
       changed: (queue) => this.#changed(queue),
     });
@@ -306,6 +306,7 @@ export class Sender implements AccumulatorListener {
       const wave = lane.nextWave(this.#config.maxRequestSize);
       if (wave.fits(batch)) {
         queue.waiting.shift();
+        this.#stamp(batch, nowMs);
         wave.add(batch);
         served.push(queue);
       } else if (!queue.listed) {
@@ -323,8 +324,8 @@ export class Sender implements AccumulatorListener {
   #next(queue: PartitionQueue, nowMs: number): ProducerBatch | undefined {
     if (queue.onWire > 0) {
       if (queue.sequences.restartDemanded) return undefined;
-    } else if (queue.sequences.mustRestart(queue.unresolved.length) && !this.#restart(queue)) {
-      return undefined;
+    } else if (queue.sequences.mustRestart(queue.unresolved.length) && !queue.isHaunted(nowMs)) {
+      if (!this.#restart(queue, nowMs)) return undefined;
     }
     let head = queue.waiting[0];
     if (head === undefined) {
@@ -343,15 +344,29 @@ export class Sender implements AccumulatorListener {
     return head;
   }
 
+  /** At once when it is taken: the next queue may raise the epoch, which this batch must not carry. */
+  #stamp(batch: ProducerBatch, nowMs: number): void {
+    const identity = this.#identity?.current;
+    if (identity === undefined || batch.baseSequence >= 0) return;
+    batch.stamp(identity, batch.queue.sequences.stamp(identity, batch.recordCount, nowMs));
+  }
+
   #takesNew(queue: PartitionQueue): boolean {
-    const unresolved = queue.unresolved.length;
-    if (unresolved >= this.#config.maxInFlight) return false;
+    const oldest = queue.unresolved[0];
+    if (oldest === undefined) return this.#mayStamp(queue);
+    // A broker remembers the last five batches of a producer. Past a retry, ever more could go until it forgets whether
+    // that one was written.
+    if (oldest.attempts > 1) return false;
+    return queue.unresolved.length < this.#config.maxInFlight && this.#mayStamp(queue);
+  }
+
+  #mayStamp(queue: PartitionQueue): boolean {
     const identity = this.#identity;
-    return identity === undefined || queue.sequences.mayStamp(identity.current ?? NO_IDENTITY, unresolved);
+    return identity === undefined || queue.sequences.mayStamp(identity.current ?? NO_IDENTITY, queue.unresolved.length);
   }
 
   /** Begins the partition's sequence anew under an identity that is not its last one; false while there is none. */
-  #restart(queue: PartitionQueue): boolean {
+  #restart(queue: PartitionQueue, nowMs: number): boolean {
     const source = this.#identity as IdentitySource;
     const { sequences } = queue;
     let identity = source.current;
@@ -361,7 +376,9 @@ export class Sender implements AccumulatorListener {
     }
     if (identity === undefined) return false;
     sequences.restart(identity);
-    for (const batch of queue.unresolved) batch.stamp(identity, sequences.stamp(identity, batch.recordCount));
+    for (const batch of queue.unresolved) {
+      batch.stamp(identity, sequences.stamp(identity, batch.recordCount, nowMs));
+    }
     return true;
   }
 
@@ -375,15 +392,10 @@ export class Sender implements AccumulatorListener {
   }
 
   #send(lane: Lane, wave: ProduceWave, nowMs: number): void {
-    const identity = this.#identity?.current;
     for (const batch of wave.batches) {
-      const { queue } = batch;
-      if (identity !== undefined && batch.baseSequence < 0) {
-        batch.stamp(identity, queue.sequences.stamp(identity, batch.recordCount));
-      }
       if (batch.attempts++ === 0) batch.firstSentAtMs = nowMs;
       batch.state = 'inFlight';
-      queue.sent(batch, lane.connection);
+      batch.queue.sent(batch, lane.connection);
     }
     this.#meter.requests++;
     lane.inFlight++;
