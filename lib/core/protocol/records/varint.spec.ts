@@ -80,6 +80,7 @@ describe('a zig-zag varint of 32 bits', () => {
     expect(read([0x80, 0x80, 0x80, 0x80, 0x10])).toThrow(malformed);
     expect(read([0x80, 0x80, 0x80, 0x80, 0x80, 0])).toThrow(malformed);
     expect(read([0xff])).toThrow(malformed);
+    expect(() => new RecordReader(Buffer.from([0x80, 0x01]), 0, 1).varint()).toThrow(malformed);
     expect(read([0xff, 0xff, 0xff, 0xff, 0x0f])()).toBe(-(2 ** 31));
   });
 });
