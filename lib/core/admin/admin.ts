@@ -21,14 +21,11 @@ import {
   alterGroupOffsets,
   checkCommits,
   checkListGroupOffsets,
-  checkResetOffsets,
   deleteGroupOffsets,
   listGroupOffsets,
-  resetOffsets,
   type ListGroupOffsetsOptions,
-  type ResetOffset,
-  type ResetOffsetsOptions,
 } from './group-offsets.js';
+import { createTopics } from './create-topics.js';
 import {
   checkListGroups,
   deleteGroups,
@@ -49,6 +46,7 @@ import {
   type ListOffsetsOptions,
   type OffsetQuery,
 } from './partition-offsets.js';
+import { checkResetOffsets, resetOffsets, type ResetOffset, type ResetOffsetsOptions } from './reset-offsets.js';
 import {
   checkCreatePartitions,
   checkCreateTopics,
@@ -64,7 +62,7 @@ import {
   type NewPartitions,
   type TopicSpec,
 } from './topic-options.js';
-import { createPartitions, createTopics, deleteTopics, describeTopics, listTopics } from './topics.js';
+import { createPartitions, deleteTopics, describeTopics, listTopics } from './topics.js';
 
 /** What the cluster says of itself. */
 export interface ClusterDescription {

@@ -12,7 +12,7 @@ export type {
   ConfigSource,
   DescribeConfigsOptions,
 } from './configs.js';
-export type { ListGroupOffsetsOptions, ResetOffset, ResetOffsetsOptions, ResetTarget } from './group-offsets.js';
+export type { ListGroupOffsetsOptions } from './group-offsets.js';
 export type {
   ClassicGroupDescription,
   ConsumerGroupDescription,
@@ -23,6 +23,7 @@ export type {
   MemberDescription,
   TopicPartitions,
 } from './groups.js';
+export type { ResetOffset, ResetOffsetsOptions, ResetTarget } from './reset-offsets.js';
 export type { ListedOffset, ListOffsetsOptions, OffsetPoint, OffsetQuery } from './partition-offsets.js';
 export type {
   CreatedTopic,

@@ -15,6 +15,7 @@ import {
 import { answerOr, byTopic, type AdminCall, type Answers } from './admin-call.js';
 import { CALL_OPTIONS, withoutRepeats, type CallOptions, type Complete } from './call-options.js';
 import { allOrThrow } from './settle-each.js';
+import { lookUpTopics } from './topic-lookup.js';
 
 /**
  * A place in a partition: its ends, the first record at or after a time (milliseconds since the epoch), or the record
@@ -156,22 +157,8 @@ async function eachPartition(call: AdminCall, queries: readonly OffsetQuery[]): 
 
 /** How many partitions each topic has. */
 export async function partitionCounts(call: AdminCall, topics: Iterable<string>): Promise<ReadonlyMap<string, number>> {
-  const settled = await call.settle(
-    new Set(topics),
-    (name) => `topic '${name}'`,
-    async (pending): Promise<Answers<string, number>> => {
-      const { metadata, problems } = await call.cluster.look(pending, call.wait);
-      return new Map(
-        pending.map((name): [string, number | KrafkaError] => {
-          const count = metadata.topics.get(name)?.partitions.length ?? 0;
-          if (count > 0) return [name, count];
-          const code = problems.get(name) ?? ERROR_CODES.LEADER_NOT_AVAILABLE;
-          return [name, protocolError(code, { api: 'Metadata', topic: name })];
-        }),
-      );
-    },
-  );
-  return allOrThrow(settled, 'topics to be described');
+  const found = allOrThrow(await lookUpTopics(call, topics), 'topics to be described');
+  return new Map(Array.from(found, ([name, { partitions }]) => [name, partitions.length]));
 }
 
 async function askOffsets(
