@@ -11,7 +11,7 @@ export function sizeOfVarlong(value: number): number {
   // -2^(7n-1) needs no more bytes than 2^(7n-1) - 1: zig-zag interleaves the two.
   let magnitude = value < 0 ? -(value + 1) : value;
   let bytes = 1;
-  for (; magnitude >= 0x40; bytes++) magnitude = Math.floor(magnitude / 0x80);
+  for (; magnitude >= 0x40 && bytes < 10; bytes++) magnitude = Math.floor(magnitude / 0x80);
   return bytes;
 }
 
