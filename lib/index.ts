@@ -11,6 +11,7 @@ export {
   KrafkaConnectionError,
   KrafkaError,
   KrafkaFencedError,
+  KrafkaHandlerError,
   KrafkaProtocolError,
   KrafkaRecordTooLargeError,
   KrafkaSerializationError,

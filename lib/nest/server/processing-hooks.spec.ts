@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import { Transport, type BaseRpcContext } from '@nestjs/microservices';
 import { of, Subject } from 'rxjs';
 import { aDelivery, aHandler, aPartition } from '../spec-support/delivery.js';
@@ -24,6 +25,14 @@ function setUp() {
   const delivery = aDelivery({ hooks: () => hooks });
   return { ...delivery, calls, hooks };
 }
+
+const failingAtTheEnd = (): ProcessingHooks => ({
+  transportId: Transport.KAFKA,
+  onStart: undefined,
+  onEnd: () => {
+    throw new Error('no span');
+  },
+});
 
 describe("Nest's processing hooks", () => {
   it('run around an event, the end once', async () => {
@@ -71,6 +80,19 @@ describe("Nest's processing hooks", () => {
       aPartition(),
     );
     expect(calls).toEqual(['start', 'end']);
+  });
+
+  it('that throw at the end make no failure of an event that was handled', async () => {
+    const { delivery } = setUp();
+    let handled = 0;
+    const warn = jest.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+    const handler = aHandler(async () => void (handled += 1));
+    await expect(
+      deliverEvent({ ...delivery, hooks: failingAtTheEnd }, [handler], aRecord(), aPartition()),
+    ).resolves.toBe(true);
+    expect(handled).toBe(1);
+    expect(warn.mock.calls).toEqual([['a processing end hook threw: Error: no span', 'KrafkaHookWarning']]);
+    warn.mockRestore();
   });
 
   it('may run the work later: the outcome waits for it', async () => {

@@ -12,7 +12,8 @@ const nothing = (): void => undefined;
 
 /**
  * Runs `work` between the hooks and settles as it does. `work` calls the function it is given when the processing has
- * ended, which may be later than it returns: the end hook runs then, and once only. A failure of `work` ends it too.
+ * ended, which may be later than it returns: the end hook runs then, and once only. A failure of `work` ends it too. An end
+ * hook that throws is warned of.
  */
 export function betweenHooks(
   hooks: ProcessingHooks,
@@ -25,7 +26,12 @@ export function betweenHooks(
   const end = (): void => {
     if (ended) return;
     ended = true;
-    onEnd?.(transportId, context);
+    try {
+      onEnd?.(transportId, context);
+    } catch (error) {
+      // The message was processed all the same: it must not count as failed.
+      process.emitWarning(`a processing end hook threw: ${String(error)}`, 'KrafkaHookWarning');
+    }
   };
   return new Promise<void>((resolve, reject) => {
     const done = async (): Promise<void> => {

@@ -108,7 +108,10 @@ describe('Replies', () => {
     for (const value of [circle, 'too large']) {
       const { replies, producer, packets, logger } = setUp();
       let stopped = false;
-      replies.onRefused(() => (stopped = true));
+      replies.onRefused(() => {
+        stopped = true;
+        throw new Error('a teardown that fails');
+      });
       producer.before = (record) => {
         if (record.value === 'too large') throw new KrafkaRecordTooLargeError('price.reply', 'is too large');
       };
@@ -118,7 +121,7 @@ describe('Replies', () => {
       await replies.settled;
       expect(packets()).toMatchObject([{ err: { status: 'error' }, isDisposed: true }]);
       expect(stopped).toBe(true);
-      expect(logger.lines).toHaveLength(1);
+      expect(logger.lines).toHaveLength(2);
     }
   });
 

@@ -99,7 +99,11 @@ export class Replies {
     this.#waiting.length = 0;
     this.#ended = true;
     this.#waiting.push({ err: { status: 'error', message: error.message }, hasValue: false, isDisposed: true });
-    this.#onRefused?.();
+    try {
+      this.#onRefused?.();
+    } catch (failure) {
+      this.#outlet.ports.logger.error('the source of refused replies could not be stopped', { error: failure });
+    }
   }
 }
 

@@ -147,6 +147,22 @@ describe('A service', () => {
     expect(() => krafka.producer()).toThrow('closed');
   });
 
+  it('that reaches no broker does not listen, and says where it looked', async () => {
+    @Controller()
+    class Orders {
+      @EventPattern('orders.placed')
+      placed(): void {}
+    }
+    const service = apps.service({
+      controllers: [Orders],
+      options: { brokers: '127.0.0.1:1', connection: { connectTimeoutMs: 300 } },
+    });
+    await expect(service).rejects.toMatchObject({
+      code: 'TIMEOUT',
+      message: expect.stringContaining('127.0.0.1:1') as string,
+    });
+  });
+
   it('without handlers listens all the same', async () => {
     const app = await apps.service({ controllers: [] });
     expect(app.get(KrafkaServer).groups.size).toBe(0);
@@ -294,5 +310,45 @@ describe('A service that is closed in the middle of its work', () => {
     await app.close();
     expect(signal?.aborted).toBe(true);
     expect(logger.all.some((line) => line.startsWith('warn a group was not left in good order'))).toBe(true);
+  });
+});
+
+// Only the embedded broker can be made to cut every connection.
+(process.env['KAFKA_BROKERS'] ? describe.skip : describe)('A service whose connections are cut', () => {
+  it('loses no event and leaves no request without an outcome', async () => {
+    const events = await cluster.newTopic(3);
+    const requests = await cluster.newTopic(3);
+    const handled = new Set<number>();
+
+    @Controller()
+    class Orders {
+      @EventPattern(events)
+      placed(@Payload() { id }: { readonly id: number }): void {
+        handled.add(id);
+      }
+
+      @MessagePattern(requests)
+      answer(@Payload() { id }: { readonly id: number }): unknown {
+        return { id };
+      }
+    }
+    await apps.service({ controllers: [Orders] });
+    const { client } = await apps.client();
+    await firstValueFrom(client.send(requests, { id: -1 }));
+    const ids = Array.from({ length: 300 }, (_, id) => id);
+    const emitted: Promise<unknown>[] = [];
+    const asked: Promise<unknown>[] = [];
+    for (const id of ids) {
+      emitted.push(lastValueFrom(client.emit(events, { id })));
+      asked.push(firstValueFrom(client.send(requests, { id })));
+      if (id % 100 === 50) {
+        cluster.embedded?.killConnections();
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    }
+    await Promise.all(emitted);
+    expect(await Promise.all(asked)).toEqual(ids.map((id) => ({ id })));
+    await until('all events', () => handled.size === ids.length);
+    expect(client.replyStats().pending).toBe(0);
   });
 });
