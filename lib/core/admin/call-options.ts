@@ -62,3 +62,16 @@ export function withoutRepeats<T>(items: readonly T[], keyOf: (item: T) => strin
   });
   return items;
 }
+
+/** Texts by name, as Kafka's configurations are. */
+export const textByName: OptionRule<Readonly<Record<string, string>>> = (value, path) => {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new KrafkaConfigError(path, `must be an object, got ${describe(value)}`);
+  }
+  for (const [name, text] of Object.entries(value)) {
+    if (typeof text !== 'string') {
+      throw new KrafkaConfigError(`${path}.${name}`, `must be a string, as Kafka takes it, got ${describe(text)}`);
+    }
+  }
+  return Object.freeze({ ...(value as Record<string, string>) });
+};

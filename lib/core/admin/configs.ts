@@ -14,7 +14,7 @@ import {
 } from '../support/index.js';
 import type { BrokerConnection } from '../network/index.js';
 import { answerOr, type AdminCall, type Answers } from './admin-call.js';
-import { CALL_OPTIONS, withoutRepeats, type CallOptions, type Complete } from './call-options.js';
+import { CALL_OPTIONS, textByName, withoutRepeats, type CallOptions, type Complete } from './call-options.js';
 import { allOrThrow, merged, type Settled } from './settle-each.js';
 
 /** What has a configuration of its own. */
@@ -99,14 +99,6 @@ const resourceName: OptionRule<string> = (value, path) => {
   return value;
 };
 
-const someEntries: OptionRule<Readonly<Record<string, string>>> = (value, path) => {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new KrafkaConfigError(path, `must be an object, got ${describe(value)}`);
-  }
-  for (const [name, word] of Object.entries(value)) resourceName(word, `${path}.${name}`);
-  return value as Readonly<Record<string, string>>;
-};
-
 const keyOf = ({ type, name }: ConfigResource): string => `${type} '${name}'`;
 
 export const checkConfigQueries = (given: unknown): readonly ConfigQuery[] =>
@@ -130,10 +122,10 @@ export const checkConfigChanges = (given: unknown): readonly ConfigChange[] =>
         {
           type: resourceType,
           name: resourceName,
-          set: optional(someEntries),
+          set: optional(textByName),
           unset: optional(aListOf(aString)),
-          append: optional(someEntries),
-          subtract: optional(someEntries),
+          append: optional(textByName),
+          subtract: optional(textByName),
         },
         path,
       ),

@@ -4,14 +4,13 @@ import {
   aString,
   aWhole,
   checkOptions,
-  describe,
   KrafkaConfigError,
   oneOf,
   optional,
   withDefault,
   type OptionRule,
 } from '../support/index.js';
-import { CALL_OPTIONS, withoutRepeats, type CallOptions, type Complete } from './call-options.js';
+import { CALL_OPTIONS, textByName, withoutRepeats, type CallOptions, type Complete } from './call-options.js';
 
 /** A topic to be created. */
 export interface TopicSpec {
@@ -74,18 +73,6 @@ export interface CreatePartitionsOptions extends CallOptions {
   readonly waitForLeaders?: boolean | undefined;
 }
 
-const aConfig: OptionRule<Readonly<Record<string, string>>> = (value, path) => {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new KrafkaConfigError(path, `must be an object, got ${describe(value)}`);
-  }
-  for (const [name, word] of Object.entries(value)) {
-    if (typeof word !== 'string') {
-      throw new KrafkaConfigError(`${path}.${name}`, `must be a string, as Kafka takes it, got ${describe(word)}`);
-    }
-  }
-  return { ...(value as Record<string, string>) };
-};
-
 const someAssignments = aListOf(aListOf(aWhole('node id', 0)));
 
 const aTopicSpec: OptionRule<TopicSpec> = (value, path) => {
@@ -96,7 +83,7 @@ const aTopicSpec: OptionRule<TopicSpec> = (value, path) => {
       partitions: optional(aWhole('partitions', 1)),
       replicationFactor: optional(aWhole('copies', 1, 32_767)),
       assignments: optional(someAssignments),
-      configs: optional(aConfig),
+      configs: optional(textByName),
     },
     path,
   );
