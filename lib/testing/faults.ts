@@ -98,15 +98,19 @@ export class Faults {
     for (const rule of this.#rules) rule.remove();
   }
 
-  /** @internal The fault that this request meets, counted as applied. */
-  meet(target: FaultTarget): Fault | undefined {
-    if (this.#rules.length === 0) return undefined;
-    return this.#rules.find((rule) => rule.concerns(target))?.apply();
+  /** @internal What this request meets. */
+  meet(target: FaultTarget): MetFaults {
+    if (this.#rules.length === 0) return NO_FAULTS;
+    const rules = this.#rules.filter((rule) => rule.concerns(target));
+    const whole = rules.find((rule) => !rule.isPartial);
+    if (whole !== undefined) return { fault: whole.apply(), errorOf: undefined };
+    if (rules.length === 0) return NO_FAULTS;
+    return { fault: undefined, errorOf: partialFaults(rules) };
   }
 
   #checkApi(api: ApiName, fault: Fault): void {
     if (!(api in API_KEYS)) {
-      throw new KrafkaConfigError('api', `'${String(api)}' is no API`, nearestOf(String(api), Object.keys(API_KEYS)));
+      throw new KrafkaConfigError('api', `'${api as string}' is no API`, nearestOf(api, Object.keys(API_KEYS)));
     }
     if (!this.#serves(api)) throw new KrafkaConfigError('api', `'${api}' is not served by the embedded broker`);
     checkFault(api, fault);
@@ -157,6 +161,26 @@ function checkWord(path: string, value: unknown, words: readonly unknown[]): voi
   if (!words.includes(value)) throw new KrafkaConfigError(path, `must be one of ${words.map(String).join(', ')}`);
 }
 
+/** What a request meets: a fault of the whole of it, or errors of single partitions. */
+export interface MetFaults {
+  readonly fault: Fault | undefined;
+  readonly errorOf: ((topic: string, partition: number) => ErrorName | undefined) | undefined;
+}
+
+const NO_FAULTS: MetFaults = { fault: undefined, errorOf: undefined };
+
+/** Faults that are for one partition are counted once the request turns out to have it. */
+function partialFaults(rules: readonly ArmedRule[]): (topic: string, partition: number) => ErrorName | undefined {
+  const counted = new Set<ArmedRule>();
+  return (topic, partition) => {
+    const rule = rules.find((one) => one.isFor(topic, partition));
+    if (rule === undefined) return undefined;
+    if (!counted.has(rule)) rule.apply();
+    counted.add(rule);
+    return rule.error;
+  };
+}
+
 class ArmedRule implements ArmedFault {
   readonly #apis: ReadonlySet<ApiName>;
   readonly #rule: FaultRule;
@@ -182,6 +206,22 @@ class ArmedRule implements ArmedFault {
   remove(): void {
     this.#remaining = 0;
     this.#forget();
+  }
+
+  /** For one topic or partition only. */
+  get isPartial(): boolean {
+    return 'error' in this.#rule.fault && this.#rule.fault.topic !== undefined;
+  }
+
+  get error(): ErrorName | undefined {
+    return 'error' in this.#rule.fault ? this.#rule.fault.error : undefined;
+  }
+
+  isFor(topic: string, partition: number): boolean {
+    const { fault } = this.#rule;
+    return (
+      'error' in fault && fault.topic === topic && (fault.partition === undefined || fault.partition === partition)
+    );
   }
 
   concerns(target: FaultTarget): boolean {

@@ -69,7 +69,7 @@ function joinProblem(request: Request): Refusal | undefined {
 function regexProblem(regex: string | null): Refusal | undefined {
   if (regex === null) return undefined;
   try {
-    new RegExp(regex);
+    ''.match(regex);
     return undefined;
   } catch {
     const message = `SubscribedTopicRegex \`${regex}\` is not a valid regular expression.`;
@@ -127,7 +127,7 @@ function byTopic(keys: ReadonlySet<PartitionKey>): { topicId: string; partitions
     const topicId = topicIdOf(key);
     topics.set(topicId, [...(topics.get(topicId) ?? []), partitionOf(key)]);
   }
-  return [...topics].map(([topicId, partitions]) => ({ topicId, partitions: partitions.sort((a, b) => a - b) }));
+  return [...topics].map(([topicId, partitions]) => ({ topicId, partitions: partitions.toSorted((a, b) => a - b) }));
 }
 
 const withNames = (keys: ReadonlySet<PartitionKey>, cluster: Cluster) => ({

@@ -43,11 +43,12 @@ class PendingFetch {
   }
 
   #readAll(): readonly PartitionRead[] {
-    const { cluster, node, faulted } = this.#scope;
+    const scope = this.#scope;
+    const { cluster, node } = scope;
     let left = Math.min(this.#request.maxBytes, MOST_BYTES);
     let anyRecords = false;
     return this.#context.partitions.map((wanted) => {
-      const fault = faulted(wanted.topic ?? '', wanted.partition);
+      const fault = scope.faulted(wanted.topic ?? '', wanted.partition);
       if (fault !== undefined) return failedRead(wanted, fault);
       const found = locate(wanted, this.#byId, cluster);
       const limit = Math.min(wanted.maxBytes, left);
@@ -59,7 +60,8 @@ class PendingFetch {
   }
 
   #wait(maxWaitMs: number): Promise<FetchAnswer> {
-    const { cluster, onAbandoned } = this.#scope;
+    const scope = this.#scope;
+    const { cluster } = scope;
     return new Promise((resolve) => {
       const watched = this.#context.partitions.flatMap((wanted) => {
         const found = locate(wanted, this.#byId, cluster);
@@ -78,7 +80,7 @@ class PendingFetch {
         if (this.#isReady()) finish();
       };
       const timer = cluster.clock.setTimer(maxWaitMs, finish, true);
-      const takeBack = onAbandoned(stop);
+      const takeBack = scope.onAbandoned(stop);
       for (const partition of watched) partition.watch(look);
     });
   }

@@ -118,7 +118,7 @@ async function listOffsets(request: Request, scope: RequestScope): Promise<Answe
       seen.set(place, (seen.get(place) ?? 0) + 1);
     }
   }
-  const one = (name: string, asked: AskedPartition): PartitionAnswer | Promise<PartitionAnswer> => {
+  const one = async (name: string, asked: AskedPartition): Promise<PartitionAnswer> => {
     const { partitionIndex: index } = asked;
     const fault = scope.faulted(name, index);
     if (fault !== undefined) return answerOf(index, fault);

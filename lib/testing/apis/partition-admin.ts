@@ -45,7 +45,7 @@ function describe(request: DescribeRequest, scope: RequestScope): AnswerOf<typeo
   const from = cursor?.topicName ?? '';
   let left = Math.max(1, Math.min(request.responsePartitionLimit, MOST_PARTITIONS));
   const topics: DescribedTopic[] = [];
-  for (const name of [...new Set(names)].sort().filter((candidate) => candidate >= from)) {
+  for (const name of [...new Set(names)].toSorted().filter((candidate) => candidate >= from)) {
     const topic = cluster.topic(name);
     if (topic === undefined) {
       topics.push(missing(name));

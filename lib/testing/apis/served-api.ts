@@ -59,7 +59,7 @@ export function serve<A extends Api>(
     api,
     name: api.name,
     versions: { from: versions[0], to: versions[1] },
-    handle: handle as ServedApi['handle'],
-    refuse: refuse as ServedApi['refuse'],
+    handle,
+    refuse,
   };
 }

@@ -1,4 +1,4 @@
-import { ERROR_CODES, type Api, type ApiName } from '../../core/protocol/index.js';
+import { ERROR_CODES, type ApiName } from '../../core/protocol/index.js';
 import { EmbeddedBroker } from '../index.js';
 import { aBatch } from '../spec-support/batches.js';
 import { WireClient } from '../spec-support/wire-client.js';
@@ -175,7 +175,7 @@ describe('the versions that are served', () => {
 
   it.each(SERVED_APIS.map((served) => [served.name, served] as const))('%s answers at each', async (name, served) => {
     for (const version of versionsOf(served)) {
-      await client.send(served.api as Api<never>, version, request(name, version));
+      await client.send(served.api, version, request(name, version));
     }
     expect(broker.requests.count(name)).toBeGreaterThanOrEqual(versionsOf(served).length);
   });
@@ -185,7 +185,7 @@ describe('the versions that are served', () => {
     async (name, served) => {
       for (const version of versionsOf(served)) {
         broker.faults.next(name, { error: 'POLICY_VIOLATION' });
-        const answer = await client.send(served.api as Api<never>, version, request(name, version));
+        const answer = await client.send(served.api, version, request(name, version));
         expect(codesIn(answer)).toContain(ERROR_CODES.POLICY_VIOLATION);
       }
     },

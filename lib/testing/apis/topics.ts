@@ -80,7 +80,7 @@ function placementOf(topic: NewTopic, cluster: Cluster): readonly (readonly numb
         'A manual partition assignment was specified, but numPartitions was not set to -1.',
       );
     }
-    const ordered = [...assignments].sort((a, b) => a.partitionIndex - b.partitionIndex);
+    const ordered = assignments.toSorted((a, b) => a.partitionIndex - b.partitionIndex);
     if (ordered.some(({ partitionIndex }, index) => partitionIndex !== index)) {
       return refuse('INVALID_REPLICA_ASSIGNMENT', 'partitions should be a consecutive 0-based integer sequence');
     }

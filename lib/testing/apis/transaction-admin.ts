@@ -49,7 +49,7 @@ function topicsOf(transaction: Transaction): Described['topics'] {
   return [...topics].map(([topic, partitions]) => ({ topic, partitions }));
 }
 
-const STATES: readonly string[] = [
+const STATES: ReadonlySet<string> = new Set([
   'Empty',
   'Ongoing',
   'PrepareCommit',
@@ -58,25 +58,25 @@ const STATES: readonly string[] = [
   'CompleteAbort',
   'Dead',
   'PrepareEpochFence',
-];
+]);
 
 function list(
   request: ReceivedRequestOf<typeof ListTransactions>,
   { transactions, coordinators, node, cluster }: RequestScope,
 ): AnswerOf<typeof ListTransactions> {
   const { stateFilters, producerIdFilters, durationFilter } = request;
-  const known = stateFilters.filter((state) => STATES.includes(state));
+  const wanted = new Set<string>(stateFilters);
   const listed = transactions.all.filter(
     ({ id, state, producerId, startedAt }) =>
       coordinators.nodeOf('transaction', id)?.id === node.id &&
-      (stateFilters.length === 0 || known.includes(state)) &&
+      (stateFilters.length === 0 || wanted.has(state)) &&
       (producerIdFilters.length === 0 || producerIdFilters.includes(producerId)) &&
       (durationFilter < 0 || (state === 'Ongoing' && cluster.clock.now() - startedAt > durationFilter)),
   );
   return {
     throttleTimeMs: 0,
     errorCode: ERROR_CODES.NONE,
-    unknownStateFilters: stateFilters.filter((state) => !STATES.includes(state)),
+    unknownStateFilters: stateFilters.filter((state) => !STATES.has(state)),
     transactionStates: listed.map(({ id, producerId, state }) => ({
       transactionalId: id,
       producerId,

@@ -137,9 +137,9 @@ export class Cluster {
   }
 
   #elect(partition: Partition): void {
-    const alive = partition.replicas.filter((id) => this.nodes.get(id)?.online);
-    partition.isr = alive;
-    partition.leaderId = alive[0] ?? -1;
+    partition.isr = partition.replicas.filter((id) => this.nodes.get(id)?.online);
+
+    partition.leaderId = partition.isr[0] ?? -1;
   }
 
   *#allPartitions(): Iterable<Partition> {

@@ -56,6 +56,6 @@ export class Partition {
 
   wake(): void {
     if (this.#watchers.size === 0) return;
-    for (const watcher of [...this.#watchers]) watcher();
+    for (const watcher of this.#watchers) watcher();
   }
 }

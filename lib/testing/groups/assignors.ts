@@ -47,12 +47,12 @@ function uniform({ subscriptions, topics, previous }: AssignmentProblem): Assign
 
 /** Moves a partition from one who has two or more than another who could have it; false when nobody has. */
 function moveOne(assignment: Assignment, subscriptions: AssignmentProblem['subscriptions']): boolean {
-  const members = [...assignment].sort(([, a], [, b]) => a.size - b.size);
+  const members = [...assignment].toSorted(([, a], [, b]) => a.size - b.size);
   for (const [taker, few] of members) {
     for (const [, many] of members.toReversed()) {
       if (many.size < few.size + 2) break;
       // The last ones go, so that those who stay keep their first.
-      const key = [...many].reverse().find((candidate) => subscriptions.get(taker)?.has(topicIdOf(candidate)));
+      const key = [...many].toReversed().find((candidate) => subscriptions.get(taker)?.has(topicIdOf(candidate)));
       if (key === undefined) continue;
       many.delete(key);
       few.add(key);

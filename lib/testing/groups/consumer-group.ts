@@ -256,7 +256,7 @@ export class ConsumerGroup {
     if (request.rackId !== null) member.rackId = request.rackId;
     if (request.rebalanceTimeoutMs !== -1) member.rebalanceTimeoutMs = request.rebalanceTimeoutMs;
     if (request.serverAssignor !== null) member.serverAssignor = request.serverAssignor;
-    if (request.subscribedTopicNames !== null) member.topicNames = [...request.subscribedTopicNames].sort();
+    if (request.subscribedTopicNames !== null) member.topicNames = request.subscribedTopicNames.toSorted();
     if (request.subscribedTopicRegex !== null) member.topicRegex = request.subscribedTopicRegex || null;
     return before !== `${member.topicNames.join()} ${member.topicRegex}`;
   }

@@ -38,7 +38,7 @@ export class TargetAssignment {
   /** Whether the topics that are subscribed to are others, or have more partitions, than when this was last asked. */
   topicsChanged(members: readonly ConsumerMember[]): boolean {
     const topics = new Set(members.flatMap((member) => this.topicsOf(member)));
-    const seen = [...topics].map(({ id, partitions }) => `${id}:${partitions.length}`).sort();
+    const seen = [...topics].map(({ id, partitions }) => `${id}:${partitions.length}`).toSorted();
     const before = this.#topicsSeen;
     this.#topicsSeen = seen.join();
     return this.#topicsSeen !== before;

@@ -52,9 +52,9 @@ const UNPACK: Readonly<Partial<Record<CompressionName, (compressed: Buffer, maxB
 };
 
 const withUnpack = (name: CompressionName): CompressionCodec => {
-  const { id, compress } = codecOf(name);
+  const codec = codecOf(name);
   const decompress = UNPACK[name] as CompressionCodec['decompress'];
-  return { name, id, compress, decompress };
+  return { name, id: codec.id, compress: (records, level) => codec.compress(records, level), decompress };
 };
 
 let made: CompressionCodecs | undefined;

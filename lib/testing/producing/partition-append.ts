@@ -23,7 +23,7 @@ export interface ProduceTerms {
 const ABORTABLE_SINCE = 11;
 const ADDS_PARTITION_SINCE = 12;
 const ADMIN_CLIENT = '__admin_client';
-const ACKS: readonly number[] = [-1, 0, 1];
+const ACKS: ReadonlySet<number> = new Set([-1, 0, 1]);
 
 /** A partition's answer that says what went wrong. */
 export const notAppended = (
@@ -43,7 +43,7 @@ export function appendProduced(
   const { index, log } = partition;
   const batch = batchIn(records, scope.version);
   if (typeof batch === 'string') return notAppended(index, batch);
-  if (!ACKS.includes(terms.acks)) return notAppended(index, 'INVALID_REQUIRED_ACKS');
+  if (!ACKS.has(terms.acks)) return notAppended(index, 'INVALID_REQUIRED_ACKS');
   if (topic.isInternal && scope.clientId !== ADMIN_CLIENT) return notAppended(index, 'INVALID_TOPIC_EXCEPTION');
   if (partition.access(scope.node.id, -1) !== 'NONE') {
     const { leaderId, leaderEpoch } = partition;

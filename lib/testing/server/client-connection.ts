@@ -5,13 +5,12 @@ import {
   encodeResponseFrame,
   ERROR_CODES,
   type Api,
-  type ErrorName,
   type RequestHeader,
 } from '../../core/protocol/index.js';
 import { KrafkaError, type Timer } from '../../core/support/index.js';
 import { CLOSE, NO_ANSWER, type BrokerParts, type RequestScope, type ServedApi } from '../apis/served-api.js';
 import type { ClusterNode } from '../cluster/node.js';
-import type { Fault, Faults } from '../faults.js';
+import type { Fault, Faults, MetFaults } from '../faults.js';
 import type { RequestLog } from '../request-log.js';
 import { FrameSplitter } from './frame-splitter.js';
 import { unsupportedApiVersions } from '../apis/api-versions.js';
@@ -121,11 +120,12 @@ export class ClientConnection {
     const request = served.api.request.decode(reader, version);
     this.#parts.requests.add(log);
     if (this.#gate?.admits(served.name) === false) return this.close();
-    const fault = this.#parts.faults.meet({ ...log, request: request as Record<string, unknown> });
-    this.#handle(served, header, request, fault);
+    const met = this.#parts.faults.meet({ ...log, request: request as Record<string, unknown> });
+    this.#handle(served, header, request, met);
   }
 
-  #handle(served: ServedApi, header: RequestHeader, request: unknown, fault: Fault | undefined): void {
+  #handle(served: ServedApi, header: RequestHeader, request: unknown, met: MetFaults): void {
+    const { fault } = met;
     if (fault !== undefined) {
       if ('disconnect' in fault && fault.disconnect === 'before') return this.close();
       if ('silence' in fault && fault.silence !== 'after') {
@@ -133,22 +133,22 @@ export class ClientConnection {
         return;
       }
     }
-    const scope = this.#scope(header, fault);
-    const outright = fault !== undefined && 'error' in fault && fault.topic === undefined;
+    const scope = this.#scope(header, met);
     // A SASL exchange is kept by the connection; everything else is served from what the brokers share.
-    const answer = outright
-      ? served.refuse(request as never, ERROR_CODES[fault.error], scope)
-      : (this.#gate?.serve(served.name, request, scope) ?? served.handle(request as never, scope));
+    const answer =
+      fault !== undefined && 'error' in fault
+        ? served.refuse(request as never, ERROR_CODES[fault.error], scope)
+        : (this.#gate?.serve(served.name, request, scope) ?? served.handle(request as never, scope));
     if (!(answer instanceof Promise)) return this.#answer(served, header, answer, fault);
     this.#serving = true;
-    answer
-      .then((late) => {
-        if (this.#closed) return;
-        this.#serving = false;
-        this.#answer(served, header, late, fault);
-        this.#serveWaiting();
-      })
-      .catch((error: unknown) => this.#broke(error));
+    answer.then((late) => this.#answerLate(served, header, late, fault)).catch((error: unknown) => this.#broke(error));
+  }
+
+  #answerLate(served: ServedApi, header: RequestHeader, answer: unknown, fault: Fault | undefined): void {
+    if (this.#closed) return;
+    this.#serving = false;
+    this.#answer(served, header, answer, fault);
+    this.#serveWaiting();
   }
 
   #answer(served: ServedApi, header: RequestHeader, answer: unknown, fault: Fault | undefined): void {
@@ -213,7 +213,8 @@ export class ClientConnection {
     this.#timers.add(timer);
   }
 
-  #scope(header: RequestHeader, fault: Fault | undefined): RequestScope {
+  #scope(header: RequestHeader, { fault, errorOf }: MetFaults): RequestScope {
+    const error = fault !== undefined && 'error' in fault ? fault.error : undefined;
     return {
       ...this.#parts,
       node: this.node,
@@ -221,7 +222,7 @@ export class ClientConnection {
       clientId: header.clientId ?? '',
       clientHost: `/${this.#socket.remoteAddress ?? ''}`,
       corrupted: fault !== undefined && 'corrupt' in fault,
-      faulted: faultByPartition(fault),
+      faulted: errorOf ?? (error === undefined ? noFault : () => error),
       onAbandoned: (callback) => {
         this.#onAbandoned.add(callback);
         return () => this.#onAbandoned.delete(callback);
@@ -238,12 +239,3 @@ export class ClientConnection {
 }
 
 const noFault = (): undefined => undefined;
-
-function faultByPartition(fault: Fault | undefined): (topic: string, partition: number) => ErrorName | undefined {
-  if (fault === undefined || !('error' in fault)) return noFault;
-  return (topic, partition) =>
-    (fault.topic === undefined || fault.topic === topic) &&
-    (fault.partition === undefined || fault.partition === partition)
-      ? fault.error
-      : undefined;
-}

@@ -47,7 +47,7 @@ export class OfferedApis {
   #limited(limits: ApiVersionLimits): ReadonlyMap<number, VersionRange> {
     for (const [name, limit] of Object.entries(limits)) this.#check(name, limit);
     const ranges = new Map<number, VersionRange>();
-    for (const [key, { name, versions }] of [...this.#served].sort(([a], [b]) => a - b)) {
+    for (const [key, { name, versions }] of [...this.#served].toSorted(([a], [b]) => a - b)) {
       const limit = limits[name];
       if (limit === false) continue;
       ranges.set(key, { from: limit?.min ?? versions.from, to: limit?.max ?? versions.to });
