@@ -1,5 +1,5 @@
 import type { Krafka } from '../../core/index.js';
-import type { AddressHealth } from '../../core/network/index.js';
+import type { AddressHealth, ConnectionPool } from '../../core/network/index.js';
 import { Deadline, systemClock } from '../../core/support/index.js';
 
 /** The data connections of a client. */
@@ -32,8 +32,17 @@ export async function lookAtBrokers(krafka: Krafka, timeoutMs: number): Promise<
   return { facts: factsOf(krafka), problem: undefined };
 }
 
+/** The bundle alone where there is one: a consumer's own connections to the broker come and go with the consumer. */
+function bundleHealth(pool: ConnectionPool, address: string): AddressHealth | undefined {
+  const bundle = pool.bundle(address);
+  if (bundle === undefined || bundle.wantedCount === 0) return undefined;
+  return { usable: bundle.usableCount, total: bundle.wantedCount };
+}
+
 function factsOf(krafka: Krafka): BrokersHealth['facts'] {
-  const brokers = Object.fromEntries(krafka.pool.health());
+  const brokers = Object.fromEntries(
+    Array.from(krafka.pool.health(), ([address, all]) => [address, bundleHealth(krafka.pool, address) ?? all]),
+  );
   const all = Object.values(brokers);
   return {
     usable: all.reduce((sum, { usable }) => sum + usable, 0),

@@ -10,17 +10,25 @@ import { KrafkaHealthIndicator } from './krafka-health.indicator.js';
 
 interface Facts {
   readonly brokers?: Record<string, AddressHealth>;
+  /** Of addresses that have one. */
+  readonly bundles?: Record<string, AddressHealth>;
   readonly state?: KrafkaServerState;
   readonly groups?: Record<string, Partial<GroupHealth>>;
   /** What opening a connection comes to; default: it adds a usable one. */
   readonly refusal?: Error;
 }
 
-function setUp({ brokers = {}, state = 'listening', groups = {}, refusal }: Facts) {
+function setUp({ brokers = {}, bundles = {}, state = 'listening', groups = {}, refusal }: Facts) {
   const health = new Map(Object.entries(brokers));
   let opened = 0;
   const krafka = {
-    pool: { health: () => health },
+    pool: {
+      health: () => health,
+      bundle: (address: string) => {
+        const bundle = bundles[address];
+        return bundle && { usableCount: bundle.usable, wantedCount: bundle.total };
+      },
+    },
     cluster: {
       anyConnection: async () => {
         opened += 1;
@@ -57,6 +65,13 @@ describe('The health of Kafka', () => {
       kafka: { status: 'up', usable: 3, total: 4, brokers: two, groups: { orders: stable } },
     });
     expect(opened()).toBe(0);
+  });
+
+  it("counts the bundle of a broker, without a consumer's own connections", async () => {
+    const { indicator } = setUp({ brokers: two, bundles: { 'b:9092': { usable: 1, total: 1 } } });
+    expect(await indicator.isHealthy('kafka')).toMatchObject({
+      kafka: { usable: 2, total: 3, brokers: { 'a:9092': two['a:9092'], 'b:9092': { usable: 1, total: 1 } } },
+    });
   });
 
   it('is down below what the caller asks for', async () => {
