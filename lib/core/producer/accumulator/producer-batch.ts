@@ -30,8 +30,9 @@ export class ProducerBatch {
   attempts = 0;
   /** Monotonic; not sent again before. */
   retryAtMs = 0;
-  /** Monotonic; when it was first sent. */
+  /** Monotonic; when it was first sent, and last. */
   firstSentAtMs = -1;
+  sentAtMs = -1;
   /** Whether an attempt may have been written without our knowing. */
   ambiguous = false;
   /** Monotonic; until then an attempt whose connection was lost may still reach the broker. */

@@ -57,7 +57,8 @@ export class Deliveries {
       if (batch.state === 'settled') {
         this.#abandon(batch);
       } else if (verdict.kind === 'retry') {
-        if (verdict.restart) queue.sequences.demandRestart();
+        // A refusal from before the last ghost went says nothing of what that one did.
+        if (verdict.restart && !queue.isHaunted(batch.sentAtMs)) queue.sequences.demandRestart();
         this.#retry(batch, errorOf(batch, answer), leaderKnown ? 0 : this.#backoffMs(batch), nowMs);
       } else if (verdict.kind === 'split') {
         this.#split(batch, errorOf(batch, answer));

@@ -394,6 +394,7 @@ export class Sender implements AccumulatorListener {
   #send(lane: Lane, wave: ProduceWave, nowMs: number): void {
     for (const batch of wave.batches) {
       if (batch.attempts++ === 0) batch.firstSentAtMs = nowMs;
+      batch.sentAtMs = nowMs;
       batch.state = 'inFlight';
       batch.queue.sent(batch, lane.connection);
     }
