@@ -11,6 +11,8 @@ type Readable = Exclude<FetchContext, { readonly kind: 'error' }>;
 
 const READ_COMMITTED = 1;
 const TOPIC_IDS_SINCE = 13;
+/** KIP-951: whoever asks the wrong node is told the right one. */
+const TELLS_LEADER_SINCE = 16;
 /** Kafka's fetch.max.bytes. */
 const MOST_BYTES = 57_671_680;
 
@@ -101,6 +103,7 @@ class PendingFetch {
 
   #answer(reads: readonly PartitionRead[]): FetchAnswer {
     const context = this.#context;
+    const tellsLeaders = this.#scope.version >= TELLS_LEADER_SINCE;
     const told =
       context.kind === 'sessionless'
         ? reads
@@ -108,18 +111,26 @@ class PendingFetch {
     return {
       errorCode: ERROR_CODES.NONE,
       sessionId: context.kind === 'sessionless' ? 0 : context.session.id,
-      responses: byTopic(this.#scope.corrupted ? told.map(damaged) : told),
-      nodeEndpoints: this.#leadersIn(told),
+      responses: byTopic(
+        (this.#scope.corrupted ? told.map(damaged) : told).map((read) => (tellsLeaders ? withLeader(read) : read)),
+      ),
+      nodeEndpoints: tellsLeaders ? this.#leadersIn(told) : [],
     };
   }
 
   #leadersIn(reads: readonly PartitionRead[]): FetchAnswer['nodeEndpoints'] {
-    const ids = new Set(reads.map((read) => read.answer.currentLeader?.leaderId ?? -1));
+    const ids = new Set(reads.map(({ leader }) => leader?.leaderId ?? -1));
     return [...ids].flatMap((id) => {
       const node = this.#scope.cluster.nodes.get(id);
       return node === undefined ? [] : [{ nodeId: id, host: node.host, port: node.port, rack: null }];
     });
   }
+}
+
+function withLeader(read: PartitionRead): PartitionRead {
+  if (read.leader === undefined) return read;
+  const { leaderId, leaderEpoch } = read.leader;
+  return { ...read, answer: { ...read.answer, currentLeader: { leaderId, leaderEpoch } } };
 }
 
 const newsOf = ({ answer, bytes, urgent }: PartitionRead) => ({

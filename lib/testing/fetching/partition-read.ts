@@ -13,6 +13,8 @@ export interface PartitionRead {
   readonly bytes: number;
   /** True when the answer must not wait for more: an error, or a diverging epoch. */
   readonly urgent: boolean;
+  /** Who leads instead, when the wrong node or an old epoch was asked. */
+  readonly leader: { readonly leaderId: number; readonly leaderEpoch: number } | undefined;
 }
 
 const UNKNOWN: ReadonlySet<ErrorName> = new Set(['UNKNOWN_TOPIC_OR_PARTITION', 'UNKNOWN_TOPIC_ID']);
@@ -34,11 +36,12 @@ export const readableEnd = (partition: Partition, committedOnly: boolean): numbe
   committedOnly ? partition.log.lastStableOffset : partition.log.endOffset;
 
 export function failedRead(wanted: FetchedPartition, error: ErrorName, partition?: Partition): PartitionRead {
-  const moved = error === 'NOT_LEADER_OR_FOLLOWER' || error === 'FENCED_LEADER_EPOCH';
+  const movedAway = error === 'NOT_LEADER_OR_FOLLOWER' || error === 'FENCED_LEADER_EPOCH';
   return {
     wanted,
     bytes: 0,
     urgent: true,
+    leader: movedAway ? partition : undefined,
     answer: {
       partitionIndex: wanted.partition,
       errorCode: ERROR_CODES[error],
@@ -46,10 +49,6 @@ export function failedRead(wanted: FetchedPartition, error: ErrorName, partition
       // As Kafka has it: none where the topic is not there, and no list where the log was asked.
       abortedTransactions: UNKNOWN.has(error) ? [] : null,
       records: NO_RECORDS,
-      // KIP-951.
-      ...(moved && partition !== undefined
-        ? { currentLeader: { leaderId: partition.leaderId, leaderEpoch: partition.leaderEpoch } }
-        : {}),
     },
   };
 }
@@ -86,6 +85,7 @@ export function readPartition(
     wanted,
     bytes: slice.bytes,
     urgent: diverging !== undefined,
+    leader: undefined,
     answer: {
       partitionIndex: wanted.partition,
       errorCode: ERROR_CODES.NONE,

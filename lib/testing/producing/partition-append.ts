@@ -22,6 +22,7 @@ export interface ProduceTerms {
 /** KIP-890: TRANSACTION_ABORTABLE may be answered, and a partition is added to the transaction by the batch itself. */
 const ABORTABLE_SINCE = 11;
 const ADDS_PARTITION_SINCE = 12;
+const TELLS_LEADER_SINCE = 10;
 const ADMIN_CLIENT = '__admin_client';
 const ACKS: ReadonlySet<number> = new Set([-1, 0, 1]);
 
@@ -48,7 +49,8 @@ export function appendProduced(
   if (partition.access(scope.node.id, -1) !== 'NONE') {
     const { leaderId, leaderEpoch } = partition;
     // KIP-951: whoever asks the wrong node is told the right one.
-    return notAppended(index, 'NOT_LEADER_OR_FOLLOWER', { currentLeader: { leaderId, leaderEpoch } });
+    const currentLeader = { leaderId, leaderEpoch };
+    return notAppended(index, 'NOT_LEADER_OR_FOLLOWER', scope.version >= TELLS_LEADER_SINCE ? { currentLeader } : {});
   }
   const outside = transactionProblem(batch.header, topic, partition, terms.transactionalId, scope);
   if (outside !== 'NONE') return notAppended(index, outside);
