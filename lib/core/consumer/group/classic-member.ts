@@ -16,14 +16,14 @@ import type { ConsumerSettings } from '../consumer-options.js';
 import { describePartitions, keyOf, type TopicPartition } from '../topic-partition.js';
 import type { Assignor } from './assignor.js';
 import { decodeAssignment, encodeAssignment, encodeSubscription, PROTOCOL_TYPE } from './consumer-protocol.js';
-import type { GroupCoordinator } from './group-coordinator.js';
+import type { CoordinatorLink } from './group-coordinator.js';
 import { GroupLeader } from './group-leader.js';
 import { within } from '../within.js';
 import type { GroupMember, MemberIdentity, MemberListener, PartitionOwner } from './group-member.js';
 import { Heartbeats } from './heartbeats.js';
 
 export interface ClassicMemberOptions {
-  readonly coordinator: GroupCoordinator;
+  readonly coordinator: CoordinatorLink;
   readonly cluster: Pick<Cluster, 'metadata' | 'refresh' | 'track'>;
   readonly settings: Pick<
     ConsumerSettings,

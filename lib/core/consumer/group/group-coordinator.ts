@@ -82,3 +82,6 @@ export class GroupCoordinator {
     await this.#options.cluster.pool.release(this.#options.purpose, { timeoutMs: 0 });
   }
 }
+
+/** What members and committers ask of their {@link GroupCoordinator}. */
+export type CoordinatorLink = Pick<GroupCoordinator, 'groupId' | 'request' | 'heed' | 'release'>;

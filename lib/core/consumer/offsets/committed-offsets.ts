@@ -1,7 +1,7 @@
 import { ERROR_CODES, isRetriable, OffsetFetch, protocolError, type ResponseOf } from '../../protocol/index.js';
 import { KrafkaError, type Deadline, type Ports } from '../../support/index.js';
 import { retrying } from '../../cluster/index.js';
-import type { GroupCoordinator } from '../group/group-coordinator.js';
+import type { CoordinatorLink } from '../group/group-coordinator.js';
 import type { MemberIdentity } from '../group/group-member.js';
 import { byTopic, keyOf, type TopicPartition } from '../topic-partition.js';
 
@@ -14,7 +14,7 @@ export interface KeptOffset extends TopicPartition {
 }
 
 export interface CommittedOffsetsOptions {
-  readonly coordinator: GroupCoordinator;
+  readonly coordinator: CoordinatorLink;
   readonly ports: Ports;
   /** Do not answer while a transaction is about to change an offset (KIP-447): what read_committed needs. */
   readonly requireStable: boolean;

@@ -2,7 +2,7 @@ import { retrying } from '../../cluster/index.js';
 import { ERROR_CODES, errorName, isRetriable, OffsetCommit, protocolError } from '../../protocol/index.js';
 import { Deadline, KrafkaError, KrafkaProtocolError, type Ports, type Timer } from '../../support/index.js';
 import type { AssignedPartition } from '../assigned-partition.js';
-import type { GroupCoordinator } from '../group/group-coordinator.js';
+import type { CoordinatorLink } from '../group/group-coordinator.js';
 import type { MemberIdentity } from '../group/group-member.js';
 import { byTopic, type TopicPartitionOffset } from '../topic-partition.js';
 
@@ -15,7 +15,7 @@ export interface OffsetToCommit extends TopicPartitionOffset {
 }
 
 export interface OffsetCommitterOptions {
-  readonly coordinator: GroupCoordinator;
+  readonly coordinator: CoordinatorLink;
   readonly ports: Ports;
   readonly requestTimeoutMs: number;
   /** How often what is done is committed by itself; undefined for never. */
@@ -133,8 +133,10 @@ export class OffsetCommitter {
       left = failed;
       if (error === undefined) return;
       // What was read from must be known, unless it was deleted: then nobody will ever want the offset.
-      if (attempt < UNKNOWN_TRIES || error.code !== 'UNKNOWN_TOPIC_OR_PARTITION') throw error;
-      throw new KrafkaProtocolError(error.code, error.message, { retriable: false, cause: error });
+      const unknown = error instanceof KrafkaProtocolError && error.code === 'UNKNOWN_TOPIC_OR_PARTITION';
+      if (!unknown || attempt < UNKNOWN_TRIES) throw error;
+      const { topic, partition } = error;
+      throw new KrafkaProtocolError(error.code, 'the topic has been deleted', { topic, partition, cause: error });
     });
   }
 

@@ -1,0 +1,432 @@
+import { Deferred, KrafkaError } from '../../support/index.js';
+import { AssignedPartition } from '../assigned-partition.js';
+import type { RunOptions } from '../handlers.js';
+import { batchAt, emptied, markerAt } from '../spec-support/batches.js';
+import { settled } from '../spec-support/fake-clock.js';
+import { fakePorts } from '../spec-support/ports.js';
+import { RunLoop, runSettings } from './run-loop.js';
+
+function setUp(options: RunOptions) {
+  const ports = fakePorts();
+  const taken: string[] = [];
+  const corrupt: string[] = [];
+  const failed: KrafkaError[] = [];
+  const loop = new RunLoop(runSettings(options), {
+    ports,
+    onTaken: ({ key }) => taken.push(key),
+    onCorrupt: ({ key }, error) => corrupt.push(`${key} ${error.code}`),
+    onHandlerFailed: (error) => failed.push(error),
+  });
+  const partition = (number: number, offset = 0): AssignedPartition => {
+    const one = new AssignedPartition('t', number, 'committed', { maxDecompressedBytes: 1_000_000 }, () => undefined);
+    one.begin(offset, -1, true);
+    return one;
+  };
+  /** Puts batches in the partition's buffer, as a fetch does. */
+  const arrive = (one: AssignedPartition, ...batches: Buffer[]): void => {
+    one.buffer.push(Buffer.concat(batches), null);
+    loop.ready(one);
+  };
+  return { loop, taken, corrupt, failed, partition, arrive, ...ports };
+}
+
+const letters = (count: number): string[] => Array.from({ length: count }, (_, index) => `v${index}`);
+
+describe('runSettings', () => {
+  const handler = (): void => undefined;
+  it.each([
+    [{}, 'eachRecord'],
+    [{ eachRecord: handler, eachBatch: handler }, 'eachRecord'],
+    [{ eachRecord: 'x' }, 'eachRecord'],
+    [{ eachRecord: handler, maxRecords: 5 }, 'maxRecords'],
+    [{ eachRecord: handler, concurrency: 0 }, 'concurrency'],
+    [{ eachMessage: handler }, 'eachMessage'],
+  ])('refuses %p by name', (options, option) => {
+    expect(() => runSettings(options as never)).toThrow(expect.objectContaining({ option }));
+  });
+});
+
+describe('RunLoop with eachRecord', () => {
+  it('calls the handler directly and goes on in the same turn while it returns no promise', () => {
+    const seen: (string | null)[] = [];
+    const { loop, partition, arrive } = setUp({ eachRecord: ({ valueText }) => void seen.push(valueText) });
+    const one = partition(0);
+    loop.add(one);
+    arrive(one, batchAt(0, ['a', 'b']), batchAt(2, ['c']));
+    expect(seen).toEqual(['a', 'b', 'c']);
+    expect(one.commits.committable).toBe(3);
+  });
+
+  it('waits for a promise before it hands out the next record, and then counts the record as done', async () => {
+    const gates: Deferred<void>[] = [];
+    const { loop, partition, arrive } = setUp({
+      eachRecord: () => {
+        gates.push(new Deferred());
+        return gates.at(-1)?.promise;
+      },
+    });
+    const one = partition(0);
+    loop.add(one);
+    arrive(one, batchAt(0, ['a', 'b']));
+    await settled();
+    expect(gates).toHaveLength(1);
+    expect(one.position).toBe(1);
+    expect(one.commits.committable).toBe(0);
+    gates[0]?.resolve();
+    await settled();
+    expect(gates).toHaveLength(2);
+    expect(one.commits.committable).toBe(1);
+  });
+
+  it('lets no partition wait for another', async () => {
+    const stuck = new Deferred<void>();
+    const seen: number[] = [];
+    const { loop, partition, arrive } = setUp({
+      eachRecord: (record) => (record.partition === 0 ? stuck.promise : void seen.push(record.offset)),
+    });
+    const [slow, quick] = [partition(0), partition(1)];
+    loop.add(slow);
+    loop.add(quick);
+    arrive(slow, batchAt(0, ['a', 'b']));
+    arrive(quick, batchAt(0, ['a', 'b']));
+    arrive(quick, batchAt(2, ['c']));
+    expect(seen).toEqual([0, 1, 2]);
+    expect(loop.handlingMs(slow)).toBe(0);
+    expect(loop.handlingMs(quick)).toBeUndefined();
+  });
+
+  it('moves over holes, markers and empty batches when what is before them is done', async () => {
+    const gate = new Deferred<void>();
+    const { loop, partition, arrive } = setUp({ eachRecord: () => gate.promise });
+    const one = partition(0);
+    loop.add(one);
+    arrive(one, batchAt(0, ['a']), markerAt(1, 'commit', 5), emptied(batchAt(2, ['x', 'y'])));
+    await settled();
+    expect(one.commits.committable).toBe(0);
+    gate.resolve();
+    await settled();
+    expect(one.commits.committable).toBe(4);
+    expect(one.position).toBe(4);
+  });
+
+  it('gives sockets and timers a turn every few milliseconds, and goes on after', async () => {
+    const { loop, partition, arrive, clock } = setUp({ eachRecord: () => clock.pass(1) });
+    const one = partition(0);
+    loop.add(one);
+    arrive(one, batchAt(0, letters(200)));
+    expect(one.position).toBeGreaterThan(0);
+    expect(one.position).toBeLessThan(200);
+    for (let turn = 0; turn < 10; turn++) await settled();
+    expect(one.position).toBe(200);
+  });
+
+  it('gives them their turn though handlers await only what is settled already', async () => {
+    const { loop, partition, arrive, clock } = setUp({ eachRecord: async () => clock.pass(1) });
+    const one = partition(0);
+    loop.add(one);
+    let turns = 0;
+    const count = (): void => {
+      turns++;
+      if (one.position < 200) setImmediate(count);
+    };
+    setImmediate(count);
+    arrive(one, batchAt(0, letters(200)));
+    for (let turn = 0; turn < 20; turn++) await settled();
+    expect(one.position).toBe(200);
+    expect(turns).toBeGreaterThan(3);
+  });
+
+  it('shares the turns out among lanes', async () => {
+    const seen: number[] = [];
+    const { loop, partition, arrive, clock } = setUp({
+      eachRecord: (record) => {
+        clock.pass(1);
+        seen.push(record.partition);
+      },
+    });
+    const lanes = [partition(0), partition(1)];
+    for (const lane of lanes) loop.add(lane);
+    for (const lane of lanes) arrive(lane, batchAt(0, letters(500)));
+    for (let turn = 0; turn < 30; turn++) await settled();
+    expect(lanes.map(({ position }) => position)).toEqual([500, 500]);
+    // Neither ended before the other had begun.
+    expect(seen.indexOf(1)).toBeLessThan(seen.lastIndexOf(0));
+    expect(seen.indexOf(0)).toBeLessThan(seen.lastIndexOf(1));
+  });
+
+  it('has no more handlers under way than concurrency allows, and nobody is forgotten', async () => {
+    const gates: Deferred<void>[] = [];
+    const { loop, partition, arrive } = setUp({
+      concurrency: 2,
+      eachRecord: () => {
+        gates.push(new Deferred());
+        return gates.at(-1)?.promise;
+      },
+    });
+    const lanes = [0, 1, 2, 3].map((number) => partition(number));
+    for (const lane of lanes) {
+      loop.add(lane);
+      arrive(lane, batchAt(0, ['a']));
+    }
+    await settled();
+    expect(gates).toHaveLength(2);
+    await loop.remove(lanes[2] as AssignedPartition);
+    gates[0]?.resolve();
+    await settled();
+    expect(gates).toHaveLength(3);
+    expect(lanes.map(({ position }) => position)).toEqual([1, 1, 0, 1]);
+  });
+
+  it.each<[string, (record: { offset: number }) => void | Promise<void>]>([
+    [
+      'throws',
+      ({ offset }) => {
+        if (offset === 1) throw new Error('no');
+      },
+    ],
+    [
+      'rejects',
+      async ({ offset }) => {
+        if (offset === 1) throw new Error('no');
+      },
+    ],
+  ])('ends, naming the place, when the handler %s; the record is not done', async (_, eachRecord) => {
+    const { loop, partition, arrive, failed } = setUp({ eachRecord });
+    const one = partition(3);
+    loop.add(one);
+    arrive(one, batchAt(0, ['a', 'b', 'c']));
+    await settled();
+    expect(failed).toMatchObject([{ code: 'HANDLER_FAILED', topic: 't', partition: 3, offset: 1 }]);
+    expect(failed[0]?.message).toContain('no');
+    expect(one.commits.committable).toBe(1);
+    expect(one.position).toBe(2);
+  });
+
+  it('takes no notice of an error after the handler was told to stop', async () => {
+    const gate = new Deferred<void>();
+    const { loop, partition, arrive, failed } = setUp({ eachRecord: () => gate.promise });
+    const one = partition(0);
+    loop.add(one);
+    arrive(one, batchAt(0, ['a']));
+    one.retire(new Error('revoked'));
+    const removed = loop.remove(one);
+    gate.reject(new Error('aborted'));
+    await removed;
+    expect(failed).toEqual([]);
+    expect(one.commits.committable).toBe(0);
+  });
+
+  it('aborts the signal that the handler was given when the partition goes', () => {
+    let signal: AbortSignal | undefined;
+    const { loop, partition, arrive } = setUp({
+      eachRecord: (_, context) => {
+        ({ signal } = context);
+        return new Promise(() => undefined);
+      },
+    });
+    const one = partition(0);
+    loop.add(one);
+    arrive(one, batchAt(0, ['a']));
+    expect(signal?.aborted).toBe(false);
+    one.retire(new Error('revoked'));
+    expect(signal?.aborted).toBe(true);
+  });
+
+  it('removes a partition when its handler has ended, and hands out nothing more of it', async () => {
+    const gate = new Deferred<void>();
+    let calls = 0;
+    const { loop, partition, arrive } = setUp({
+      eachRecord: () => {
+        calls++;
+        return gate.promise;
+      },
+    });
+    const one = partition(0);
+    loop.add(one);
+    arrive(one, batchAt(0, ['a', 'b']));
+    let removed = false;
+    const removing = loop.remove(one).then(() => (removed = true));
+    await settled();
+    expect(removed).toBe(false);
+    gate.resolve();
+    await removing;
+    expect(calls).toBe(1);
+    expect(one.commits.committable).toBe(1);
+  });
+
+  it('never has two handlers of one partition under way, though it left and came back', async () => {
+    const gates: Deferred<void>[] = [];
+    const { loop, partition, arrive } = setUp({
+      eachRecord: () => {
+        gates.push(new Deferred());
+        return gates.at(-1)?.promise;
+      },
+    });
+    const before = partition(0);
+    loop.add(before);
+    arrive(before, batchAt(0, ['a']));
+    void loop.remove(before);
+    const after = partition(0);
+    loop.add(after);
+    arrive(after, batchAt(0, ['a']));
+    await settled();
+    expect(gates).toHaveLength(1);
+    gates[0]?.resolve();
+    await settled();
+    expect(gates).toHaveLength(2);
+  });
+
+  it('drops what it has in hand when the partition is sought, paused or truncated', async () => {
+    const gate = new Deferred<void>();
+    const seen: number[] = [];
+    const { loop, partition, arrive } = setUp({
+      eachRecord: ({ offset }) => {
+        seen.push(offset);
+        return offset === 0 ? gate.promise : undefined;
+      },
+    });
+    const one = partition(0);
+    loop.add(one);
+    arrive(one, batchAt(0, ['a', 'b', 'c']));
+    one.seek(7);
+    gate.resolve();
+    await settled();
+    expect(seen).toEqual([0]);
+    arrive(one, batchAt(7, ['h']));
+    expect(seen).toEqual([0, 7]);
+    expect(one.commits.committable).toBe(8);
+  });
+
+  it('honours a handler that seeks', () => {
+    const seen: number[] = [];
+    const { loop, partition, arrive } = setUp({
+      eachRecord: ({ offset }) => {
+        seen.push(offset);
+        if (offset === 1) one.seek(0);
+      },
+    });
+    const one = partition(0);
+    loop.add(one);
+    arrive(one, batchAt(0, ['a', 'b', 'c']));
+    expect(seen).toEqual([0, 1]);
+    expect(one.position).toBe(0);
+    expect(one.commits.committable).toBe(0);
+  });
+
+  it('hands out nothing of a paused partition', () => {
+    const seen: number[] = [];
+    const { loop, partition, arrive } = setUp({ eachRecord: ({ offset }) => void seen.push(offset) });
+    const one = partition(0);
+    loop.add(one);
+    one.pause();
+    arrive(one, batchAt(0, ['a']));
+    expect(seen).toEqual([]);
+    one.resume();
+    loop.ready(one);
+    expect(seen).toEqual([0]);
+  });
+
+  it('tells of a batch that cannot be read, and goes on when it comes anew', () => {
+    const seen: number[] = [];
+    const { loop, partition, arrive, corrupt } = setUp({ eachRecord: ({ offset }) => void seen.push(offset) });
+    const one = partition(0);
+    const spoiled = Buffer.from(batchAt(0, ['abc']));
+    spoiled.writeUInt8((spoiled.at(-2) as number) ^ 1, spoiled.length - 2);
+    loop.add(one);
+    arrive(one, spoiled);
+    expect(corrupt).toEqual(['t/0 CORRUPT_MESSAGE']);
+    one.refetch();
+    arrive(one, batchAt(0, ['abc']));
+    expect(seen).toEqual([0]);
+  });
+
+  it('resolves when the consumer closes, and rejects when it fails', async () => {
+    const handler = { eachRecord: () => undefined };
+    const closed = setUp(handler).loop;
+    closed.end(undefined);
+    await closed.finished;
+    const failing = setUp(handler).loop;
+    failing.end(new KrafkaError('x', { code: 'X' }));
+    failing.end(undefined);
+    await expect(failing.finished).rejects.toMatchObject({ code: 'X' });
+  });
+});
+
+describe('RunLoop with eachBatch', () => {
+  it('puts small batches together, up to maxRecords, and cuts large ones', () => {
+    const seen: number[][] = [];
+    const { loop, partition, arrive } = setUp({
+      maxRecords: 4,
+      eachBatch: ({ records }) => void seen.push(records.map(({ offset }) => offset)),
+    });
+    const one = partition(0);
+    loop.add(one);
+    arrive(one, batchAt(0, ['a']), batchAt(1, ['b', 'c']), batchAt(3, letters(6)));
+    expect(seen).toEqual([[0, 1, 2, 3], [4, 5, 6, 7], [8]]);
+    expect(one.commits.committable).toBe(9);
+  });
+
+  it('passes over markers between batches', () => {
+    const seen: number[][] = [];
+    const { loop, partition, arrive } = setUp({
+      eachBatch: ({ records }) => void seen.push(records.map(({ offset }) => offset)),
+    });
+    const one = partition(0);
+    loop.add(one);
+    arrive(one, batchAt(0, ['a']), markerAt(1, 'commit', 5), batchAt(2, ['b']), markerAt(3, 'commit', 5));
+    expect(seen).toEqual([[0, 2]]);
+    expect(one.commits.committable).toBe(4);
+  });
+
+  it('counts what was resolved as done before the whole batch is, and never back', async () => {
+    const gate = new Deferred<void>();
+    let resolve: (offset: number) => void = () => undefined;
+    const { loop, partition, arrive, failed } = setUp({
+      eachBatch: (batch) => {
+        ({ resolve } = batch);
+        return gate.promise;
+      },
+    });
+    const one = partition(0);
+    loop.add(one);
+    arrive(one, batchAt(0, letters(5)));
+    expect(one.position).toBe(5);
+    expect(one.commits.committable).toBe(0);
+    resolve(2);
+    expect(one.commits.committable).toBe(3);
+    resolve(0);
+    expect(one.commits.committable).toBe(3);
+    resolve(99);
+    expect(one.commits.committable).toBe(5);
+    gate.reject(new Error('no'));
+    await settled();
+    expect(failed).toMatchObject([{ offset: 4 }]);
+  });
+
+  it('names the first record that is not done when the handler fails', async () => {
+    const { loop, partition, arrive, failed } = setUp({
+      eachBatch: async ({ resolve }) => {
+        resolve(1);
+        throw new Error('no');
+      },
+    });
+    const one = partition(0);
+    loop.add(one);
+    arrive(one, batchAt(0, letters(5)));
+    await settled();
+    expect(failed).toMatchObject([{ offset: 2 }]);
+    expect(one.commits.committable).toBe(2);
+  });
+
+  it('counts nothing of a batch from before a seek', async () => {
+    const gate = new Deferred<void>();
+    const { loop, partition, arrive } = setUp({ eachBatch: () => gate.promise });
+    const one = partition(0);
+    loop.add(one);
+    arrive(one, batchAt(0, letters(5)));
+    one.seek(2);
+    gate.resolve();
+    await settled();
+    expect(one.commits.committable).toBe(2);
+  });
+});
