@@ -64,15 +64,16 @@ describe('decoding a batch', () => {
   });
 
   // length, attributes, timestamp delta, offset delta, key length, value length, headers
-  it.each<[string, number[], number]>([
+  it.each<[string, number[], number, RegExp?]>([
     ['more records than its bytes can hold', [0x0c, 0, 0, 0, 1, 1, 0], 2],
     ['a count of records that would fill memory', [0x0c, 0, 0, 0, 1, 1, 0], 0x7fff_ffff],
     ['bytes behind its last record', [0x0c, 0, 0, 0, 1, 1, 0, 0], 1],
-    ['a record longer than what is left', [0x10, 0, 0, 0, 1, 1, 0], 1],
-    ['a record of negative length', [0x0b, 0, 0, 0, 1, 1, 0], 1],
-    ['a record shorter than any can be', [0x0a, 0, 0, 0, 1, 1, 0], 1],
+    ['a record longer than what is left', [0x10, 0, 0, 0, 1, 1, 0], 1, /of 8 bytes does not fit/],
+    ['a record of negative length', [0x0b, 0, 0, 0, 1, 1, 0], 1, /of -6 bytes does not fit/],
+    ['a record shorter than any can be', [0x0a, 0, 0, 0, 1, 1, 0], 1, /of 5 bytes does not fit/],
     ['a record that ends before its length', [0x0e, 0, 0, 0, 1, 1, 0, 0], 1],
-    ['a key that reaches beyond its record', [0x0c, 0, 0, 0, 0x04, 1, 0], 1],
+    ['a record that ends within the one before', [0x0e, 0, 0, 0, 1, 1, 0, 0x0c, 0, 0, 0x02, 1, 1, 0], 2],
+    ['a key that reaches beyond its record', [0x0c, 0, 0, 0, 0x04, 1, 0], 1, /has 2 bytes of key or value/],
     ['a key of negative length that is not null', [0x0c, 0, 0, 0, 0x03, 1, 0], 1],
     ['a value that reaches beyond its record', [0x0c, 0, 0, 0, 1, 0x7e, 0], 1],
     ['a value of two gigabytes', [0x14, 0, 0, 0, 1, 0xfe, 0xff, 0xff, 0xff, 0x0f, 0], 1],
@@ -86,11 +87,21 @@ describe('decoding a batch', () => {
     ['a header without a name', [0x10, 0, 0, 0, 1, 1, 0x02, 0x01, 0x01], 1],
     ['a header that reaches beyond its record', [0x10, 0, 0, 0, 1, 1, 0x02, 0x00, 0x06], 1],
     ['a record that is cut off within its timestamp', [0x0c, 0, 0xff, 0xff, 0xff, 0xff, 0xff], 1],
-  ])('with %s is malformed, and the error names the place', async (_name, records, count) => {
+  ])('with %s is malformed, and the error names the place', async (_name, records, count, message = /./) => {
     const bytes = await batchAround(records, count);
-    await expect(recordsIn(bytes)).rejects.toMatchObject({ name: 'KrafkaProtocolError', code: 'MALFORMED', ...place });
+    const error = await errorOf(() => recordsIn(bytes));
+    expect(error).toMatchObject({ name: 'KrafkaProtocolError', code: 'MALFORMED', ...place });
+    expect(error.message).toMatch(message);
     const compressed = await batchAround(await codecOf('lz4').compress(Buffer.from(records)), count, LZ4);
     await expect(recordsIn(compressed)).rejects.toMatchObject({ code: 'MALFORMED', ...place });
+  });
+
+  it.each<[string, number[], number, RegExp]>([
+    ['records', [0x0c, 0, 0, 0, 1, 1, 0], 1 << 25, /33554432 records in 7 bytes/],
+    ['headers', [0x14, 0, 0, 0, 1, 1, 0x80, 0x80, 0x80, 0x20, 0], 1, /33554432 headers in 1 bytes/],
+  ])('with more %s than its bytes can hold is refused before there is room made for them', async (...given) => {
+    const [, records, count, message] = given;
+    expect((await errorOf(async () => recordsIn(await batchAround(records, count)))).message).toMatch(message);
   });
 
   it('whose timestamps leave the safe integers is malformed', async () => {

@@ -22,6 +22,15 @@ describe('crc32c', () => {
     }
   });
 
+  it('goes on over large pieces as if they were one', () => {
+    const pieces = [1_000, 3, 300, 50_000].map((size, index) => Buffer.alloc(size, index + 1));
+    let crc = 0;
+    for (const piece of pieces) crc = crc32c(piece, 0, piece.length, crc);
+    expect(crc).toBe(crc32c(Buffer.concat(pieces)));
+    const whole = Buffer.concat(pieces);
+    expect(crc32c(whole, 700, whole.length, crc32c(whole, 0, 700))).toBe(crc);
+  });
+
   it('goes on over pieces as if they were one', () => {
     fc.assert(
       fc.property(fc.array(fc.uint8Array({ maxLength: 700 }), { maxLength: 5 }), (pieces) => {

@@ -16,8 +16,8 @@ export function splitRecords(
   while (reader.position < records.length) {
     const length = reader.varint();
     const end = reader.position + length;
-    const isLast = end >= records.length;
-    if (target === first && first.recordCount > 0 && (end > records.length / 2 || isLast)) target = second;
+    // The last record ends beyond the half, so that the second batch never stays empty.
+    if (first.recordCount > 0 && end > records.length / 2) target = second;
     reader.position++;
     const timestamp = baseTimestamp + reader.varlong();
     reader.varint();

@@ -54,5 +54,10 @@ describe('a header name', () => {
     expect(headerName(Buffer.from('café'), 0, 5)).toBe('café');
     expect(headerName(latin, 0, 4)).toBe('caf\ufffd');
     expect(headerName(latin, 0, 4)).toBe('caf\ufffd');
+    for (let code = 0x80; code < 0x100; code++) {
+      const text = String.fromCharCode(code);
+      expect(headerName(Buffer.from(text), 0, 2)).toBe(text);
+      expect(headerName(Buffer.from([code]), 0, 1)).toBe('\ufffd');
+    }
   });
 });

@@ -63,6 +63,13 @@ describe.each(implementations)('zstd by %s', (_name, zstd) => {
     expect(await expand(declared(73, ...blocks))).toEqual(expected);
   });
 
+  it('reads a frame with a checksum, and refuses one whose checksum differs', async () => {
+    const frame = Buffer.from('28b52ffd2417b90000636865636b65642062792069747320636865636b73756df65206db', 'hex');
+    expect((await expand(frame)).toString()).toBe('checked by its checksum');
+    frame.writeUInt8(0xdc, frame.length - 1);
+    expect(await errorOf(() => expand(frame))).toMatchObject({ code: 'MALFORMED' });
+  });
+
   it('refuses a declared size above the limit', async () => {
     const frame = declared(256 * KiB, ...zeros(2));
     expect((await expand(frame)).length).toBe(256 * KiB);
@@ -126,6 +133,9 @@ describe('the bound of a zstd frame', () => {
   it('is what it declares, else what its blocks may hold', () => {
     expect(boundZstdFrame(declared(3, block(true, Buffer.from('abc'))), 10)).toBe(3);
     expect(boundZstdFrame(streamed(block(false, Buffer.from('a')), block(true, Buffer.from('b'))), 10)).toBe(256 * KiB);
+    expect(() => boundZstdFrame(declared(11, block(true, Buffer.alloc(11))), 10)).toThrow(
+      expect.objectContaining({ code: 'DECOMPRESSION_LIMIT' }),
+    );
   });
 
   it.each([
