@@ -8,11 +8,12 @@ const packed = mkdtempSync(join(tmpdir(), 'krafka-pack-'));
 const tarball = () => join(packed, readdirSync(packed).find((name) => name.endsWith('.tgz')) ?? 'none.tgz');
 
 const steps = [
+  ['build', () => ['nest', 'build']],
   ['types', () => ['tsc', '-p', 'tsconfig.json']],
   ['lint', () => ['oxlint', '--type-aware', '--deny-warnings', 'lib', 'test', 'sample', 'scripts']],
   ['format', () => ['prettier', '--check', '--log-level', 'warn', '.']],
   ['floors', () => ['depcruise', '--config', '.dependency-cruiser.cjs', 'lib']],
-  ['build', () => ['nest', 'build']],
+  ['options page', () => ['node', 'scripts/options-doc.mjs', '--check']],
   ['pack', () => ['npm', 'pack', '--silent', '--ignore-scripts', '--pack-destination', packed]],
   ['publint', () => ['publint', '--strict', tarball()]],
   [
@@ -25,7 +26,9 @@ let failed = 0;
 for (const [name, command] of steps) {
   const [bin, ...args] = command();
   const started = Date.now();
-  const run = spawnSync(bin === 'npm' ? 'npm' : join('node_modules', '.bin', bin), args, { encoding: 'utf8' });
+  const run = spawnSync(['npm', 'node'].includes(bin) ? bin : join('node_modules', '.bin', bin), args, {
+    encoding: 'utf8',
+  });
   const ok = run.status === 0;
   console.log(`${ok ? 'ok  ' : 'FAIL'} ${name} (${((Date.now() - started) / 1000).toFixed(1)} s)`);
   if (!ok) {

@@ -57,6 +57,7 @@ interface CommonOptions {
 export interface KrafkaClientOptions extends CommonOptions {
   /** The deadline of every `send()`, in milliseconds, streams of replies included; 0 for none. Default 30,000. */
   readonly requestTimeoutMs?: number | undefined;
+  /** What is done about missing reply topics. Default: they are created. */
   readonly replyTopics?: ReplyTopicOptions | undefined;
 }
 

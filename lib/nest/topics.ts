@@ -4,6 +4,7 @@ import { Deadline, KrafkaProtocolError, type Ports } from '../core/support/index
 
 /** A topic as an application wants it when it has to be created. One that exists stays as it is. */
 export interface TopicDeclaration {
+  /** The topic, named as Kafka allows it. */
   readonly name: string;
   /** Default: the broker's `num.partitions`. */
   readonly partitions?: number | undefined;

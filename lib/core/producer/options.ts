@@ -66,7 +66,9 @@ export interface ProducerOptions<Key = RecordContent, Value = RecordContent> {
   readonly keySerializer?: Serializer<Key>;
   /** Default: values are strings, Buffers or null. */
   readonly valueSerializer?: Serializer<Value>;
+  /** Called around each record, in order. Default: none. */
   readonly interceptors?: readonly ProducerInterceptor<Key, Value>[];
+  /** Memory for what is not yet acknowledged, and how long a send may wait for it. */
   readonly accumulator?: AccumulatorConfig;
 }
 
