@@ -79,9 +79,7 @@ const expected = records.map(({ timestamp, key, value, headers }, offset) => ({
   timestamp,
   key: base64(key),
   value: base64(value),
-  headers: Object.entries(headers).flatMap(([name, all]) =>
-    [all].flat().map((one) => [name, base64(one as HeaderValue)]),
-  ),
+  headers: Object.entries(headers).flatMap(([name, all]) => [all].flat().map((one) => [name, base64(one)])),
 }));
 
 async function batchOf(name: CompressionName, stamp: BatchStamp): Promise<Buffer> {

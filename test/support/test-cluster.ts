@@ -36,7 +36,7 @@ export class TestCluster {
 
   /** A client of this cluster; closed with it. */
   krafka(options: Partial<KrafkaOptions> = {}): Krafka {
-    const connection = { ...this.connection, ...(options.connection as ConnectionOptions | undefined) };
+    const connection = { ...this.connection, ...options.connection };
     const krafka = new Krafka({ clientId: 'krafka-tests', ...options, brokers: this.bootstrap, connection });
     this.#made.push(krafka);
     return krafka;
