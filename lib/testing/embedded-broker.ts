@@ -11,6 +11,7 @@ import { recordsIn, type EmbeddedRecord } from './embedded-record.js';
 import { Faults } from './faults.js';
 import { FetchSessions } from './fetching/fetch-sessions.js';
 import { GroupCoordinator } from './groups/group-coordinator.js';
+import { loadCodecs } from './log/codecs-at-once.js';
 import { RequestLog } from './request-log.js';
 import type { ConnectionParts } from './server/client-connection.js';
 import { NodeServer } from './server/node-server.js';
@@ -102,7 +103,7 @@ export class EmbeddedBroker {
   static async start(options?: EmbeddedBrokerOptions): Promise<EmbeddedBroker> {
     const broker = new EmbeddedBroker(checkedOptions(options));
     try {
-      await Promise.all([...broker.#servers.values()].map((server) => server.listen()));
+      await Promise.all([loadCodecs(), ...[...broker.#servers.values()].map((server) => server.listen())]);
     } catch (error) {
       await broker.close();
       throw error;

@@ -7,6 +7,7 @@ import {
   type CompressionCodecs,
   type CompressionName,
 } from '../../core/protocol/index.js';
+import { KrafkaError } from '../../core/support/index.js';
 
 const require = createRequire(import.meta.url);
 
@@ -38,10 +39,27 @@ function unsnappy(compressed: Buffer): Buffer {
   return Buffer.concat(blocks);
 }
 
+const { zstdDecompressSync } = zlib as NodeZstd;
+let zstdModule: Zstd | undefined;
+
+/** Loads what can only be loaded with a wait: zstd, where this Node has none of its own. */
+export async function loadCodecs(): Promise<void> {
+  if (zstdDecompressSync !== undefined || zstdModule !== undefined) return;
+  try {
+    zstdModule = (await import('@cloudpss/zstd')) as unknown as Zstd;
+  } catch {
+    // Without it zstd can be stored and handed out all the same; only a look at the records says that it is missing.
+  }
+}
+
 function unzstd(compressed: Buffer, maxOutputLength: number): Buffer {
-  const { zstdDecompressSync } = zlib as NodeZstd;
   if (zstdDecompressSync !== undefined) return zstdDecompressSync(compressed, { maxOutputLength });
-  return (require('@cloudpss/zstd') as Zstd).decompress(compressed);
+  if (zstdModule === undefined) {
+    throw new KrafkaError("to look at zstd records '@cloudpss/zstd' must be installed, or Node be 22.15 or newer", {
+      code: 'UNSUPPORTED_COMPRESSION_TYPE',
+    });
+  }
+  return zstdModule.decompress(compressed);
 }
 
 const UNPACK: Readonly<Partial<Record<CompressionName, (compressed: Buffer, maxBytes: number) => Buffer>>> = {
