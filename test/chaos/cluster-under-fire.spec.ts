@@ -72,7 +72,7 @@ describe(`a ledger through three nodes under fire for ${SECONDS} s (CHAOS_SEED=$
       const acknowledged: number[] = [];
       const refused: string[] = [];
       const producer = writer.producer({ lingerMs: 2 });
-      const copyProducer = copier.producer({ lingerMs: 2 });
+      const copyProducer = copier.producer({ lingerMs: 0 });
       const members: Consumer[] = [1, 2].map(() =>
         copier.consumer({ groupId: 'ledger', topics: [SOURCE], fromBeginning: true, sessionTimeoutMs: 10_000 }),
       );
@@ -91,7 +91,7 @@ describe(`a ledger through three nodes under fire for ${SECONDS} s (CHAOS_SEED=$
       const sends = new Set<Promise<void>>();
       const writing = (async () => {
         while (Date.now() < untilMs + 2_000) {
-          for (let index = 0; index < 20; index++) {
+          for (let index = 0; index < 8; index++) {
             const number = sent++;
             const send = producer
               .send({ topic: SOURCE, partition: number % PARTITIONS, key: `k${number % 100}`, value: String(number) })
