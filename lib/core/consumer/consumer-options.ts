@@ -127,11 +127,7 @@ const anOffset: OptionRule<number | 'earliest' | 'latest'> = (value, path) =>
   typeof value === 'number' ? aWhole('offset', 0)(value, path) : oneOf('earliest', 'latest')(value, path);
 
 const anAssignment: OptionRule<ManualAssignment> = (value, path) =>
-  checkOptions<ManualAssignment>(
-    value,
-    { topic: aTopic, partition: aPartition, offset: optional(anOffset) } as OptionRules<ManualAssignment>,
-    path,
-  );
+  checkOptions<ManualAssignment>(value, { topic: aTopic, partition: aPartition, offset: optional(anOffset) }, path);
 
 const anOffsetReset: OptionRule<OffsetReset> = (value, path) =>
   typeof value === 'object' && value !== null
@@ -146,7 +142,7 @@ const aListener: OptionRule<RebalanceListener> = (value, path) => {
   for (const name of ['assigned', 'revoked', 'lost'] as const) {
     optional(aFunction)((value as RebalanceListener)[name], `${path}.${name}`);
   }
-  return value as RebalanceListener;
+  return value;
 };
 
 const milliseconds = (fallback: number, least = 1): OptionRule<number> =>

@@ -225,14 +225,12 @@ export class Consumer implements AsyncIterable<ConsumerRecord> {
     await this.#findTopics(topicsOf(checked));
     await this.#findPartitions(checked);
     this.#assignments = checked;
-    const named = (one: TopicPartition, among: readonly TopicPartition[]): boolean =>
-      among.some(({ topic, partition }) => one.topic === topic && one.partition === partition);
     const { owned } = this.#assignment;
     await this.#assignment.revoke(
-      owned.filter((one) => !named(one, checked)),
+      owned.filter((one) => !isAmong(one, checked)),
       this.#deadline('defaultApiTimeoutMs'),
     );
-    await this.#assignment.assignManually(checked.filter((one) => !named(one, owned)));
+    await this.#assignment.assignManually(checked.filter((one) => !isAmong(one, owned)));
   }
 
   /** The topics subscribed to. */
@@ -319,7 +317,7 @@ export class Consumer implements AsyncIterable<ConsumerRecord> {
       groupState: this.groupState(),
       partitions,
       bufferedBytes: partitions.reduce((sum, { bufferedBytes }) => sum + bufferedBytes, 0),
-      ...this.#fetcher.counters,
+      ...this.#fetcher.counters.snapshot(),
       offsetLookups: this.#resolver.requests,
       commits: this.#membership?.commits ?? 0,
       rebalances: this.#membership?.rebalances ?? 0,
@@ -441,9 +439,15 @@ export class Consumer implements AsyncIterable<ConsumerRecord> {
     this.#ports.logger.error('the consumer cannot go on', { group: this.groupId, error });
     this.events.emit('fatal', { error });
     this.#delivery?.end(error);
-    this.close().catch((problem: unknown) => {
-      this.#ports.logger.warn('the failed consumer did not close in good order', { error: problem });
-    });
+    void this.#closeFailed();
+  }
+
+  async #closeFailed(): Promise<void> {
+    try {
+      await this.close();
+    } catch (error) {
+      this.#ports.logger.warn('the failed consumer did not close in good order', { error });
+    }
   }
 
   async #close(timeoutMs: number): Promise<void> {
@@ -523,6 +527,9 @@ export class Consumer implements AsyncIterable<ConsumerRecord> {
 const topicsOf = (partitions: readonly TopicPartition[]): string[] => [
   ...new Set(partitions.map(({ topic }) => topic)),
 ];
+
+const isAmong = (one: TopicPartition, others: readonly TopicPartition[]): boolean =>
+  others.some(({ topic, partition }) => one.topic === topic && one.partition === partition);
 
 function checkTarget(target: SeekTarget): void {
   const number = typeof target === 'object' ? target.timestamp : target;

@@ -14,7 +14,9 @@ export const keyOf = (topic: string, partition: number): string => `${topic}/${p
 
 /** The same partitions in a fixed order: by topic, then by number. */
 export function sorted<T extends TopicPartition>(partitions: Iterable<T>): T[] {
-  return [...partitions].sort((a, b) => (a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1));
+  return [...partitions].toSorted((a, b) =>
+    a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1,
+  );
 }
 
 /** The partitions gathered under their topics, as most requests list them. */

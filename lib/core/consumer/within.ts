@@ -1,21 +1,16 @@
-import type { Clock, Deadline } from '../support/index.js';
+import { Deferred, type Clock, type Deadline, type Timer } from '../support/index.js';
 
 /** Waits for a promise, but not beyond the deadline: true when it settled in time. Its failure is thrown. */
 export async function within(deadline: Deadline, clock: Clock, promise: Promise<unknown>): Promise<boolean> {
-  let settled = false;
-  await new Promise<void>((resolve, reject) => {
-    const timer = clock.setTimer(deadline.remainingMs, resolve);
-    promise.then(
-      () => {
-        settled = true;
-        timer.cancel();
-        resolve();
-      },
-      (error: unknown) => {
-        timer.cancel();
-        reject(error as Error);
-      },
-    );
-  });
-  return settled;
+  const { promise: passed, timer } = passing(deadline, clock);
+  try {
+    return await Promise.race([promise.then(() => true), passed]);
+  } finally {
+    timer.cancel();
+  }
+}
+
+function passing(deadline: Deadline, clock: Clock): { readonly promise: Promise<false>; readonly timer: Timer } {
+  const { promise, resolve } = new Deferred<false>();
+  return { promise, timer: clock.setTimer(deadline.remainingMs, () => resolve(false)) };
 }

@@ -2,6 +2,9 @@ import type { Consumer, ConsumerOptions, Krafka } from '../../../lib/core/index.
 import { openTestCluster, type TestCluster } from '../../support/test-cluster.js';
 import { gate, produce, take, until } from './tools.js';
 
+const committedOf = async (consumer: Consumer, topic: string): Promise<number | undefined> =>
+  (await consumer.committed([{ topic, partition: 0 }]))[0]?.offset;
+
 describe('commits', () => {
   let cluster: TestCluster;
   let krafka: Krafka;
@@ -14,9 +17,6 @@ describe('commits', () => {
 
   const member = (topic: string, options: Partial<ConsumerOptions> = {}): Consumer =>
     krafka.consumer({ groupId: cluster.name('commits'), topics: [topic], fromBeginning: true, ...options });
-  const committedOf = async (consumer: Consumer, topic: string): Promise<number | undefined> =>
-    (await consumer.committed([{ topic, partition: 0 }]))[0]?.offset;
-
   it('follow the processing: what a handler is busy with is not committed', async () => {
     const topic = await cluster.newTopic(1);
     await produce(krafka, topic, 5, { partition: 0 });

@@ -1,6 +1,6 @@
 import { KrafkaHandlerError, type ConsumerRecord, type Krafka } from '../../../lib/core/index.js';
 import { openTestCluster, type TestCluster } from '../../support/test-cluster.js';
-import { expected, gate, produce, take, until, values } from './tools.js';
+import { expected, gate, inOrder, produce, take, until, values } from './tools.js';
 
 describe('consuming', () => {
   let cluster: TestCluster;
@@ -34,7 +34,7 @@ describe('consuming', () => {
     await until(() => seen.length >= 1_000);
     await consumer.close();
     await running;
-    expect(values(seen).sort()).toEqual(expected(1_000).sort());
+    expect(inOrder(seen)).toEqual(expected(1_000));
     for (let partition = 0; partition < 5; partition++) {
       const offsets = seen.filter((record) => record.partition === partition).map(({ offset }) => offset);
       expect(offsets).toEqual(offsets.map((_, index) => index));

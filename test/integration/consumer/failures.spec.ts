@@ -10,7 +10,7 @@ import {
   type DialTarget,
 } from '../../../lib/core/index.js';
 import { openTestCluster, type TestCluster } from '../../support/test-cluster.js';
-import { expected, produce, take, until, values } from './tools.js';
+import { expected, inOrder, produce, take, until, values } from './tools.js';
 
 /** Dials as the machine does, and cuts all connections at once when it is told to, as a network does. */
 class CuttingDialer implements Dialer {
@@ -60,7 +60,7 @@ describe('a consumer meets', () => {
       await until(() => seen.length >= (round + 1) * 200);
     }
     await consumer.commit();
-    expect(values(seen).sort()).toEqual(expected(1_000).sort());
+    expect(inOrder(seen)).toEqual(expected(1_000));
     expect(fatal).toEqual([]);
     await consumer.close();
     await running;

@@ -1,10 +1,24 @@
 import type { Consumer, ConsumerOptions, ConsumerRecord, Krafka } from '../../../lib/core/index.js';
 import type { EmbeddedBroker } from '../../../lib/testing/index.js';
 import { TestCluster } from '../../support/test-cluster.js';
-import { expected, gate, produce, take, until, values } from './tools.js';
+import { expected, gate, inOrder, produce, take, until, values } from './tools.js';
 
 // Real brokers commit no faults to order.
 const withFaults = process.env['KAFKA_BROKERS'] ? describe.skip : describe;
+
+/** Runs a consumer and gathers what it sees. */
+const running = async (consumer: Consumer): Promise<{ seen: ConsumerRecord[]; end: () => Promise<void> }> => {
+  const seen: ConsumerRecord[] = [];
+  const run = consumer.run({ eachRecord: async (record) => void seen.push(record) });
+  await consumer.start();
+  return {
+    seen,
+    end: async () => {
+      await consumer.close();
+      await run;
+    },
+  };
+};
 
 withFaults('a consumer of a broker that', () => {
   let cluster: TestCluster;
@@ -22,20 +36,6 @@ withFaults('a consumer of a broker that', () => {
   const consumerOf = (topic: string, options: Partial<ConsumerOptions> = {}): Consumer =>
     krafka.consumer({ groupId: 'faults', topics: [topic], fromBeginning: true, ...LIVELY, ...options });
 
-  /** Runs a consumer and gathers what it sees. */
-  const running = async (consumer: Consumer): Promise<{ seen: ConsumerRecord[]; end: () => Promise<void> }> => {
-    const seen: ConsumerRecord[] = [];
-    const run = consumer.run({ eachRecord: async (record) => void seen.push(record) });
-    await consumer.start();
-    return {
-      seen,
-      end: async () => {
-        await consumer.close();
-        await run;
-      },
-    };
-  };
-
   it('moves leaders about: every record is read once', async () => {
     const topic = await cluster.newTopic(3);
     const consumer = consumerOf(topic);
@@ -47,7 +47,7 @@ withFaults('a consumer of a broker that', () => {
       }
       await until(() => seen.length >= (round + 1) * 100);
     }
-    expect(values(seen).sort()).toEqual(expected(400).sort());
+    expect(inOrder(seen)).toEqual(expected(400));
     await end();
   });
 
@@ -74,7 +74,7 @@ withFaults('a consumer of a broker that', () => {
     await broker.stopNode(stopped);
     await produce(krafka, topic, 200, { from: 200 });
     await until(() => seen.length >= 400);
-    expect(values(seen).sort()).toEqual(expected(400).sort());
+    expect(inOrder(seen)).toEqual(expected(400));
     await broker.restartNode(stopped);
     await end();
   });
@@ -88,7 +88,7 @@ withFaults('a consumer of a broker that', () => {
       await produce(krafka, topic, 50, { from: round * 50 });
       await until(() => seen.length >= (round + 1) * 50);
     }
-    expect(values(seen).sort()).toEqual(expected(150).sort());
+    expect(inOrder(seen)).toEqual(expected(150));
     expect(consumer.stats().sessionResets).toBeGreaterThan(0);
     expect(consumer.stats().incrementalFetches).toBeGreaterThan(0);
     await end();
@@ -285,7 +285,7 @@ withFaults('a consumer of a broker that', () => {
     const topic = await cluster.newTopic(3);
     await produce(krafka, topic, 100);
     const consumer = consumerOf(topic);
-    expect(values(await take(consumer, 100)).sort()).toEqual(expected(100).sort());
+    expect(inOrder(await take(consumer, 100))).toEqual(expected(100));
     await consumer.close();
   });
 });

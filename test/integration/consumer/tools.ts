@@ -34,15 +34,25 @@ export async function until(holds: () => boolean | Promise<boolean>): Promise<vo
   while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
-/** A promise and its ends. */
+class Gate {
+  resolve!: () => void;
+  readonly promise = new Promise<void>((resolve) => {
+    this.resolve = resolve;
+  });
+}
+
+/** A promise and its end. */
 export function gate(): { readonly opened: Promise<void>; open(): void } {
-  let open: () => void = () => undefined;
-  const opened = new Promise<void>((resolve) => (open = resolve));
-  return { opened, open: () => open() };
+  const { promise, resolve } = new Gate();
+  return { opened: promise, open: resolve };
 }
 
 export const values = (records: Iterable<ConsumerRecord>): (string | null)[] =>
   Array.from(records, ({ valueText }) => valueText);
+
+/** The values in an order of their own, to compare what came in any order. */
+export const inOrder = (records: Iterable<ConsumerRecord>): string[] =>
+  (values(records) as string[]).toSorted((a, b) => Number(a.split('-')[1]) - Number(b.split('-')[1]));
 
 /** `word-0 ... word-(count - 1)`. */
 export const expected = (count: number, word = 'v'): string[] =>

@@ -147,7 +147,7 @@ export abstract class Lane {
     this.#upcoming = undefined;
     if (taken === undefined) return false;
     if (taken instanceof Promise) {
-      this.#await(taken);
+      void this.#await(taken);
       return false;
     }
     this.#begin(taken);
@@ -174,21 +174,17 @@ export abstract class Lane {
   }
 
   /** Waits for a batch that is being decompressed. */
-  #await(taken: Promise<TakenBatch>): void {
+  async #await(taken: Promise<TakenBatch>): Promise<void> {
     this.#state = 'waiting';
     const version = this.#version;
-    taken.then(
-      (batch) => {
-        if (version === this.partition.buffer.version) this.#begin(batch);
-        this.#resume();
-      },
-      (error: unknown) => {
-        if (version === this.partition.buffer.version) {
-          this.surroundings.host.onCorrupt(this.partition, error as KrafkaError);
-        }
-        this.#resume();
-      },
-    );
+    try {
+      const batch = await taken;
+      if (version === this.partition.buffer.version) this.#begin(batch);
+    } catch (error) {
+      const { host } = this.surroundings;
+      if (version === this.partition.buffer.version) host.onCorrupt(this.partition, error as KrafkaError);
+    }
+    this.#resume();
   }
 
   /** What was read ahead is not what comes next any more: sought, paused or truncated. */

@@ -167,7 +167,7 @@ export class RecordStream implements Delivery {
       const taken = this.#take(partition);
       if (taken === undefined) this.#current = undefined;
       else if (taken instanceof Promise) {
-        this.#await(cursor, taken);
+        void this.#await(cursor, taken);
         return undefined;
       } else begin(cursor, taken);
     }
@@ -200,23 +200,18 @@ export class RecordStream implements Delivery {
   }
 
   /** Waits for a batch that is being decompressed; nothing else is handed out meanwhile. */
-  #await(cursor: Cursor, taken: Promise<TakenBatch>): void {
+  async #await(cursor: Cursor, taken: Promise<TakenBatch>): Promise<void> {
     this.#decoding = true;
     const { partition } = cursor;
     const { version } = partition.buffer;
-    taken
-      .then(
-        (batch) => {
-          if (version === partition.buffer.version && this.#cursors.get(partition) === cursor) begin(cursor, batch);
-        },
-        (error: unknown) => {
-          if (version === partition.buffer.version) this.#host.onCorrupt(partition, error as KrafkaError);
-        },
-      )
-      .finally(() => {
-        this.#decoding = false;
-        this.#answer();
-      });
+    try {
+      const batch = await taken;
+      if (version === partition.buffer.version && this.#cursors.get(partition) === cursor) begin(cursor, batch);
+    } catch (error) {
+      if (version === partition.buffer.version) this.#host.onCorrupt(partition, error as KrafkaError);
+    }
+    this.#decoding = false;
+    this.#answer();
   }
 }
 

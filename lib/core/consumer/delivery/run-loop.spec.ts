@@ -17,23 +17,26 @@ function setUp(options: RunOptions) {
     onCorrupt: ({ key }, error) => corrupt.push(`${key} ${error.code}`),
     onHandlerFailed: (error) => failed.push(error),
   });
-  const partition = (number: number, offset = 0): AssignedPartition => {
-    const one = new AssignedPartition('t', number, 'committed', { maxDecompressedBytes: 1_000_000 }, () => undefined);
-    one.begin(offset, -1, true);
-    return one;
-  };
   /** Puts batches in the partition's buffer, as a fetch does. */
   const arrive = (one: AssignedPartition, ...batches: Buffer[]): void => {
     one.buffer.push(Buffer.concat(batches), null);
     loop.ready(one);
   };
-  return { loop, taken, corrupt, failed, partition, arrive, ...ports };
+  return { loop, taken, corrupt, failed, arrive, ...ports };
 }
+
+/** A partition that stands at its beginning. */
+function partition(number: number): AssignedPartition {
+  const one = new AssignedPartition('t', number, 'committed', { maxDecompressedBytes: 1_000_000 }, () => undefined);
+  one.begin(0, -1, true);
+  return one;
+}
+
+const handler = (): void => undefined;
 
 const letters = (count: number): string[] => Array.from({ length: count }, (_, index) => `v${index}`);
 
 describe('runSettings', () => {
-  const handler = (): void => undefined;
   it.each([
     [{}, 'eachRecord'],
     [{ eachRecord: handler, eachBatch: handler }, 'eachRecord'],
@@ -49,7 +52,7 @@ describe('runSettings', () => {
 describe('RunLoop with eachRecord', () => {
   it('calls the handler directly and goes on in the same turn while it returns no promise', () => {
     const seen: (string | null)[] = [];
-    const { loop, partition, arrive } = setUp({ eachRecord: ({ valueText }) => void seen.push(valueText) });
+    const { loop, arrive } = setUp({ eachRecord: ({ valueText }) => void seen.push(valueText) });
     const one = partition(0);
     loop.add(one);
     arrive(one, batchAt(0, ['a', 'b']), batchAt(2, ['c']));
@@ -59,7 +62,7 @@ describe('RunLoop with eachRecord', () => {
 
   it('waits for a promise before it hands out the next record, and then counts the record as done', async () => {
     const gates: Deferred<void>[] = [];
-    const { loop, partition, arrive } = setUp({
+    const { loop, arrive } = setUp({
       eachRecord: () => {
         gates.push(new Deferred());
         return gates.at(-1)?.promise;
@@ -81,7 +84,7 @@ describe('RunLoop with eachRecord', () => {
   it('lets no partition wait for another', async () => {
     const stuck = new Deferred<void>();
     const seen: number[] = [];
-    const { loop, partition, arrive } = setUp({
+    const { loop, arrive } = setUp({
       eachRecord: (record) => (record.partition === 0 ? stuck.promise : void seen.push(record.offset)),
     });
     const [slow, quick] = [partition(0), partition(1)];
@@ -97,7 +100,7 @@ describe('RunLoop with eachRecord', () => {
 
   it('moves over holes, markers and empty batches when what is before them is done', async () => {
     const gate = new Deferred<void>();
-    const { loop, partition, arrive } = setUp({ eachRecord: () => gate.promise });
+    const { loop, arrive } = setUp({ eachRecord: () => gate.promise });
     const one = partition(0);
     loop.add(one);
     arrive(one, batchAt(0, ['a']), markerAt(1, 'commit', 5), emptied(batchAt(2, ['x', 'y'])));
@@ -110,7 +113,7 @@ describe('RunLoop with eachRecord', () => {
   });
 
   it('gives sockets and timers a turn every few milliseconds, and goes on after', async () => {
-    const { loop, partition, arrive, clock } = setUp({ eachRecord: () => clock.pass(1) });
+    const { loop, arrive, clock } = setUp({ eachRecord: () => clock.pass(1) });
     const one = partition(0);
     loop.add(one);
     arrive(one, batchAt(0, letters(200)));
@@ -121,7 +124,7 @@ describe('RunLoop with eachRecord', () => {
   });
 
   it('gives them their turn though handlers await only what is settled already', async () => {
-    const { loop, partition, arrive, clock } = setUp({ eachRecord: async () => clock.pass(1) });
+    const { loop, arrive, clock } = setUp({ eachRecord: async () => clock.pass(1) });
     const one = partition(0);
     loop.add(one);
     let turns = 0;
@@ -138,7 +141,7 @@ describe('RunLoop with eachRecord', () => {
 
   it('shares the turns out among lanes', async () => {
     const seen: number[] = [];
-    const { loop, partition, arrive, clock } = setUp({
+    const { loop, arrive, clock } = setUp({
       eachRecord: (record) => {
         clock.pass(1);
         seen.push(record.partition);
@@ -156,7 +159,7 @@ describe('RunLoop with eachRecord', () => {
 
   it('has no more handlers under way than concurrency allows, and nobody is forgotten', async () => {
     const gates: Deferred<void>[] = [];
-    const { loop, partition, arrive } = setUp({
+    const { loop, arrive } = setUp({
       concurrency: 2,
       eachRecord: () => {
         gates.push(new Deferred());
@@ -191,7 +194,7 @@ describe('RunLoop with eachRecord', () => {
       },
     ],
   ])('ends, naming the place, when the handler %s; the record is not done', async (_, eachRecord) => {
-    const { loop, partition, arrive, failed } = setUp({ eachRecord });
+    const { loop, arrive, failed } = setUp({ eachRecord });
     const one = partition(3);
     loop.add(one);
     arrive(one, batchAt(0, ['a', 'b', 'c']));
@@ -204,7 +207,7 @@ describe('RunLoop with eachRecord', () => {
 
   it('takes no notice of an error after the handler was told to stop', async () => {
     const gate = new Deferred<void>();
-    const { loop, partition, arrive, failed } = setUp({ eachRecord: () => gate.promise });
+    const { loop, arrive, failed } = setUp({ eachRecord: () => gate.promise });
     const one = partition(0);
     loop.add(one);
     arrive(one, batchAt(0, ['a']));
@@ -218,7 +221,7 @@ describe('RunLoop with eachRecord', () => {
 
   it('aborts the signal that the handler was given when the partition goes', () => {
     let signal: AbortSignal | undefined;
-    const { loop, partition, arrive } = setUp({
+    const { loop, arrive } = setUp({
       eachRecord: (_, context) => {
         ({ signal } = context);
         return new Promise(() => undefined);
@@ -235,7 +238,7 @@ describe('RunLoop with eachRecord', () => {
   it('removes a partition when its handler has ended, and hands out nothing more of it', async () => {
     const gate = new Deferred<void>();
     let calls = 0;
-    const { loop, partition, arrive } = setUp({
+    const { loop, arrive } = setUp({
       eachRecord: () => {
         calls++;
         return gate.promise;
@@ -256,7 +259,7 @@ describe('RunLoop with eachRecord', () => {
 
   it('never has two handlers of one partition under way, though it left and came back', async () => {
     const gates: Deferred<void>[] = [];
-    const { loop, partition, arrive } = setUp({
+    const { loop, arrive } = setUp({
       eachRecord: () => {
         gates.push(new Deferred());
         return gates.at(-1)?.promise;
@@ -279,7 +282,7 @@ describe('RunLoop with eachRecord', () => {
   it('drops what it has in hand when the partition is sought, paused or truncated', async () => {
     const gate = new Deferred<void>();
     const seen: number[] = [];
-    const { loop, partition, arrive } = setUp({
+    const { loop, arrive } = setUp({
       eachRecord: ({ offset }) => {
         seen.push(offset);
         return offset === 0 ? gate.promise : undefined;
@@ -299,7 +302,7 @@ describe('RunLoop with eachRecord', () => {
 
   it('honours a handler that seeks', () => {
     const seen: number[] = [];
-    const { loop, partition, arrive } = setUp({
+    const { loop, arrive } = setUp({
       eachRecord: ({ offset }) => {
         seen.push(offset);
         if (offset === 1) one.seek(0);
@@ -315,7 +318,7 @@ describe('RunLoop with eachRecord', () => {
 
   it('hands out nothing of a paused partition', () => {
     const seen: number[] = [];
-    const { loop, partition, arrive } = setUp({ eachRecord: ({ offset }) => void seen.push(offset) });
+    const { loop, arrive } = setUp({ eachRecord: ({ offset }) => void seen.push(offset) });
     const one = partition(0);
     loop.add(one);
     one.pause();
@@ -328,7 +331,7 @@ describe('RunLoop with eachRecord', () => {
 
   it('tells of a batch that cannot be read, and goes on when it comes anew', () => {
     const seen: number[] = [];
-    const { loop, partition, arrive, corrupt } = setUp({ eachRecord: ({ offset }) => void seen.push(offset) });
+    const { loop, arrive, corrupt } = setUp({ eachRecord: ({ offset }) => void seen.push(offset) });
     const one = partition(0);
     const spoiled = Buffer.from(batchAt(0, ['abc']));
     spoiled.writeUInt8((spoiled.at(-2) as number) ^ 1, spoiled.length - 2);
@@ -341,11 +344,10 @@ describe('RunLoop with eachRecord', () => {
   });
 
   it('resolves when the consumer closes, and rejects when it fails', async () => {
-    const handler = { eachRecord: () => undefined };
-    const closed = setUp(handler).loop;
+    const closed = setUp({ eachRecord: handler }).loop;
     closed.end(undefined);
     await closed.finished;
-    const failing = setUp(handler).loop;
+    const failing = setUp({ eachRecord: handler }).loop;
     failing.end(new KrafkaError('x', { code: 'X' }));
     failing.end(undefined);
     await expect(failing.finished).rejects.toMatchObject({ code: 'X' });
@@ -355,7 +357,7 @@ describe('RunLoop with eachRecord', () => {
 describe('RunLoop with eachBatch', () => {
   it('puts small batches together, up to maxRecords, and cuts large ones', () => {
     const seen: number[][] = [];
-    const { loop, partition, arrive } = setUp({
+    const { loop, arrive } = setUp({
       maxRecords: 4,
       eachBatch: ({ records }) => void seen.push(records.map(({ offset }) => offset)),
     });
@@ -368,7 +370,7 @@ describe('RunLoop with eachBatch', () => {
 
   it('passes over markers between batches', () => {
     const seen: number[][] = [];
-    const { loop, partition, arrive } = setUp({
+    const { loop, arrive } = setUp({
       eachBatch: ({ records }) => void seen.push(records.map(({ offset }) => offset)),
     });
     const one = partition(0);
@@ -380,8 +382,8 @@ describe('RunLoop with eachBatch', () => {
 
   it('counts what was resolved as done before the whole batch is, and never back', async () => {
     const gate = new Deferred<void>();
-    let resolve: (offset: number) => void = () => undefined;
-    const { loop, partition, arrive, failed } = setUp({
+    let resolve: (offset: number) => void = handler;
+    const { loop, arrive, failed } = setUp({
       eachBatch: (batch) => {
         ({ resolve } = batch);
         return gate.promise;
@@ -404,7 +406,7 @@ describe('RunLoop with eachBatch', () => {
   });
 
   it('names the first record that is not done when the handler fails', async () => {
-    const { loop, partition, arrive, failed } = setUp({
+    const { loop, arrive, failed } = setUp({
       eachBatch: async ({ resolve }) => {
         resolve(1);
         throw new Error('no');
@@ -420,7 +422,7 @@ describe('RunLoop with eachBatch', () => {
 
   it('counts nothing of a batch from before a seek', async () => {
     const gate = new Deferred<void>();
-    const { loop, partition, arrive } = setUp({ eachBatch: () => gate.promise });
+    const { loop, arrive } = setUp({ eachBatch: () => gate.promise });
     const one = partition(0);
     loop.add(one);
     arrive(one, batchAt(0, letters(5)));

@@ -75,7 +75,7 @@ export class RunLoop implements Delivery {
     const before = this.#ending.get(key);
     // A partition that came back is not handled by two at once: its last handler from before ends first.
     if (before === undefined) lane.pump();
-    else void before.then(lane.pump);
+    else void this.#pumpAfter(before, lane);
   }
 
   ready(partition: AssignedPartition): void {
@@ -89,11 +89,10 @@ export class RunLoop implements Delivery {
     const { key } = partition;
     this.#lanes.delete(key);
     const before = this.#ending.get(key);
-    const ended = Promise.all([before, lane.end()]).then(() => {
-      if (this.#ending.get(key) === ended) this.#ending.delete(key);
-    });
+    const ended = Promise.all([before, lane.end()]).then(() => undefined);
     this.#ending.set(key, ended);
     await ended;
+    if (this.#ending.get(key) === ended) this.#ending.delete(key);
   }
 
   handlingMs(partition: AssignedPartition): number | undefined {
@@ -104,6 +103,11 @@ export class RunLoop implements Delivery {
     for (const lane of this.#lanes.values()) void lane.end();
     if (error === undefined) this.#finished.resolve();
     else this.#finished.reject(error);
+  }
+
+  async #pumpAfter(before: Promise<void>, lane: Lane): Promise<void> {
+    await before;
+    lane.pump();
   }
 
   #laneOf(partition: AssignedPartition): Lane | undefined {

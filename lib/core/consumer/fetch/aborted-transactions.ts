@@ -17,7 +17,7 @@ export class AbortedTransactions {
   readonly #open = new Set<number>();
 
   constructor(transactions: readonly AbortedTransaction[]) {
-    this.#ahead = [...transactions].sort((a, b) => a.firstOffset - b.firstOffset);
+    this.#ahead = [...transactions].toSorted((a, b) => a.firstOffset - b.firstOffset);
   }
 
   /** Whether no record of the batch may be seen by a reader of committed records. */

@@ -57,7 +57,7 @@ export class BrokerFetch {
   readonly #stopping = new AbortController();
   #parked: Deferred<void> | undefined;
   #retry: { readonly at: number; readonly timer: Timer } | undefined;
-  #running: Promise<void> | undefined;
+  #running = false;
   #connection: BrokerConnection | undefined;
 
   constructor(options: BrokerFetchOptions) {
@@ -82,7 +82,10 @@ export class BrokerFetch {
 
   /** Something is wanted that was not wanted before. */
   wake(): void {
-    this.#running ??= this.#run();
+    if (!this.#running) {
+      this.#running = true;
+      void this.#run();
+    }
     this.#parked?.resolve();
     this.#parked = undefined;
   }

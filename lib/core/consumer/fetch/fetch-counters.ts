@@ -5,4 +5,13 @@ export class FetchCounters {
   sessionResets = 0;
   fetchedEntries = 0;
   receivedBytes = 0;
+
+  /** The counts as they stand. */
+  snapshot(): Pick<
+    FetchCounters,
+    'fetches' | 'incrementalFetches' | 'sessionResets' | 'fetchedEntries' | 'receivedBytes'
+  > {
+    const { fetches, incrementalFetches, sessionResets, fetchedEntries, receivedBytes } = this;
+    return { fetches, incrementalFetches, sessionResets, fetchedEntries, receivedBytes };
+  }
 }

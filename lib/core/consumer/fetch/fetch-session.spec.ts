@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { ERROR_CODES, ZERO_UUID } from '../../protocol/index.js';
 import { epochAfter, FetchSession, type FetchPlan, type FetchedPartition } from './fetch-session.js';
 
@@ -26,7 +26,7 @@ function opened(...partitions: FetchedPartition[]): FetchSession {
 }
 
 const named = (plan: FetchPlan): string[] =>
-  plan.topics.flatMap(({ topic, partitions }) => partitions.map(({ partition }) => `${topic}/${partition}`)).sort();
+  plan.topics.flatMap(({ topic, partitions }) => partitions.map(({ partition }) => `${topic}/${partition}`)).toSorted();
 
 describe('FetchSession', () => {
   it('begins by asking for a session and naming everything', () => {
@@ -161,13 +161,16 @@ describe('FetchSession', () => {
           const broker = new NaiveBroker();
           for (const { wanted, outcome, nameless } of steps) {
             const generations = new Map(wanted.map(({ topic, generation }) => [topic, generation]));
-            const partitions = wanted.map(({ topic, generation: _, ...rest }) =>
+            const partitions = wanted.map(({ topic, partition, currentLeaderEpoch, fetchOffset, partitionMaxBytes }) =>
               part({
                 topic,
                 topicId: nameless
                   ? ZERO_UUID
                   : Buffer.from(`${topic}${generations.get(topic)}`.padEnd(16, '.')).toString('base64url'),
-                ...rest,
+                partition,
+                currentLeaderEpoch,
+                fetchOffset,
+                partitionMaxBytes,
               }),
             );
             const answer = broker.fetch(session.plan(partitions), outcome);

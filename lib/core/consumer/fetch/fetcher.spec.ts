@@ -92,11 +92,6 @@ function setUp(options: { settings?: object; leaders?: (number | { leader: numbe
     },
     onFatal: (error: KrafkaError) => events.push(`fatal ${error.code}`),
   });
-  const partition = (number: number, offset = 10, topic = 't'): AssignedPartition => {
-    const one = new AssignedPartition(topic, number, 'committed', { maxDecompressedBytes: 1_000_000 }, () => undefined);
-    one.begin(offset, -1, true);
-    return one;
-  };
   /** Answers the oldest fetch that is held, and lets what follows happen. */
   const reply = async (value: unknown): Promise<void> => {
     const oldest = held.shift();
@@ -106,27 +101,34 @@ function setUp(options: { settings?: object; leaders?: (number | { leader: numbe
     await settled();
   };
   const fetches = (nodeId?: number): BrokerRequest[] => cluster.requests('Fetch', nodeId);
-  return { fetcher, cluster, arrived, events, held, partition, reply, fetches, ...ports };
+  return { fetcher, cluster, arrived, events, held, reply, fetches, ...ports };
+}
+
+/** A partition that stands at an offset. */
+function standing(number: number, offset = 10, topic = 't'): AssignedPartition {
+  const one = new AssignedPartition(topic, number, 'committed', { maxDecompressedBytes: 1_000_000 }, () => undefined);
+  one.begin(offset, -1, true);
+  return one;
 }
 
 describe('Fetcher', () => {
   it('has one fetch in flight for each broker, on a connection for fetching only', async () => {
-    const { fetcher, partition, fetches } = setUp({ leaders: [1, 2, 1] });
-    fetcher.add([partition(0), partition(1), partition(2)]);
+    const { fetcher, fetches } = setUp({ leaders: [1, 2, 1] });
+    fetcher.add([standing(0), standing(1), standing(2)]);
     await settled();
     expect(fetches().map(({ nodeId, purpose }) => [nodeId, purpose])).toEqual([
       [1, 'fetch:me'],
       [2, 'fetch:me'],
     ]);
     expect(fetches().map(named)).toEqual([['0@10', '2@10'], ['1@10']]);
-    fetcher.wake(partition(0));
+    fetcher.wake(standing(0));
     await settled();
     expect(fetches()).toHaveLength(2);
   });
 
   it('asks as it was told to, and waits for the answer longer than the broker may hold it', async () => {
-    const { fetcher, partition, fetches } = setUp();
-    fetcher.add([partition(0)]);
+    const { fetcher, fetches } = setUp();
+    fetcher.add([standing(0)]);
     await settled();
     expect(fetches()[0]?.body).toMatchObject({
       maxWaitMs: 500,
@@ -141,8 +143,8 @@ describe('Fetcher', () => {
   });
 
   it('buffers what comes, tells of it, and goes on behind it', async () => {
-    const { fetcher, partition, arrived, reply, fetches } = setUp();
-    const one = partition(0);
+    const { fetcher, arrived, reply, fetches } = setUp();
+    const one = standing(0);
     fetcher.add([one]);
     await settled();
     await reply(answer([{ partition: 0, records: batchAt(10, ['a', 'b']) }]));
@@ -157,8 +159,8 @@ describe('Fetcher', () => {
   });
 
   it('names nothing in the steady state', async () => {
-    const { fetcher, partition, reply, fetches } = setUp();
-    fetcher.add([partition(0), partition(1)]);
+    const { fetcher, reply, fetches } = setUp();
+    fetcher.add([standing(0), standing(1)]);
     await settled();
     await reply(answer([]));
     await reply(answer([]));
@@ -170,13 +172,13 @@ describe('Fetcher', () => {
     const big = 'x'.repeat(1_200);
 
     it('leaves out a partition whose buffer is full, until it has drained', async () => {
-      const { fetcher, partition, reply, fetches } = setUp();
-      const [full, other] = [partition(0), partition(1)];
+      const { fetcher, reply, fetches } = setUp();
+      const [full, other] = [standing(0), standing(1)];
       fetcher.add([full, other]);
       await settled();
       await reply(answer([{ partition: 0, records: batchAt(10, [big]) }]));
       expect(forgotten(fetches()[1] as BrokerRequest)).toEqual([0]);
-      full.take();
+      void full.take();
       full.handedOut(11, 1);
       fetcher.wake(full);
       await reply(answer([]));
@@ -184,21 +186,21 @@ describe('Fetcher', () => {
     });
 
     it('fetches nothing while all are full, and goes on as soon as one has drained', async () => {
-      const { fetcher, partition, reply, fetches } = setUp();
-      const one = partition(0);
+      const { fetcher, reply, fetches } = setUp();
+      const one = standing(0);
       fetcher.add([one]);
       await settled();
       await reply(answer([{ partition: 0, records: batchAt(10, [big]) }]));
       expect(fetches()).toHaveLength(1);
-      one.take();
+      void one.take();
       fetcher.wake(one);
       await settled();
       expect(fetches()).toHaveLength(2);
     });
 
     it('has the broker hold a fetch no longer than the partition that was left out has been full', async () => {
-      const { fetcher, partition, reply, fetches, clock } = setUp();
-      const [full, idle] = [partition(0), partition(1)];
+      const { fetcher, reply, fetches, clock } = setUp();
+      const [full, idle] = [standing(0), standing(1)];
       fetcher.add([full, idle]);
       await settled();
       await reply(answer([{ partition: 0, records: batchAt(10, [big]) }]));
@@ -213,10 +215,10 @@ describe('Fetcher', () => {
     });
 
     it('shares bufferBytes out: no partition may hold more than its share twice', () => {
-      const { fetcher, partition } = setUp({
+      const { fetcher } = setUp({
         settings: { bufferBytes: 4_000_000, maxPartitionFetchBytes: 1_000_000 },
       });
-      const [one, two, three] = [partition(0), partition(1), partition(2)];
+      const [one, two, three] = [standing(0), standing(1), standing(2)];
       fetcher.add([one]);
       expect(one.partitionMaxBytes).toBe(1_000_000);
       fetcher.add([two, three]);
@@ -233,8 +235,8 @@ describe('Fetcher', () => {
       ['revoked', (partition) => partition.retire(new Error('gone'))],
       ['validated', (partition) => partition.validate()],
     ])('when the partition was %s while the fetch was under way', async (_, change) => {
-      const { fetcher, partition, arrived, reply } = setUp();
-      const one = partition(0);
+      const { fetcher, arrived, reply } = setUp();
+      const one = standing(0);
       fetcher.add([one]);
       await settled();
       change(one);
@@ -244,8 +246,8 @@ describe('Fetcher', () => {
     });
 
     it('but takes what it asked for when the partition was paused and resumed meanwhile', async () => {
-      const { fetcher, partition, arrived, reply } = setUp();
-      const one = partition(0);
+      const { fetcher, arrived, reply } = setUp();
+      const one = standing(0);
       fetcher.add([one]);
       await settled();
       one.pause();
@@ -259,8 +261,8 @@ describe('Fetcher', () => {
     it.each(['FETCH_SESSION_ID_NOT_FOUND', 'INVALID_FETCH_SESSION_EPOCH'] as const)(
       'that are lost (%s) are opened anew at once, everything named',
       async (error) => {
-        const { fetcher, partition, reply, fetches, events } = setUp();
-        fetcher.add([partition(0), partition(1)]);
+        const { fetcher, reply, fetches, events } = setUp();
+        fetcher.add([standing(0), standing(1)]);
         await settled();
         await reply(answer([]));
         await reply(answer([], { error, sessionId: 0 }));
@@ -272,8 +274,8 @@ describe('Fetcher', () => {
     );
 
     it('that a broker refuses even to open are tried again with backoff', async () => {
-      const { fetcher, partition, reply, fetches, clock } = setUp();
-      fetcher.add([partition(0)]);
+      const { fetcher, reply, fetches, clock } = setUp();
+      fetcher.add([standing(0)]);
       await settled();
       await reply(answer([], { error: 'FETCH_SESSION_TOPIC_ID_ERROR', sessionId: 0 }));
       expect(fetches()).toHaveLength(1);
@@ -282,8 +284,8 @@ describe('Fetcher', () => {
     });
 
     it('are closed with the words of an ordinary fetch, and the final epoch', async () => {
-      const { fetcher, partition, reply, fetches, held, clock } = setUp();
-      fetcher.add([partition(0)]);
+      const { fetcher, reply, fetches, held, clock } = setUp();
+      fetcher.add([standing(0)]);
       await settled();
       await reply(answer([]));
       const stopped = fetcher.stop(new Deadline(clock, 1_000, 'close timeoutMs'));
@@ -300,21 +302,21 @@ describe('Fetcher', () => {
     });
 
     it('that cannot be closed politely are left to expire', async () => {
-      const { fetcher, partition, reply, held, clock } = setUp();
-      fetcher.add([partition(0)]);
+      const { fetcher, reply, held, clock } = setUp();
+      fetcher.add([standing(0)]);
       await settled();
       await reply(answer([]));
       const stopped = fetcher.stop(new Deadline(clock, 1_000, 'close timeoutMs'));
       await settled();
       held.at(-1)?.deferred.reject(new KrafkaConnectionError('b:1', 'reset'));
-      await stopped;
+      await expect(stopped).resolves.toBeUndefined();
     });
   });
 
   describe('leaders', () => {
     it('that moved are followed at once where the response tells the new one (KIP-951)', async () => {
-      const { fetcher, partition, reply, cluster, fetches } = setUp();
-      fetcher.add([partition(0)]);
+      const { fetcher, reply, cluster, fetches } = setUp();
+      fetcher.add([standing(0)]);
       await settled();
       cluster.leaderMoved = (change) => {
         cluster.moved.push(change);
@@ -338,8 +340,8 @@ describe('Fetcher', () => {
       'KAFKA_STORAGE_ERROR',
       'OFFSET_NOT_AVAILABLE',
     ] as const)('that are not to be had (%s) are suspected, and the partition backs off alone', async (error) => {
-      const { fetcher, partition, reply, cluster, fetches, clock } = setUp();
-      fetcher.add([partition(0), partition(1)]);
+      const { fetcher, reply, cluster, fetches, clock } = setUp();
+      fetcher.add([standing(0), standing(1)]);
       await settled();
       await reply(answer([{ partition: 0, error }]));
       expect(cluster.suspected).toContain('t');
@@ -351,8 +353,8 @@ describe('Fetcher', () => {
     });
 
     it('that are alone in their trouble are asked again when their backoff is over', async () => {
-      const { fetcher, partition, reply, fetches, clock } = setUp();
-      fetcher.add([partition(0)]);
+      const { fetcher, reply, fetches, clock } = setUp();
+      fetcher.add([standing(0)]);
       await settled();
       await reply(answer([{ partition: 0, error: 'NOT_LEADER_OR_FOLLOWER' }]));
       expect(fetches()).toHaveLength(1);
@@ -362,8 +364,8 @@ describe('Fetcher', () => {
     });
 
     it('that are new have what was read compared with their log first', async () => {
-      const { fetcher, partition, cluster, events } = setUp();
-      const one = partition(0);
+      const { fetcher, cluster, events } = setUp();
+      const one = standing(0);
       fetcher.add([one]);
       one.handedOut(11, 1);
       cluster.lead({ t: [{ leader: 2, epoch: 2 }, 1] });
@@ -374,8 +376,8 @@ describe('Fetcher', () => {
     });
 
     it('of a re-created topic begin their epochs anew', async () => {
-      const { fetcher, partition, cluster, events, fetches, reply } = setUp({ leaders: [{ leader: 1, epoch: 9 }] });
-      const one = partition(0);
+      const { fetcher, cluster, events, fetches, reply } = setUp({ leaders: [{ leader: 1, epoch: 9 }] });
+      const one = standing(0);
       fetcher.add([one]);
       await settled();
       one.handedOut(11, 9);
@@ -389,8 +391,8 @@ describe('Fetcher', () => {
     });
 
     it('that cannot be reached are suspected, and asked again with backoff and a new session', async () => {
-      const { fetcher, partition, cluster, reply, fetches, clock, events } = setUp();
-      fetcher.add([partition(0)]);
+      const { fetcher, cluster, reply, fetches, clock, events } = setUp();
+      fetcher.add([standing(0)]);
       await settled();
       await reply(answer([]));
       await reply(new KrafkaConnectionError('b:1', 'reset'));
@@ -403,9 +405,9 @@ describe('Fetcher', () => {
     });
 
     it('that refuse us for good end the consumer', async () => {
-      const { fetcher, partition, cluster, events } = setUp();
+      const { fetcher, cluster, events } = setUp();
       cluster.unreachable.set(1, new KrafkaConnectionError('b:1', 'wrong password', { retriable: false }));
-      fetcher.add([partition(0)]);
+      fetcher.add([standing(0)]);
       await settled();
       expect(events).toEqual(['fatal CONNECTION']);
     });
@@ -413,8 +415,8 @@ describe('Fetcher', () => {
 
   describe('a nearer replica (KIP-392)', () => {
     it('is read where the leader names one, and left when it has not what is wanted', async () => {
-      const { fetcher, partition, reply, fetches, events } = setUp({ leaders: [1] });
-      fetcher.add([partition(0)]);
+      const { fetcher, reply, fetches, events } = setUp({ leaders: [1] });
+      fetcher.add([standing(0)]);
       await settled();
       await reply(answer([{ partition: 0, preferred: 3 }]));
       expect(fetches(3).map(named)).toEqual([['0@10']]);
@@ -425,8 +427,8 @@ describe('Fetcher', () => {
     });
 
     it('is left when it cannot be reached', async () => {
-      const { fetcher, partition, reply, fetches } = setUp({ leaders: [1] });
-      fetcher.add([partition(0)]);
+      const { fetcher, reply, fetches } = setUp({ leaders: [1] });
+      fetcher.add([standing(0)]);
       await settled();
       await reply(answer([{ partition: 0, preferred: 3 }]));
       await reply(new KrafkaConnectionError('b:3', 'reset'));
@@ -434,8 +436,8 @@ describe('Fetcher', () => {
     });
 
     it('is asked of the leader again after five minutes', async () => {
-      const { fetcher, partition, reply, fetches, clock } = setUp({ leaders: [1] });
-      fetcher.add([partition(0)]);
+      const { fetcher, reply, fetches, clock } = setUp({ leaders: [1] });
+      fetcher.add([standing(0)]);
       await settled();
       await reply(answer([{ partition: 0, preferred: 3 }]));
       clock.pass(300_000);
@@ -446,16 +448,16 @@ describe('Fetcher', () => {
 
   describe('what cannot be read', () => {
     it('an offset out of range is told', async () => {
-      const { fetcher, partition, reply, events } = setUp();
-      fetcher.add([partition(0)]);
+      const { fetcher, reply, events } = setUp();
+      fetcher.add([standing(0)]);
       await settled();
       await reply(answer([{ partition: 0, error: 'OFFSET_OUT_OF_RANGE' }]));
       expect(events).toEqual(['out of range t/0']);
     });
 
     it('a partition we may not read fails, and the others go on', async () => {
-      const { fetcher, partition, reply, events, fetches } = setUp();
-      fetcher.add([partition(0), partition(1)]);
+      const { fetcher, reply, events, fetches } = setUp();
+      fetcher.add([standing(0), standing(1)]);
       await settled();
       await reply(answer([{ partition: 0, error: 'TOPIC_AUTHORIZATION_FAILED' }]));
       expect(events).toEqual(['failed t/0 TOPIC_AUTHORIZATION_FAILED']);
@@ -463,8 +465,8 @@ describe('Fetcher', () => {
     });
 
     it('a corrupt batch is fetched again twice, then the partition fails', async () => {
-      const { fetcher, partition, reply, events, clock } = setUp();
-      const one = partition(0);
+      const { fetcher, reply, events, clock } = setUp();
+      const one = standing(0);
       fetcher.add([one]);
       await settled();
       const corrupt = Buffer.from(batchAt(10, ['abc']));
@@ -474,7 +476,7 @@ describe('Fetcher', () => {
         await reply(answer([{ partition: 0, records: corrupt }]));
         let error: unknown;
         try {
-          one.take();
+          void one.take();
         } catch (thrown) {
           error = thrown;
         }
@@ -487,8 +489,8 @@ describe('Fetcher', () => {
     });
 
     it('records that end before a whole batch does are fetched again', async () => {
-      const { fetcher, partition, reply, arrived, fetches } = setUp();
-      fetcher.add([partition(0)]);
+      const { fetcher, reply, arrived, fetches } = setUp();
+      fetcher.add([standing(0)]);
       await settled();
       await reply(answer([{ partition: 0, records: batchAt(10, ['abc']).subarray(0, 65) }]));
       expect(arrived).toEqual([]);
@@ -497,8 +499,8 @@ describe('Fetcher', () => {
   });
 
   it('hides aborted records from readers of committed ones', async () => {
-    const { fetcher, partition, reply, fetches } = setUp({ settings: { isolationLevel: 'read_committed' } });
-    const one = partition(0);
+    const { fetcher, reply, fetches } = setUp({ settings: { isolationLevel: 'read_committed' } });
+    const one = standing(0);
     fetcher.add([one]);
     await settled();
     expect(fetches()[0]?.body.isolationLevel).toBe(1);
@@ -508,9 +510,9 @@ describe('Fetcher', () => {
   });
 
   it('goes by name, and no higher than version 12, while a topic id is not known', async () => {
-    const { fetcher, partition, cluster, fetches } = setUp();
+    const { fetcher, cluster, fetches } = setUp();
     cluster.lead({ t: [1] }, { t: 'AAAAAAAAAAAAAAAAAAAAAA' });
-    fetcher.add([partition(0)]);
+    fetcher.add([standing(0)]);
     await settled();
     expect(fetches()[0]?.options.maxVersion).toBe(12);
     expect(fetches()[0]?.body.topics[0].topic).toBe('t');

@@ -21,6 +21,16 @@ async function readAll(buffer: PartitionBuffer, from: number): Promise<{ offsets
   }
 }
 
+/** Reads as a reader of committed records does. */
+const readCommitted = (batches: Buffer[], aborted: [producerId: number, firstOffset: number][], from = 0) => {
+  const buffer = new PartitionBuffer({ topic: 'a', partition: 0 });
+  buffer.push(
+    Buffer.concat(batches),
+    aborted.map(([producerId, firstOffset]) => ({ producerId, firstOffset })),
+  );
+  return readAll(buffer, from);
+};
+
 describe('PartitionBuffer', () => {
   it('hands out batch after batch, and lets go of their bytes as it does', () => {
     const [first, second] = [batchAt(10, ['a', 'b']), batchAt(12, ['c'])];
@@ -72,18 +82,9 @@ describe('PartitionBuffer', () => {
   });
 
   describe('read_committed', () => {
-    const read = (batches: Buffer[], aborted: [producerId: number, firstOffset: number][], from = 0) => {
-      const buffer = new PartitionBuffer({ topic: 'a', partition: 0 });
-      buffer.push(
-        Buffer.concat(batches),
-        aborted.map(([producerId, firstOffset]) => ({ producerId, firstOffset })),
-      );
-      return readAll(buffer, from);
-    };
-
     it('hides what an aborted transaction wrote, and only that', async () => {
       const batches = [batchAt(0, ['a'], { producerId: 7 }), batchAt(1, ['b'], { producerId: 8 }), batchAt(2, ['c'])];
-      expect(await read([...batches, markerAt(3, 'abort', 7), markerAt(4, 'commit', 8)], [[7, 0]])).toEqual({
+      expect(await readCommitted([...batches, markerAt(3, 'abort', 7), markerAt(4, 'commit', 8)], [[7, 0]])).toEqual({
         offsets: [1, 2],
         next: 5,
       });
@@ -96,7 +97,7 @@ describe('PartitionBuffer', () => {
         batchAt(2, ['b'], { producerId: 7 }),
         markerAt(3, 'commit', 7),
       ];
-      expect(await read(batches, [[7, 0]])).toEqual({ offsets: [2], next: 4 });
+      expect(await readCommitted(batches, [[7, 0]])).toEqual({ offsets: [2], next: 4 });
     });
 
     it('hides several aborted transactions of one producer in one fetch, whatever order the broker lists them in', async () => {
@@ -109,7 +110,7 @@ describe('PartitionBuffer', () => {
         markerAt(5, 'abort', 7),
       ];
       expect(
-        await read(batches, [
+        await readCommitted(batches, [
           [7, 4],
           [7, 0],
         ]),
@@ -135,7 +136,7 @@ describe('PartitionBuffer', () => {
         batchAt(2, ['b'], { producerId: 7 }),
         markerAt(3, 'abort', 7),
       ];
-      expect(await read(batches, [[7, 2]])).toEqual({ offsets: [0], next: 4 });
+      expect(await readCommitted(batches, [[7, 2]])).toEqual({ offsets: [0], next: 4 });
     });
   });
 });

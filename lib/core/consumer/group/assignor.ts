@@ -51,7 +51,7 @@ export function isAssignor(value: unknown): value is Assignor {
  * survives a restart under another member id, then the others by member id.
  */
 export function inMemberOrder(members: readonly GroupSubscription[]): GroupSubscription[] {
-  return [...members].sort((a, b) => {
+  return [...members].toSorted((a, b) => {
     if (a.groupInstanceId !== null && b.groupInstanceId !== null) return compare(a.groupInstanceId, b.groupInstanceId);
     if (a.groupInstanceId !== null) return -1;
     if (b.groupInstanceId !== null) return 1;
@@ -69,7 +69,7 @@ export function subscribersByTopic(members: readonly GroupSubscription[]): Map<s
       else there.push(member);
     }
   }
-  return new Map([...topics].sort(([a], [b]) => compare(a, b)));
+  return new Map([...topics].toSorted(([a], [b]) => compare(a, b)));
 }
 
 // By UTF-16 code unit, as Java's String.compareTo.

@@ -59,7 +59,7 @@ export interface MemberSubscription {
 /** A subscription as it goes into JoinGroup. */
 export function encodeSubscription(subscription: MemberSubscription): Buffer {
   return encode(Subscription, {
-    topics: [...subscription.topics].sort(),
+    topics: [...subscription.topics].toSorted(),
     userData: subscription.userData,
     ownedPartitions: grouped(subscription.ownedPartitions),
     generationId: subscription.generation,

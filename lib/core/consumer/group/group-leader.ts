@@ -48,7 +48,7 @@ export class GroupLeader {
       throw new KrafkaProtocolError('INCONSISTENT_GROUP_PROTOCOL', `the group chose '${String(group.protocolName)}'`);
     }
     const members = group.members.map((member) => decodeSubscription(member.metadata, member));
-    const topics = [...new Set(members.flatMap((member) => member.topics))].sort();
+    const topics = [...new Set(members.flatMap((member) => member.topics))].toSorted();
     const before = this.#release;
     this.#release = this.#cluster.track(topics);
     before?.();

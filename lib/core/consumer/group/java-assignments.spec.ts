@@ -43,7 +43,7 @@ describe.each([rangeAssignor, roundRobinAssignor])('the $name assignor', (assign
         .filter(([topic]) => members.some(({ topics }) => topics.includes(topic)))
         .flatMap(([topic, count]) => Array.from({ length: count }, (_, partition) => keyOf(topic, partition)));
       const given = [...assigned.values()].flat().map(({ topic, partition }) => keyOf(topic, partition));
-      expect(given.sort()).toEqual(wanted.sort());
+      expect(given.toSorted()).toEqual(wanted.toSorted());
     }
   });
 });

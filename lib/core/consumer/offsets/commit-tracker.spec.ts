@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { CommitTracker, type Ticket } from './commit-tracker.js';
 
 /** A tracker at this offset, which the group holds. */

@@ -28,7 +28,7 @@ const answering =
 function setUp(options: { intervalMs?: number | undefined; partitions?: number } = {}) {
   const { intervalMs = 5_000, partitions = 1 } = options;
   const ports = fakePorts();
-  const coordinator = new ScriptedCoordinator().always('OffsetCommit', answering() as never);
+  const coordinator = new ScriptedCoordinator().always('OffsetCommit', answering());
   const heeded: number[] = [];
   const failed: KrafkaError[] = [];
   const told: unknown[] = [];
@@ -84,10 +84,10 @@ describe('OffsetCommitter', () => {
 
   it('goes on with what was done while a commit was under way', async () => {
     const { coordinator, done, sent, clock } = setUp();
-    coordinator.next('OffsetCommit', ((body: { topics: Committed[] }) => {
+    coordinator.next('OffsetCommit', (body: { topics: Committed[] }) => {
       done(9);
       return answering()(body);
-    }) as never);
+    });
     done(5);
     await clock.advance(5_000);
     expect(clock.timers).toEqual([5_000]);
@@ -144,8 +144,7 @@ describe('OffsetCommitter', () => {
     const answers: (() => void)[] = [];
     coordinator.always(
       'OffsetCommit',
-      ((body: { topics: Committed[] }) =>
-        new Promise((resolve) => answers.push(() => resolve(answering()(body))))) as never,
+      (body: { topics: Committed[] }) => new Promise((resolve) => answers.push(() => resolve(answering()(body)))),
     );
     done(5);
     const first = committer.commitDone(owned, deadline());
@@ -188,7 +187,7 @@ describe('OffsetCommitter', () => {
 
   it('tries again with what failed and may pass, and only that', async () => {
     const { coordinator, done, clock, committer, owned, deadline, told } = setUp({ partitions: 2 });
-    coordinator.next('OffsetCommit', answering({ 1: 'COORDINATOR_LOAD_IN_PROGRESS' }) as never);
+    coordinator.next('OffsetCommit', answering({ 1: 'COORDINATOR_LOAD_IN_PROGRESS' }));
     done(5, 0);
     done(7, 1);
     const committed = committer.commitDone(owned, deadline());
@@ -214,7 +213,7 @@ describe('OffsetCommitter', () => {
     '%s is told to the member and to whoever asked, and not tried again',
     async (name) => {
       const { coordinator, committer, deadline, heeded } = setUp();
-      coordinator.next('OffsetCommit', answering({ 0: name }) as never);
+      coordinator.next('OffsetCommit', answering({ 0: name }));
       const code = name === 'FENCED_INSTANCE_ID' ? 'FENCED' : name;
       await expect(committer.commit([{ topic: 't', partition: 0, offset: 1 }], deadline())).rejects.toMatchObject({
         code,
@@ -226,10 +225,10 @@ describe('OffsetCommitter', () => {
 
   it('tries a stale member epoch again, as the member then is', async () => {
     const { coordinator, committer, deadline, clock, self } = setUp();
-    coordinator.next('OffsetCommit', ((body: { topics: Committed[] }) => {
+    coordinator.next('OffsetCommit', (body: { topics: Committed[] }) => {
       self.identity = { memberId: 'm', generation: 4, groupInstanceId: null };
       return answering({ 0: 'STALE_MEMBER_EPOCH' })(body);
-    }) as never);
+    });
     const committed = committer.commit([{ topic: 't', partition: 0, offset: 1 }], deadline());
     await clock.advance(1_000);
     await committed;
@@ -238,7 +237,7 @@ describe('OffsetCommitter', () => {
 
   it('gives up soon on a topic that is gone, and commits the others', async () => {
     const { coordinator, committer, clock, deadline, owned, done } = setUp({ partitions: 2 });
-    coordinator.always('OffsetCommit', answering({ 1: 'UNKNOWN_TOPIC_OR_PARTITION' }) as never);
+    coordinator.always('OffsetCommit', answering({ 1: 'UNKNOWN_TOPIC_OR_PARTITION' }));
     done(5, 0);
     done(5, 1);
     const committed = committer.commitDone(owned, deadline()).catch((error: unknown) => error);
@@ -265,7 +264,7 @@ describe('OffsetCommitter', () => {
 
   it('tells when a commit of its own failed, and tries again at the next interval', async () => {
     const { coordinator, done, clock, failed, sent } = setUp();
-    coordinator.next('OffsetCommit', answering({ 0: 'OFFSET_METADATA_TOO_LARGE' }) as never);
+    coordinator.next('OffsetCommit', answering({ 0: 'OFFSET_METADATA_TOO_LARGE' }));
     done(5);
     await clock.advance(5_000);
     expect(failed).toMatchObject([{ code: 'OFFSET_METADATA_TOO_LARGE' }]);

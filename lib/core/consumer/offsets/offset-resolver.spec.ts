@@ -38,14 +38,15 @@ function setUp(isolationLevel: 'read_uncommitted' | 'read_committed' = 'read_unc
     onResolved: ({ key }, { offset }) => found.push(`${key} ${offset}`),
     onRefused: (_, error) => refused.push(error),
   });
-  const partition = (number: number, topic = 't'): AssignedPartition =>
-    new AssignedPartition(topic, number, 'latest', { maxDecompressedBytes: 1 }, () => undefined);
-  return { cluster, resolver, found, refused, partition, ...ports };
+  return { cluster, resolver, found, refused, ...ports };
 }
+
+const partition = (number: number): AssignedPartition =>
+  new AssignedPartition('t', number, 'latest', { maxDecompressedBytes: 1 }, () => undefined);
 
 describe('OffsetResolver', () => {
   it('asks each leader once for all its partitions, all leaders at once', async () => {
-    const { cluster, resolver, found, partition } = setUp();
+    const { cluster, resolver, found } = setUp();
     cluster.lead({ t: Array.from({ length: 50 }, (_, index) => 1 + (index % 3)) });
     let under = 0;
     let most = 0;
@@ -68,7 +69,7 @@ describe('OffsetResolver', () => {
     ['latest', -1],
     [{ timestamp: 77 }, 77],
   ])('asks for %p as timestamp %d', async (spec, timestamp) => {
-    const { cluster, resolver, partition } = setUp();
+    const { cluster, resolver } = setUp();
     cluster.lead({ t: [1] });
     cluster.answer = answering(() => ({ offset: 5 }));
     const one = partition(0);
@@ -82,7 +83,7 @@ describe('OffsetResolver', () => {
   });
 
   it('asks for the end as readers of committed records see it', async () => {
-    const { cluster, resolver, partition } = setUp('read_committed');
+    const { cluster, resolver } = setUp('read_committed');
     cluster.lead({ t: [1] });
     cluster.answer = answering(() => ({ offset: 5 }));
     resolver.resolve(partition(0), 'latest');
@@ -91,7 +92,7 @@ describe('OffsetResolver', () => {
   });
 
   it('goes to the end when no record is as young as was asked for', async () => {
-    const { cluster, resolver, found, partition } = setUp();
+    const { cluster, resolver, found } = setUp();
     cluster.lead({ t: [1] });
     cluster.answer = answering((_, { timestamp }) => ({ offset: timestamp === -1 ? 9 : -1 }));
     resolver.resolve(partition(0), { timestamp: 77 });
@@ -100,7 +101,7 @@ describe('OffsetResolver', () => {
   });
 
   it('backs off for each partition on its own, from 100 ms up to 30 s', async () => {
-    const { cluster, resolver, found, partition, clock } = setUp();
+    const { cluster, resolver, found, clock } = setUp();
     cluster.lead({ t: [1, 1] });
     const asked: number[][] = [[], []];
     cluster.answer = answering((_, { partitionIndex }) => {
@@ -124,7 +125,7 @@ describe('OffsetResolver', () => {
   });
 
   it('asks the new leader at once when one is known, whatever the backoff', async () => {
-    const { cluster, resolver, found, partition, clock } = setUp();
+    const { cluster, resolver, found, clock } = setUp();
     cluster.lead({ t: [1] });
     cluster.answer = (request) =>
       answering(() => (request.nodeId === 1 ? { error: 'NOT_LEADER_OR_FOLLOWER' } : { offset: 3 }))(request);
@@ -137,7 +138,7 @@ describe('OffsetResolver', () => {
   });
 
   it('keeps to its backoff when metadata changes that does not concern it', async () => {
-    const { cluster, resolver, partition, clock } = setUp();
+    const { cluster, resolver, clock } = setUp();
     cluster.lead({ t: [1] });
     cluster.answer = answering(() => ({ error: 'NOT_LEADER_OR_FOLLOWER' }));
     resolver.resolve(partition(0), 'latest');
@@ -149,7 +150,7 @@ describe('OffsetResolver', () => {
   });
 
   it('waits for a leader where there is none', async () => {
-    const { cluster, resolver, found, partition } = setUp();
+    const { cluster, resolver, found } = setUp();
     cluster.lead({ t: [-1] });
     resolver.resolve(partition(0), 'latest');
     await settled();
@@ -162,7 +163,7 @@ describe('OffsetResolver', () => {
   });
 
   it('asks again when a leader cannot be reached', async () => {
-    const { cluster, resolver, found, partition, clock } = setUp();
+    const { cluster, resolver, found, clock } = setUp();
     cluster.lead({ t: [1] });
     cluster.unreachable.set(1, new KrafkaConnectionError('b:1', 'refused'));
     cluster.answer = answering(() => ({ offset: 3 }));
@@ -175,7 +176,7 @@ describe('OffsetResolver', () => {
   });
 
   it('drops the answer to a question that a newer one has replaced', async () => {
-    const { cluster, resolver, found, partition } = setUp();
+    const { cluster, resolver, found } = setUp();
     cluster.lead({ t: [1] });
     const answers: (() => void)[] = [];
     cluster.answer = (request) =>
@@ -195,7 +196,7 @@ describe('OffsetResolver', () => {
   });
 
   it('drops the answer for a partition that was given up or is not asked about any more', async () => {
-    const { cluster, resolver, found, partition } = setUp();
+    const { cluster, resolver, found } = setUp();
     cluster.lead({ t: [1, 1] });
     cluster.answer = async (request) => {
       await settled();
@@ -212,7 +213,7 @@ describe('OffsetResolver', () => {
   });
 
   it('gives up on what will not change, naming the partition', async () => {
-    const { cluster, resolver, refused, partition, clock } = setUp();
+    const { cluster, resolver, refused, clock } = setUp();
     cluster.lead({ t: [1] });
     cluster.answer = answering(() => ({ error: 'TOPIC_AUTHORIZATION_FAILED' }));
     resolver.resolve(partition(0), 'latest');
@@ -222,7 +223,7 @@ describe('OffsetResolver', () => {
   });
 
   it('leaves no timer when everything is known, or when it is closed', async () => {
-    const { cluster, resolver, partition, clock } = setUp();
+    const { cluster, resolver, clock } = setUp();
     cluster.lead({ t: [1, -1] });
     cluster.answer = answering(() => ({ offset: 1 }));
     resolver.resolve(partition(0), 'latest');

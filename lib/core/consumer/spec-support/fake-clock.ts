@@ -7,7 +7,7 @@ export class FakeClock implements Clock {
 
   /** In how many milliseconds each waiting timer fires, in order. */
   get timers(): number[] {
-    return this.#timers.map(({ at }) => at - this.#time).sort((a, b) => a - b);
+    return this.#timers.map(({ at }) => at - this.#time).toSorted((a, b) => a - b);
   }
 
   now(): number {
@@ -42,7 +42,7 @@ export class FakeClock implements Clock {
     const end = this.#time + ms;
     await settled();
     for (;;) {
-      const next = this.#timers.filter(({ at }) => at <= end).sort((a, b) => a.at - b.at)[0];
+      const next = this.#timers.filter(({ at }) => at <= end).toSorted((a, b) => a.at - b.at)[0];
       if (next === undefined) break;
       this.#timers = this.#timers.filter((one) => one !== next);
       this.#time = Math.max(this.#time, next.at);
