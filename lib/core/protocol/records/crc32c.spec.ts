@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { crc32c, crc32cByTable } from './crc32c.js';
 
 describe('crc32c', () => {

@@ -2,7 +2,7 @@
 // texts are in it changes nothing but speed, and it never grows.
 const SLOTS = 256;
 const LONGEST = 48;
-const names = new Array<string>(SLOTS).fill('');
+const names = Array.from({ length: SLOTS }, () => '');
 
 /** The header name in `bytes` from `start` up to `end`. */
 export function headerName(bytes: Buffer, start: number, end: number): string {

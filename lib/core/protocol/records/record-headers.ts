@@ -8,8 +8,6 @@ export type HeaderValue = string | Buffer | null;
 /** The headers of a record as a producer gives them; an array repeats its key. */
 export type RecordHeaders = Readonly<Record<string, HeaderValue | readonly HeaderValue[]>>;
 
-const { hasOwnProperty } = Object.prototype;
-
 /** What {@link measureHeaders} found; only good until it is called again. */
 export const measured = { count: 0, bytes: 0 };
 
@@ -17,8 +15,9 @@ export const measured = { count: 0, bytes: 0 };
 export function measureHeaders(headers: RecordHeaders): void {
   let count = 0;
   let bytes = 0;
+  // With hasOwnProperty, unlike with Object.hasOwn, V8 sees that such a name is always there.
   for (const name in headers) {
-    if (!hasOwnProperty.call(headers, name)) continue;
+    if (!Object.prototype.hasOwnProperty.call(headers, name)) continue;
     const value = headers[name] as HeaderValue | readonly HeaderValue[];
     const nameBytes = utf8Length(name);
     const prefix = sizeOfLength(nameBytes) + nameBytes;
@@ -38,7 +37,7 @@ export function measureHeaders(headers: RecordHeaders): void {
 export function writeHeaders(buffer: Buffer, position: number, headers: RecordHeaders, count: number): number {
   position = writeVarint(buffer, position, count * 2);
   for (const name in headers) {
-    if (!hasOwnProperty.call(headers, name)) continue;
+    if (!Object.prototype.hasOwnProperty.call(headers, name)) continue;
     const value = headers[name] as HeaderValue | readonly HeaderValue[];
     if (Array.isArray(value)) {
       for (const one of value as readonly HeaderValue[]) position = writeHeader(buffer, position, name, one);

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { KrafkaError } from '../../support/index.js';
 import {
   batchesIn,
@@ -31,7 +31,7 @@ const codec = fc.constantFrom('none', 'gzip', 'snappy', 'lz4', 'zstd');
 // Jest compares buffers one element after the other, which takes its time.
 const hex = (bytes: Buffer | null): string | null => bytes?.toString('hex') ?? null;
 const bytesOf = (given: HeaderValue | undefined): Buffer | null =>
-  given == null ? null : Buffer.from(given as string);
+  (given ?? null) === null ? null : Buffer.from(given as string);
 
 /** What the headers given become on the wire: text is UTF-8, whatever it was before, and an empty array is nothing. */
 function expectedHeaders(given: TestRecord['headers']): Record<string, (Buffer | null)[]> {
@@ -44,7 +44,7 @@ function expectedHeaders(given: TestRecord['headers']): Record<string, (Buffer |
 }
 
 const inHex = (all: ReceivedHeaders): [string, (string | null)[]][] =>
-  Object.entries(all).map(([name, value]) => [name, [value].flat().map((one) => hex(one as Buffer | null))]);
+  Object.entries(all).map(([name, value]) => [name, [value].flat().map((one) => hex(one))]);
 
 describe('any records', () => {
   it('come back as they were given, through every codec', async () => {
@@ -114,8 +114,8 @@ describe('a batch with any of its bytes changed', () => {
     await fc.assert(
       fc.asyncProperty(records, fc.nat(), fc.integer({ min: 1, max: 255 }), async (given, at, mask) => {
         const bytes = Buffer.concat(builderOf(given).seal(NO_STAMP));
-        const place = 21 + (at % (bytes.length - 21));
-        bytes[place] = (bytes[place] as number) ^ mask;
+        const changed = 21 + (at % (bytes.length - 21));
+        bytes[changed] = (bytes[changed] as number) ^ mask;
         expect((await errorOf(() => verifyBatch(bytes))).code).toBe('CORRUPT_MESSAGE');
       }),
       { numRuns: 100 },

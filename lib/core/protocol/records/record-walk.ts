@@ -26,6 +26,8 @@ export function walkRecords(header: RecordBatchHeader, source: RecordSource, sta
   }
   const appendTime = source.timestampType === 'LogAppendTime';
   const reader = new RecordReader(bytes, start, end, source);
+  // At its full length from the beginning: growing it would copy it several times over.
+  // oxlint-disable-next-line unicorn/no-new-array
   const records = new Array<ConsumerRecord>(recordCount);
   let at = start;
   let lastDelta = -1;

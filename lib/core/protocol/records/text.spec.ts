@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { headerName } from './header-names.js';
 import { SHORT_TEXT, utf8Length, writeText } from './text.js';
 

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { RecordReader } from './record-reader.js';
 import { sizeOfLength, sizeOfVarlong, writeVarint, writeVarlong } from './varint.js';
 

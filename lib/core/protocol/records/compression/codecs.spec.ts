@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import {
   checkCompressionLevel,
   codecOf,
@@ -100,8 +100,9 @@ describe('a compression level', () => {
 
   it('changes what gzip makes', async () => {
     const content = Buffer.from(Array.from({ length: 3_000 }, (_, index) => ((index * index) >>> 3) % 61));
-    const [fast, small] = await Promise.all([1, 9].map((level) => codecOf('gzip').compress(content, level)));
-    expect((small as Buffer).length).toBeLessThan((fast as Buffer).length);
+    const fast = await codecOf('gzip').compress(content, 1);
+    const small = await codecOf('gzip').compress(content, 9);
+    expect(small.length).toBeLessThan(fast.length);
   });
 });
 

@@ -38,7 +38,7 @@ export class CompressionCodecs {
         throw new KrafkaConfigError(
           option,
           `has a codec '${codec.name}' with id ${codec.id}; Kafka knows gzip 1, snappy 2, lz4 3 and zstd 4`,
-          nearestOf(String(codec.name), COMPRESSION_NAMES),
+          nearestOf(codec.name, COMPRESSION_NAMES),
         );
       }
     }

@@ -34,6 +34,13 @@ describe('snappy', () => {
     expect((await expand(xerial(hello, hello, hello))).toString()).toBe('hellohellohello');
   });
 
+  it('in very many tiny blocks takes no promise for each', () => {
+    const bytes = xerial(...Array.from({ length: 40_000 }, () => hello));
+    const answer = snappyCodec.decompress(bytes, 1 << 20);
+    expect(answer).toBeInstanceOf(Uint8Array);
+    expect(answer).toHaveLength(200_000);
+  });
+
   it('is read raw', async () => {
     expect((await expand(hello)).toString()).toBe('hello');
   });

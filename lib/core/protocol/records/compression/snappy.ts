@@ -16,6 +16,7 @@ const native = new NativeModule<Snappy>('snappy', 'snappy');
 // work itself.
 const COMPRESS_OFF_LOOP_BYTES = 32 * 1024;
 const DECOMPRESS_OFF_LOOP_BYTES = 128 * 1024;
+const LEAST_BLOCK_OFF_LOOP = 4 * 1024;
 
 /**
  * Snappy in the framing of xerial's snappy-java, which is what the Java client writes and expects:
@@ -42,7 +43,8 @@ export const snappyCodec: CompressionCodec = {
     for (const block of blocks) size += sizeOfBlock(block);
     if (size > maxBytes) throw decompressionLimit('snappy', maxBytes, size);
     const snappy = native.get();
-    if (size < DECOMPRESS_OFF_LOOP_BYTES) {
+    // Tiny blocks, however many, are not worth a promise and a trip each.
+    if (size < DECOMPRESS_OFF_LOOP_BYTES || size < blocks.length * LEAST_BLOCK_OFF_LOOP) {
       try {
         return joined(blocks.map((block) => snappy.uncompressSync(block)));
       } catch (error) {

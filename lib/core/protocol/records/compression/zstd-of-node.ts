@@ -22,8 +22,8 @@ const DECOMPRESS_OFF_LOOP_OUTPUT = 256 * 1024;
 
 /** Zstd by Node's own zlib, which bounds the output. */
 export function zstdOfNode(zlib: ZlibOfZstd): CompressionCodec {
-  const compress = promisify<Buffer, object, Buffer>(zlib.zstdCompress);
-  const decompress = promisify<Buffer, object, Buffer>(zlib.zstdDecompress);
+  const compress = promisify<Buffer, object, Buffer>(zlib.zstdCompress.bind(zlib));
+  const decompress = promisify<Buffer, object, Buffer>(zlib.zstdDecompress.bind(zlib));
   return {
     name: 'zstd',
     id: 4,
