@@ -34,7 +34,7 @@ const NOTHING: readonly Buffer[] = [];
 export class PartitionLog {
   readonly producers = new ProducerStates();
   readonly #epochs = new LeaderEpochs();
-  readonly #aborted: AbortedTransaction[] = [];
+  #aborted: AbortedTransaction[] = [];
   #batches: StoredBatch[] = [];
   #startOffset = 0;
   #endOffset = 0;
@@ -164,6 +164,8 @@ export class PartitionLog {
     this.#endOffset = Math.max(last === undefined ? this.#startOffset : last.lastOffset + 1, this.#startOffset);
     this.#endPosition = last === undefined ? 0 : last.position + last.bytes.length;
     this.#epochs.truncate(this.#endOffset);
+    this.producers.truncate(this.#endOffset);
+    this.#aborted = this.#aborted.filter(({ lastOffset }) => lastOffset < this.#endOffset);
   }
 
   beginEpoch(epoch: number): void {

@@ -114,6 +114,16 @@ export class ProducerStates {
     return start;
   }
 
+  /** Forgets what the log has lost from `offset` on. Of a producer whose last batches are all gone nothing is known any more. */
+  truncate(offset: number): void {
+    for (const [producerId, entry] of this.#entries) {
+      const kept = entry.batches.filter(({ baseOffset }) => baseOffset < offset);
+      if (kept.length === 0) this.#entries.delete(producerId);
+      else entry.batches.splice(0, entry.batches.length, ...kept);
+      if ((entry.transactionStart ?? -1) >= offset) entry.transactionStart = undefined;
+    }
+  }
+
   /** The first offset that belongs to an open transaction. */
   firstUndecided(): number | undefined {
     let first: number | undefined;
