@@ -172,6 +172,29 @@ export function fakeWorld<Key = RecordContent, Value = RecordContent>(
   return { clock, cluster, producer, broker: cluster.broker() };
 }
 
+/**
+ * As {@link fakeWorld}, once each partition has an acknowledged record, of sequence 0: from then on several batches of a
+ * partition may be in flight. What was sent for that is forgotten.
+ */
+export async function warmWorld(
+  ...options: Parameters<typeof fakeWorld<RecordContent, RecordContent>>
+): Promise<FakeWorld> {
+  const world = fakeWorld(...options);
+  const { clock, cluster, producer } = world;
+  const { partitions } = cluster.metadata.topics.get('t') as TopicMetadata;
+  const warm = producer.sendAll(
+    partitions.map(({ partition }) => ({ topic: 't', partition, value: '' })),
+    { immediate: true },
+  );
+  for (let round = 0; round < partitions.length; round++) {
+    await clock.settle();
+    for (const produce of cluster.onWire) produce.answer();
+  }
+  await warm;
+  for (const connection of cluster.connections) connection.produced.length = 0;
+  return world;
+}
+
 /** What became of a promise so far. */
 export interface Watched<T> {
   state: 'pending' | 'fulfilled' | 'rejected';

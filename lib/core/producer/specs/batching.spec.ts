@@ -1,5 +1,5 @@
 import { valuesOf } from '../spec-support/fake-broker.js';
-import { fakeWorld, watch } from '../spec-support/fake-cluster.js';
+import { fakeWorld, warmWorld, watch } from '../spec-support/fake-cluster.js';
 
 const record = (value: string, partition = 0): { topic: string; partition: number; value: string } => ({
   topic: 't',
@@ -49,7 +49,7 @@ describe('batching', () => {
   });
 
   it('lets records join the waiting batch while the window is full', async () => {
-    const { clock, producer, broker } = fakeWorld({ lingerMs: 0, maxInFlight: 2 });
+    const { clock, producer, broker } = await warmWorld({ lingerMs: 0, maxInFlight: 2 });
     for (const value of ['a', 'b']) {
       void producer.send(record(value));
       await clock.settle();
@@ -118,7 +118,7 @@ describe('batching', () => {
   });
 
   it('has several requests in flight, but never two batches of a partition in one', async () => {
-    const { clock, producer, broker } = fakeWorld({ lingerMs: 0, batchSize: 500 });
+    const { clock, producer, broker } = await warmWorld({ lingerMs: 0, batchSize: 500 });
     for (let index = 0; index < 12; index++) void producer.send(record('x'.repeat(400), index % 2));
     await clock.settle();
     expect(broker.onWire).toHaveLength(5);

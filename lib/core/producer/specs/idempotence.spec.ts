@@ -1,7 +1,7 @@
 import { ERROR_CODES, type ErrorName } from '../../protocol/index.js';
 import { KrafkaConnectionError, KrafkaProtocolError } from '../../support/index.js';
 import { valuesOf, type ProduceOnWire } from '../spec-support/fake-broker.js';
-import { fakeWorld, watch } from '../spec-support/fake-cluster.js';
+import { fakeWorld, warmWorld, watch } from '../spec-support/fake-cluster.js';
 
 const record = (value: string, partition = 0): { topic: string; partition: number; value: string } => ({
   topic: 't',
@@ -31,6 +31,21 @@ describe('an idempotent producer', () => {
     expect(cluster.broker().initProducerIds).toBe(1);
   });
 
+  it('sends nothing behind its first batch of a partition, which a broker that knows nothing of it could take for the first', async () => {
+    const { clock, producer, broker } = fakeWorld({ lingerMs: 0 });
+    for (const value of ['a', 'b', 'c']) {
+      void producer.send(record(value));
+      await clock.settle();
+    }
+    expect(stampsOf(broker.onWire)).toEqual(['7/0/0']);
+    broker.onWire[0]?.answer('NOT_ENOUGH_REPLICAS');
+    await clock.advance(200);
+    expect(stampsOf(broker.onWire)).toEqual(['7/0/0']);
+    broker.onWire[0]?.answer();
+    await clock.settle();
+    expect(await valuesOf(broker.onWire[0]!.batches[0]!)).toEqual(['b', 'c']);
+  });
+
   it('without idempotence stamps nothing and asks for no id', async () => {
     const { clock, producer, broker } = fakeWorld({ lingerMs: 0, idempotent: false });
     void producer.send(record('a'));
@@ -49,28 +64,28 @@ describe('an idempotent producer', () => {
   });
 
   it('has five batches of a partition in flight at most, and no more while one is to be retried', async () => {
-    const { clock, producer, broker } = fakeWorld({ lingerMs: 0 });
+    const { clock, producer, broker } = await warmWorld({ lingerMs: 0 });
     for (let index = 0; index < 8; index++) {
       void producer.send(record(`${index}`));
       await clock.settle();
     }
-    expect(stampsOf(broker.onWire)).toEqual(['7/0/0', '7/0/1', '7/0/2', '7/0/3', '7/0/4']);
+    expect(stampsOf(broker.onWire)).toEqual(['7/0/1', '7/0/2', '7/0/3', '7/0/4', '7/0/5']);
     for (const produce of [...broker.onWire]) produce.answer('NOT_ENOUGH_REPLICAS');
     await clock.advance(200);
-    expect(stampsOf(broker.onWire)).toEqual(['7/0/0']);
+    expect(stampsOf(broker.onWire)).toEqual(['7/0/1']);
     broker.onWire[0]?.answer();
     await clock.settle();
-    expect(stampsOf(broker.onWire)).toEqual(['7/0/1']);
+    expect(stampsOf(broker.onWire)).toEqual(['7/0/2']);
     broker.onProduce = (produce) => produce.answer();
     broker.onWire[0]?.answer();
     await clock.settle();
     // The last three records joined one batch while they waited.
-    expect(stampsOf(broker.produced.slice(-4))).toEqual(['7/0/2', '7/0/3', '7/0/4', '7/0/5']);
+    expect(stampsOf(broker.produced.slice(-4))).toEqual(['7/0/3', '7/0/4', '7/0/5', '7/0/6']);
     expect(broker.produced.at(-1)?.batches[0]?.header.recordCount).toBe(3);
   });
 
   it('takes OUT_OF_ORDER_SEQUENCE behind a batch that is still to come for what it is: it sends both again, in order', async () => {
-    const { clock, producer, broker } = fakeWorld({ lingerMs: 0 });
+    const { clock, producer, broker } = await warmWorld({ lingerMs: 0 });
     const sent = ['a', 'b'].map((value) => watch(producer.send(record(value))));
     await clock.settle();
     // Two batches: the second joined none.
@@ -83,7 +98,7 @@ describe('an idempotent producer', () => {
     broker.onProduce = (produce) => produce.answer();
     for (const produce of [...broker.onWire]) produce.answer();
     await clock.advance(200);
-    expect(stampsOf(broker.produced)).toEqual(['7/0/0', '7/0/2', '7/0/0', '7/0/2']);
+    expect(stampsOf(broker.produced)).toEqual(['7/0/1', '7/0/3', '7/0/1', '7/0/3']);
     expect([...sent, more].map(({ state }) => state)).toEqual(['fulfilled', 'fulfilled', 'fulfilled']);
     expect(producer.stats().epochBumps).toBe(0);
   });
@@ -174,7 +189,7 @@ describe('an idempotent producer', () => {
     });
 
     it('has nothing stamped behind it while a batch of its partition is unresolved', async () => {
-      const { clock, producer, broker } = fakeWorld(options);
+      const { clock, producer, broker } = await warmWorld(options);
       watch(producer.send(record('lost')));
       await clock.advance(400);
       void producer.send(record('next'));
@@ -189,13 +204,13 @@ describe('an idempotent producer', () => {
     });
 
     it('while it is on the wire is behind nothing new: that may go, and finds out', async () => {
-      const { clock, producer, broker } = fakeWorld(options);
+      const { clock, producer, broker } = await warmWorld(options);
       watch(producer.send(record('lost')));
       await clock.advance(1_000);
       const later = watch(producer.send(record('later')));
       await clock.settle();
       const [lost, next] = broker.onWire;
-      expect(stampOf(next)).toBe('7/0/1');
+      expect(stampOf(next)).toBe('7/0/2');
       lost?.fail();
       next?.answer('OUT_OF_ORDER_SEQUENCE_NUMBER');
       await clock.advance(200);
@@ -217,7 +232,7 @@ describe('an idempotent producer', () => {
     });
 
     it('turns out to have been written when the next one is acknowledged', async () => {
-      const { clock, producer, broker } = fakeWorld(options);
+      const { clock, producer, broker } = await warmWorld(options);
       const lost = watch(producer.send(record('lost')));
       await clock.advance(400);
       const next = watch(producer.send(record('next')));
@@ -233,11 +248,11 @@ describe('an idempotent producer', () => {
       broker.onProduce = () => undefined;
       void producer.send(record('later'));
       await clock.settle();
-      expect(stampOf(broker.onWire[0])).toBe('7/0/2');
+      expect(stampOf(broker.onWire[0])).toBe('7/0/3');
     });
 
     it('turns out not to have been written when the next one is out of order: that goes under the next epoch', async () => {
-      const { clock, producer, broker } = fakeWorld(options);
+      const { clock, producer, broker } = await warmWorld(options);
       watch(producer.send(record('lost')));
       await clock.advance(400);
       const next = watch(producer.send(record('next')));
@@ -270,7 +285,7 @@ describe('an idempotent producer', () => {
   });
 
   it('starts again when a batch was refused for good with others behind it', async () => {
-    const { clock, producer, broker } = fakeWorld({ lingerMs: 0 });
+    const { clock, producer, broker } = await warmWorld({ lingerMs: 0 });
     const refused = watch(producer.send(record('a')));
     await clock.settle();
     const behind = watch(producer.send(record('b')));

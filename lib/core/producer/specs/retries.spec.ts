@@ -6,7 +6,7 @@ import {
   KrafkaTimeoutError,
 } from '../../support/index.js';
 import { recordsOf, valuesOf } from '../spec-support/fake-broker.js';
-import { fakeWorld, watch } from '../spec-support/fake-cluster.js';
+import { fakeWorld, warmWorld, watch } from '../spec-support/fake-cluster.js';
 
 const record = (value: string, partition = 0): { topic: string; partition: number; value: string } => ({
   topic: 't',
@@ -356,7 +356,7 @@ describe('a bundle of connections', () => {
   });
 
   it('has a window for each connection', async () => {
-    const { clock, cluster, producer } = fakeWorld({ lingerMs: 0, maxInFlight: 2 }, { connectionsPerBroker: 2 });
+    const { clock, cluster, producer } = await warmWorld({ lingerMs: 0, maxInFlight: 2 }, { connectionsPerBroker: 2 });
     for (let round = 0; round < 4; round++) {
       for (const partition of [0, 1]) void producer.send(record('x', partition));
       await clock.settle();
@@ -365,7 +365,7 @@ describe('a bundle of connections', () => {
   });
 
   it('lends another member to a partition whose own is gone, and keeps it there while it has a batch in flight', async () => {
-    const { clock, cluster, producer } = fakeWorld({ lingerMs: 0 }, { connectionsPerBroker: 2 });
+    const { clock, cluster, producer } = await warmWorld({ lingerMs: 0 }, { connectionsPerBroker: 2 });
     const bundle = cluster.bundles.get(1)!;
     bundle.members[0]!.usable = false;
     void producer.send(record('a', 0));

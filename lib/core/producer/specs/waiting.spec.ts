@@ -1,5 +1,5 @@
 import { KrafkaProtocolError } from '../../support/index.js';
-import { fakeWorld, watch } from '../spec-support/fake-cluster.js';
+import { fakeWorld, warmWorld, watch } from '../spec-support/fake-cluster.js';
 import { valuesOf } from '../spec-support/fake-broker.js';
 
 const KIB = 1024;
@@ -259,7 +259,7 @@ describe('waiting for memory', () => {
   });
 
   it('takes a record larger than batchSize in a batch of its own', async () => {
-    const { clock, producer, broker } = fakeWorld({ lingerMs: 0, batchSize: KIB });
+    const { clock, producer, broker } = await warmWorld({ lingerMs: 0, batchSize: KIB });
     const value = 'é'.repeat(5_000);
     void producer.send({ topic: 't', partition: 0, value: 'small' });
     void producer.send({ topic: 't', partition: 0, value });
