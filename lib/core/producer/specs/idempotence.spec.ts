@@ -84,6 +84,22 @@ describe('an idempotent producer', () => {
     expect(broker.produced.at(-1)?.batches[0]?.header.recordCount).toBe(3);
   });
 
+  it('sends nothing new past a batch that is sent again: the broker remembers five, and must not forget that one', async () => {
+    const { clock, producer, broker } = await warmWorld({ lingerMs: 0 });
+    void producer.send(record('a'));
+    await clock.settle();
+    broker.onWire[0]?.answer('NOT_ENOUGH_REPLICAS_AFTER_APPEND');
+    await clock.advance(200);
+    for (const value of ['b', 'c']) {
+      void producer.send(record(value));
+      await clock.settle();
+    }
+    expect(stampsOf(broker.onWire)).toEqual(['7/0/1']);
+    broker.onWire[0]?.answer();
+    await clock.settle();
+    expect(stampsOf(broker.onWire)).toEqual(['7/0/2']);
+  });
+
   it('takes OUT_OF_ORDER_SEQUENCE behind a batch that is still to come for what it is: it sends both again, in order', async () => {
     const { clock, producer, broker } = await warmWorld({ lingerMs: 0 });
     const sent = ['a', 'b'].map((value) => watch(producer.send(record(value))));
