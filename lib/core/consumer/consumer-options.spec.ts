@@ -124,6 +124,17 @@ describe('consumerSettings', () => {
     expect(refusal({ [option]: given[option] })).toMatchObject({ option });
   });
 
+  it.each(['sessionTimeoutMs', 'heartbeatIntervalMs', 'assignors'] as const)(
+    'refuses %s under the consumer protocol, and takes it for a wish for a classic group under auto',
+    (option) => {
+      const given = { sessionTimeoutMs: 50_000, heartbeatIntervalMs: 1, assignors: ['range'] as const };
+      const options = { groupId: 'g', [option]: given[option] };
+      expect(refusal({ ...options, groupProtocol: 'consumer' })).toMatchObject({ option });
+      expect(consumerSettings({ ...options, groupProtocol: 'auto' }).groupProtocol).toBe('classic');
+      expect(consumerSettings({ groupId: 'g', groupProtocol: 'auto' }).groupProtocol).toBe('auto');
+    },
+  );
+
   it('says where an option is when it is part of another', () => {
     expect(() => consumerSettings({ groupId: '' }, 'consumer')).toThrow(/consumer\.groupId/);
   });

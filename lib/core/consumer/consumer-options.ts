@@ -57,7 +57,11 @@ export interface ConsumerOptions {
   readonly heartbeatIntervalMs?: number | undefined;
   /** How long a rebalance waits for this member's handlers to end. Default 300,000 (Java's `max.poll.interval.ms`). */
   readonly rebalanceTimeoutMs?: number | undefined;
-  /** `classic`: the members assign. Default 'classic', as the Java client's `group.protocol`. */
+  /**
+   * `classic`: a leader among the members assigns. `consumer`: the coordinator does (KIP-848, Kafka 4.0 and later).
+   * `auto`: the coordinator where it can, else a leader; options of classic groups make it `classic`.
+   * Default 'classic', as the Java client's `group.protocol`.
+   */
   readonly groupProtocol?: GroupProtocol | undefined;
   /** Makes the member static (KIP-345): a restart within the session timeout keeps its partitions. */
   readonly groupInstanceId?: string | undefined;
@@ -93,7 +97,8 @@ export interface ConsumerOptions {
   readonly rebalanceListener?: RebalanceListener | undefined;
 }
 
-export type GroupProtocol = 'classic';
+/** Who assigns: the group's leader among its members, the coordinator (KIP-848), or whichever both sides know. */
+export type GroupProtocol = 'auto' | 'classic' | 'consumer';
 export type IsolationLevel = 'read_uncommitted' | 'read_committed';
 
 /** {@link ConsumerOptions} as checked: defaults filled in, what depends on one another settled. */
@@ -161,7 +166,7 @@ const RULES: Rules = {
   sessionTimeoutMs: milliseconds(45_000),
   heartbeatIntervalMs: milliseconds(3_000),
   rebalanceTimeoutMs: milliseconds(300_000),
-  groupProtocol: withDefault(oneOf('classic'), 'classic'),
+  groupProtocol: withDefault(oneOf('auto', 'classic', 'consumer'), 'classic'),
   groupInstanceId: optional(aString),
   assignors: withDefault(aListOf(anAssignor), ['range']),
   isolationLevel: withDefault(oneOf('read_uncommitted', 'read_committed'), 'read_uncommitted'),
@@ -192,6 +197,13 @@ const OF_A_GROUP = [
   'autoCommit',
   'autoCommitIntervalMs',
   'rebalanceListener',
+] as const satisfies readonly (keyof ConsumerOptions)[];
+
+/** Options that only a classic group has: under the consumer protocol the coordinator decides. */
+const OF_CLASSIC_GROUPS = [
+  'sessionTimeoutMs',
+  'heartbeatIntervalMs',
+  'assignors',
 ] as const satisfies readonly (keyof ConsumerOptions)[];
 
 /**
@@ -229,11 +241,16 @@ export function consumerSettings(options: ConsumerOptions, path = ''): ConsumerS
   if (checked.autoCommit === false && options.autoCommitIntervalMs !== undefined) {
     refuse('autoCommitIntervalMs', "would be ignored with 'autoCommit: false'");
   }
+  const classic = OF_CLASSIC_GROUPS.find((option) => options[option] !== undefined);
+  if (checked.groupProtocol === 'consumer' && classic !== undefined) {
+    refuse(classic, "would be ignored with 'groupProtocol: consumer': there it is the coordinator's own");
+  }
   const { fromBeginning, ...rest } = checked;
   return Object.freeze({
     ...(rest as ConsumerSettings),
     topics: checked.topics ?? [],
     assignments: checked.assignments ?? [],
+    groupProtocol: classic === undefined ? (checked.groupProtocol ?? 'classic') : 'classic',
     offsetReset: checked.offsetReset ?? (fromBeginning === true ? 'earliest' : 'latest'),
     rack: checked.rack ?? '',
   });

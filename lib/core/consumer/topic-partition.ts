@@ -30,6 +30,19 @@ export function byTopic<T extends TopicPartition>(partitions: Iterable<T>): Map<
   return topics;
 }
 
+/** What goes and what comes when one set of partitions takes another's place. */
+export function difference(
+  held: readonly TopicPartition[],
+  given: readonly TopicPartition[],
+): { readonly revoked: TopicPartition[]; readonly added: TopicPartition[] } {
+  const heldKeys = new Set(held.map(({ topic, partition }) => keyOf(topic, partition)));
+  const givenKeys = new Set(given.map(({ topic, partition }) => keyOf(topic, partition)));
+  return {
+    revoked: held.filter(({ topic, partition }) => !givenKeys.has(keyOf(topic, partition))),
+    added: given.filter(({ topic, partition }) => !heldKeys.has(keyOf(topic, partition))),
+  };
+}
+
 /** `orders[0,2], payments[1]`: partitions as a log line or an error message names them. */
 export function describePartitions(partitions: Iterable<TopicPartition>): string {
   const topics = [...byTopic(sorted(partitions))];

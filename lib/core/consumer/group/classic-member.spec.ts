@@ -1,6 +1,7 @@
 import { RequestPriority } from '../../network/index.js';
 import { ERROR_CODES, type ErrorName } from '../../protocol/index.js';
 import { Deadline, Deferred, KrafkaConnectionError, type KrafkaError } from '../../support/index.js';
+import { FakeOwner } from '../spec-support/fake-owner.js';
 import { fakePorts } from '../spec-support/ports.js';
 import { settled } from '../spec-support/fake-clock.js';
 import { ScriptedCoordinator, type SentRequest } from '../spec-support/scripted-coordinator.js';
@@ -8,7 +9,6 @@ import { keyOf, type TopicPartition } from '../topic-partition.js';
 import type { Assignor } from './assignor.js';
 import { ClassicMember } from './classic-member.js';
 import { decodeAssignment, decodeSubscription, encodeAssignment, encodeSubscription } from './consumer-protocol.js';
-import type { PartitionOwner } from './group-member.js';
 import { rangeAssignor } from './range-assignor.js';
 
 const SETTINGS = {
@@ -21,43 +21,6 @@ const SETTINGS = {
 };
 
 const t = (partition: number): TopicPartition => ({ topic: 't', partition });
-
-/** Says what it owns and what is done with it; calls are held when the spec says so. */
-class FakeOwner implements PartitionOwner {
-  owned: TopicPartition[] = [];
-  readonly calls: string[] = [];
-  readonly deadlines: number[] = [];
-  holding: Deferred<void> | undefined;
-  #under = 0;
-
-  assign(partitions: readonly TopicPartition[]): Promise<void> {
-    this.owned.push(...partitions);
-    return this.#note('assign', partitions);
-  }
-
-  async revoke(partitions: readonly TopicPartition[], deadline: Deadline): Promise<void> {
-    this.deadlines.push(deadline.remainingMs);
-    await this.#note('revoke', partitions);
-    this.#drop(partitions);
-  }
-
-  async lose(partitions: readonly TopicPartition[]): Promise<void> {
-    await this.#note('lose', partitions);
-    this.#drop(partitions);
-  }
-
-  async #note(what: string, partitions: readonly TopicPartition[]): Promise<void> {
-    if (this.#under++ > 0) throw new Error(`${what} came while another call was under way`);
-    this.calls.push(`${what} ${partitions.map(({ partition }) => partition).join()}`);
-    await this.holding?.promise;
-    this.#under--;
-  }
-
-  #drop(partitions: readonly TopicPartition[]): void {
-    const gone = new Set(partitions.map(({ topic, partition }) => keyOf(topic, partition)));
-    this.owned = this.owned.filter(({ topic, partition }) => !gone.has(keyOf(topic, partition)));
-  }
-}
 
 /** A follower's JoinGroup answer in this generation. */
 const joined = (generationId: number, changes: object = {}) => ({

@@ -13,7 +13,7 @@ import {
 import { backoffMs, Deadline, Deferred, KrafkaError, sleep, type Backoff, type Ports } from '../../support/index.js';
 import type { GroupState } from '../consumer-events.js';
 import type { ConsumerSettings } from '../consumer-options.js';
-import { describePartitions, keyOf, type TopicPartition } from '../topic-partition.js';
+import { describePartitions, difference, type TopicPartition } from '../topic-partition.js';
 import type { Assignor } from './assignor.js';
 import { decodeAssignment, encodeAssignment, encodeSubscription, PROTOCOL_TYPE } from './consumer-protocol.js';
 import type { CoordinatorLink } from './group-coordinator.js';
@@ -279,10 +279,7 @@ export class ClassicMember implements GroupMember {
   /** After joining: gives back what is another's now, takes what is new. */
   async #take(assigned: readonly TopicPartition[]): Promise<void> {
     const { owner } = this.#options;
-    const given = new Set(assigned.map(({ topic, partition }) => keyOf(topic, partition)));
-    const held = new Set(owner.owned.map(({ topic, partition }) => keyOf(topic, partition)));
-    const revoked = owner.owned.filter(({ topic, partition }) => !given.has(keyOf(topic, partition)));
-    const added = assigned.filter(({ topic, partition }) => !held.has(keyOf(topic, partition)));
+    const { revoked, added } = difference(owner.owned, assigned);
     if (revoked.length > 0) {
       await owner.revoke(revoked, this.#revocation());
       // Whoever gets them waits for this member to join again without them (KIP-429).

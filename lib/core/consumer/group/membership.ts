@@ -9,8 +9,9 @@ import { OffsetCommitter, type OffsetToCommit } from '../offsets/offset-committe
 import type { TopicPartition } from '../topic-partition.js';
 import { assignorsOf } from './assignors.js';
 import { ClassicMember } from './classic-member.js';
+import { ConsumerMember } from './consumer-member.js';
 import { GroupCoordinator } from './group-coordinator.js';
-import type { GroupMember, MemberIdentity, PartitionOwner } from './group-member.js';
+import type { GroupMember, MemberIdentity, MemberListener, PartitionOwner } from './group-member.js';
 
 export interface MembershipOptions {
   readonly cluster: Cluster;
@@ -28,13 +29,17 @@ export interface MembershipOptions {
 /** The consumer's dealings with its group: the membership, and the offsets that the group keeps. */
 export class Membership {
   readonly #options: MembershipOptions;
-  readonly #member: GroupMember;
+  readonly #coordinator: GroupCoordinator;
+  #member: GroupMember;
+  #topics: readonly string[];
+  /** The state that was told last: a change of protocol in the middle of joining is none. */
+  #told: GroupState = 'unjoined';
   readonly #committer: OffsetCommitter;
   readonly #committed: CommittedOffsets;
 
   constructor(options: MembershipOptions) {
     this.#options = options;
-    const { cluster, groupId, settings, id, owner, events, ports, partitions, onFatal } = options;
+    const { cluster, groupId, settings, id, events, ports, partitions } = options;
     const coordinator = new GroupCoordinator({
       cluster,
       groupId,
@@ -42,23 +47,9 @@ export class Membership {
       requestTimeoutMs: settings.requestTimeoutMs,
       ports,
     });
-    this.#member = new ClassicMember({
-      coordinator,
-      cluster,
-      settings,
-      assignors: assignorsOf(settings.assignors),
-      topics: settings.topics,
-      owner,
-      listener: {
-        onState: (state, previous) => events.emit('state', { state, previous }),
-        onRebalance: (reason) => {
-          ports.logger.info('the group rebalances', { group: groupId, reason });
-          events.emit('rebalancing', { reason });
-        },
-        onFatal,
-      },
-      ports,
-    });
+    this.#coordinator = coordinator;
+    this.#topics = settings.topics;
+    this.#member = settings.groupProtocol === 'classic' ? this.#classicMember() : this.#consumerMember();
     const identity = (): MemberIdentity | undefined => this.#member.identity;
     const heed = (errorCode: number, as: MemberIdentity): void => this.#member.heed(errorCode, as);
     this.#committer = new OffsetCommitter({
@@ -78,9 +69,23 @@ export class Membership {
       requireStable: settings.isolationLevel === 'read_committed',
       identity,
       heed,
-      namesMember: () => false,
+      namesMember: () => this.#member instanceof ConsumerMember,
     });
   }
+
+  readonly #listener: MemberListener = {
+    onState: (state) => {
+      const previous = this.#told;
+      this.#told = state;
+      if (state !== previous) this.#options.events.emit('state', { state, previous });
+    },
+    onRebalance: (reason) => {
+      const { ports, groupId, events } = this.#options;
+      ports.logger.info('the group rebalances', { group: groupId, reason });
+      events.emit('rebalancing', { reason });
+    },
+    onFatal: (error) => this.#options.onFatal(error),
+  };
 
   get state(): GroupState {
     return this.#member.state;
@@ -104,6 +109,7 @@ export class Membership {
   }
 
   subscribe(topics: readonly string[]): void {
+    this.#topics = topics;
     this.#member.subscribe(topics);
   }
 
@@ -140,6 +146,43 @@ export class Membership {
 
   async leave(deadline: Deadline): Promise<void> {
     await this.#member.leave(deadline);
+  }
+
+  #classicMember(): ClassicMember {
+    const { cluster, settings, owner, ports } = this.#options;
+    return new ClassicMember({
+      coordinator: this.#coordinator,
+      cluster,
+      settings,
+      assignors: assignorsOf(settings.assignors),
+      topics: this.#topics,
+      owner,
+      listener: this.#listener,
+      ports,
+    });
+  }
+
+  #consumerMember(): ConsumerMember {
+    const { cluster, settings, owner, ports } = this.#options;
+    return new ConsumerMember({
+      coordinator: this.#coordinator,
+      cluster,
+      settings,
+      topics: this.#topics,
+      owner,
+      listener: this.#listener,
+      ports,
+      onUnsupported: settings.groupProtocol === 'auto' ? (error) => this.#fallBack(error) : undefined,
+    });
+  }
+
+  /** The brokers, or the group, only know classic members: so this one is, and stays. */
+  #fallBack(error: KrafkaError): void {
+    const { ports, groupId } = this.#options;
+    ports.logger.info('the group is joined by the classic protocol', { group: groupId, because: error.message });
+    if (this.#member instanceof ConsumerMember) this.#member.abandon();
+    this.#member = this.#classicMember();
+    this.#member.start();
   }
 
   /** A commit that was made by itself failed: one that no later one can do better ends the consumer. */

@@ -1,0 +1,340 @@
+import { RequestPriority } from '../../network/index.js';
+import { ERROR_CODES, type ErrorName } from '../../protocol/index.js';
+import {
+  Deadline,
+  Deferred,
+  KrafkaConnectionError,
+  KrafkaProtocolError,
+  type KrafkaError,
+} from '../../support/index.js';
+import { settled } from '../spec-support/fake-clock.js';
+import { FakeOwner } from '../spec-support/fake-owner.js';
+import { fakePorts } from '../spec-support/ports.js';
+import { idOf, ScriptedCluster } from '../spec-support/scripted-cluster.js';
+import { ScriptedCoordinator } from '../spec-support/scripted-coordinator.js';
+import { ConsumerMember } from './consumer-member.js';
+
+/** An answer to a heartbeat; `partitions` of topic t, none when nothing has changed. */
+const answer = (memberEpoch: number, partitions?: number[]) => ({
+  errorCode: 0,
+  errorMessage: null,
+  memberEpoch,
+  heartbeatIntervalMs: 5_000,
+  assignment:
+    partitions === undefined
+      ? null
+      : { topicPartitions: partitions.length === 0 ? [] : [{ topicId: idOf('t'), partitions }] },
+});
+const refusal = (name: ErrorName) => ({ ...answer(0), errorCode: ERROR_CODES[name], errorMessage: 'says the broker' });
+
+function setUp(options: { settings?: object; fallsBack?: boolean } = {}) {
+  const ports = fakePorts();
+  const coordinator = new ScriptedCoordinator().always(
+    'ConsumerGroupHeartbeat',
+    ({ memberEpoch }: { memberEpoch: number }) => answer(Math.max(1, memberEpoch)),
+  );
+  const cluster = new ScriptedCluster();
+  cluster.lead({ t: [1, 1, 1, 1] });
+  const owner = new FakeOwner();
+  const states: string[] = [];
+  const reasons: string[] = [];
+  const fatal: KrafkaError[] = [];
+  const unsupported: KrafkaError[] = [];
+  const member = new ConsumerMember({
+    coordinator,
+    cluster: Object.assign(cluster, { refresh: () => Promise.resolve(cluster.metadata) }),
+    settings: {
+      rebalanceTimeoutMs: 60_000,
+      requestTimeoutMs: 30_000,
+      groupInstanceId: undefined,
+      rack: '',
+      ...options.settings,
+    },
+    topics: ['t'],
+    owner,
+    listener: {
+      onState: (state) => states.push(state),
+      onRebalance: (reason) => reasons.push(reason),
+      onFatal: (error) => fatal.push(error),
+    },
+    ports,
+    onUnsupported: options.fallsBack === true ? (error) => unsupported.push(error) : undefined,
+  });
+  const beats = () => coordinator.requests('ConsumerGroupHeartbeat').map(({ body }) => body);
+  return { member, coordinator, cluster, owner, states, reasons, fatal, unsupported, beats, ...ports };
+}
+
+/** A member with these partitions, which the coordinator has been told. */
+async function stable(partitions: number[] = [0, 1], options: Parameters<typeof setUp>[0] = {}) {
+  const all = setUp(options);
+  all.coordinator.next('ConsumerGroupHeartbeat', answer(1, partitions));
+  all.member.start();
+  await settled();
+  expect(all.member.state).toBe('stable');
+  return all;
+}
+
+async function leave({ member, clock }: Awaited<ReturnType<typeof stable>>): Promise<void> {
+  const deadline = new Deadline(clock, 1_000, 'close timeoutMs');
+  await member.halt(deadline);
+  await member.leave(deadline);
+}
+
+describe('ConsumerMember', () => {
+  it('joins by a heartbeat that says everything, and takes what it is given', async () => {
+    const { member, owner, states, beats, coordinator } = await stable([0, 1], { settings: { rack: 'r' } });
+    expect(states).toEqual(['joining', 'stable']);
+    expect(owner.calls).toEqual(['assign 0,1']);
+    const { memberId } = beats()[0];
+    expect(Buffer.from(memberId, 'base64url')).toHaveLength(16);
+    expect(beats()[0]).toEqual({
+      groupId: 'g',
+      memberId,
+      memberEpoch: 0,
+      instanceId: null,
+      rackId: 'r',
+      rebalanceTimeoutMs: 60_000,
+      subscribedTopicNames: ['t'],
+      topicPartitions: [],
+    });
+    expect(coordinator.requests('ConsumerGroupHeartbeat')[0]?.options.priority).toBe(RequestPriority.High);
+    expect(member.identity).toEqual({ memberId, generation: 1, groupInstanceId: null });
+  });
+
+  it('tells at once what it has taken, and then only what has changed', async () => {
+    const { beats, clock } = await stable();
+    expect(beats()).toHaveLength(2);
+    expect(beats()[1]).toMatchObject({
+      memberEpoch: 1,
+      rackId: null,
+      rebalanceTimeoutMs: -1,
+      subscribedTopicNames: null,
+      topicPartitions: [{ topicId: idOf('t'), partitions: [0, 1] }],
+    });
+    await clock.advance(5_000);
+    expect(beats()[2]).toMatchObject({ rebalanceTimeoutMs: -1, subscribedTopicNames: null, topicPartitions: null });
+  });
+
+  it('beats as often as the coordinator says, whatever the owner is busy with', async () => {
+    const { beats, coordinator, owner, clock } = await stable();
+    coordinator.always('ConsumerGroupHeartbeat', { ...answer(1), heartbeatIntervalMs: 1_000 });
+    await clock.advance(5_000);
+    const before = beats().length;
+    owner.holding = new Deferred();
+    coordinator.next('ConsumerGroupHeartbeat', { ...answer(2, [0]), heartbeatIntervalMs: 1_000 });
+    await clock.advance(10_000);
+    expect(owner.calls.at(-1)).toBe('revoke 1');
+    expect(beats().length - before).toBe(10);
+    owner.holding.resolve();
+  });
+
+  it('gives back what is not its own any more before it takes what is new, and tells both', async () => {
+    const { coordinator, owner, states, beats, clock, member } = await stable();
+    coordinator.next('ConsumerGroupHeartbeat', answer(2, [1, 2]));
+    await clock.advance(5_000);
+    expect(owner.calls).toEqual(['assign 0,1', 'revoke 0', 'assign 2']);
+    expect(states).toEqual(['joining', 'stable', 'rebalancing', 'stable']);
+    const told = beats()
+      .map(({ topicPartitions }) => topicPartitions?.[0]?.partitions)
+      .filter((partitions) => partitions !== undefined);
+    expect(told).toEqual([[0, 1], [1], [1, 2]]);
+    expect(member.identity?.generation).toBe(2);
+    expect(owner.deadlines).toEqual([60_000]);
+  });
+
+  it('is a member with its new epoch while it gives back: commits need that', async () => {
+    const { coordinator, owner, clock, member } = await stable();
+    owner.holding = new Deferred();
+    coordinator.next('ConsumerGroupHeartbeat', answer(2, [1]));
+    await clock.advance(5_000);
+    expect(member.identity?.generation).toBe(2);
+    owner.holding.resolve();
+  });
+
+  it('follows the newest assignment when one comes while it follows another', async () => {
+    const { coordinator, owner, clock } = await stable([0, 1]);
+    owner.holding = new Deferred();
+    coordinator.next('ConsumerGroupHeartbeat', answer(2, [0]));
+    await clock.advance(5_000);
+    coordinator.next('ConsumerGroupHeartbeat', answer(3, [0, 3]));
+    await clock.advance(5_000);
+    owner.holding.resolve();
+    owner.holding = undefined;
+    await settled();
+    expect(owner.calls).toEqual(['assign 0,1', 'revoke 1', 'assign 3']);
+    expect(owner.owned.map(({ partition }) => partition)).toEqual([0, 3]);
+  });
+
+  it('does nothing about an assignment that it has already', async () => {
+    const { coordinator, owner, clock, states } = await stable();
+    coordinator.next('ConsumerGroupHeartbeat', answer(1, [0, 1]));
+    await clock.advance(5_000);
+    expect(owner.calls).toEqual(['assign 0,1']);
+    expect(states).toEqual(['joining', 'stable']);
+  });
+
+  it('waits until it knows the name of a topic that it is given', async () => {
+    const { member, coordinator, cluster, owner, clock } = setUp();
+    cluster.lead({});
+    coordinator.next('ConsumerGroupHeartbeat', answer(1, [0]));
+    member.start();
+    await clock.advance(2_000);
+    expect(owner.calls).toEqual([]);
+    cluster.lead({ t: [1] });
+    await clock.advance(1_000);
+    expect(owner.calls).toEqual(['assign 0']);
+  });
+
+  it('says everything anew after a heartbeat that had no answer', async () => {
+    const { coordinator, beats, clock } = await stable();
+    coordinator.next('ConsumerGroupHeartbeat', () => Promise.reject(new KrafkaConnectionError('b:1', 'reset')));
+    await clock.advance(5_000);
+    await clock.advance(200);
+    expect(beats().at(-1)).toMatchObject({
+      memberEpoch: 1,
+      rebalanceTimeoutMs: 60_000,
+      subscribedTopicNames: ['t'],
+      topicPartitions: [{ partitions: [0, 1] }],
+    });
+  });
+
+  it.each(['COORDINATOR_LOAD_IN_PROGRESS', 'NOT_COORDINATOR', 'COORDINATOR_NOT_AVAILABLE'] as const)(
+    'tries again with backoff after %s, and heeds it',
+    async (name) => {
+      const { member, coordinator, beats, clock } = setUp();
+      coordinator.next('ConsumerGroupHeartbeat', refusal(name)).next('ConsumerGroupHeartbeat', answer(1, [0]));
+      member.start();
+      await settled();
+      expect(beats()).toHaveLength(1);
+      await clock.advance(200);
+      expect(member.state).toBe('stable');
+      expect(coordinator.heeded).toContain(ERROR_CODES[name]);
+    },
+  );
+
+  it.each(['UNKNOWN_MEMBER_ID', 'FENCED_MEMBER_EPOCH'] as const)(
+    'by %s loses its partitions, which are not revoked, and joins again as the same member',
+    async (name) => {
+      const { coordinator, owner, beats, clock, states, member } = await stable();
+      coordinator.next('ConsumerGroupHeartbeat', refusal(name)).next('ConsumerGroupHeartbeat', answer(7, [2]));
+      await clock.advance(5_000);
+      expect(owner.calls).toEqual(['assign 0,1', 'lose 0,1', 'assign 2']);
+      const rejoined = beats().filter(({ memberEpoch }) => memberEpoch === 0);
+      expect(rejoined).toHaveLength(2);
+      expect(rejoined[1]).toMatchObject({ memberId: beats()[0].memberId, topicPartitions: [] });
+      expect(states).toEqual(['joining', 'stable', 'joining', 'stable']);
+      expect(member.identity?.generation).toBe(7);
+    },
+  );
+
+  it('is nobody to commit as while it is lost', async () => {
+    const { coordinator, owner, clock, member } = await stable();
+    owner.holding = new Deferred();
+    coordinator.next('ConsumerGroupHeartbeat', refusal('FENCED_MEMBER_EPOCH'));
+    await clock.advance(5_000);
+    expect(owner.calls.at(-1)).toBe('lose 0,1');
+    expect(member.identity).toBeUndefined();
+  });
+
+  it('heeds a commit that tells it is lost, but not one from an earlier epoch', async () => {
+    const { coordinator, owner, member } = await stable();
+    const { identity } = member;
+    member.heed(ERROR_CODES.UNKNOWN_MEMBER_ID, { memberId: 'x', generation: 0, groupInstanceId: null });
+    member.heed(ERROR_CODES.STALE_MEMBER_EPOCH, identity as never);
+    await settled();
+    expect(owner.calls).toEqual(['assign 0,1']);
+    coordinator.next('ConsumerGroupHeartbeat', answer(2, []));
+    member.heed(ERROR_CODES.UNKNOWN_MEMBER_ID, identity as never);
+    await settled();
+    expect(owner.calls).toEqual(['assign 0,1', 'lose 0,1', 'assign ']);
+  });
+
+  it.each([
+    'GROUP_AUTHORIZATION_FAILED',
+    'UNRELEASED_INSTANCE_ID',
+    'GROUP_MAX_SIZE_REACHED',
+    'INVALID_REQUEST',
+  ] as const)('ends for good with %s, in the words of the broker', async (name) => {
+    const { member, coordinator, fatal, clock } = setUp();
+    coordinator.next('ConsumerGroupHeartbeat', refusal(name));
+    member.start();
+    await settled();
+    expect(fatal).toMatchObject([{ code: name }]);
+    expect(fatal[0]?.message).toContain('says the broker');
+    expect(clock.timers).toEqual([]);
+  });
+
+  it('tells of other topics at once', async () => {
+    const { member, beats } = await stable();
+    member.subscribe(['t', 'u']);
+    await settled();
+    expect(beats().at(-1)).toMatchObject({ subscribedTopicNames: ['t', 'u'], topicPartitions: null });
+  });
+
+  describe('where the broker does not know the protocol', () => {
+    const unknown = new KrafkaProtocolError('UNSUPPORTED_VERSION', 'not spoken here');
+
+    it('hands over to a classic member, and is heard of no more', async () => {
+      const { member, coordinator, unsupported, fatal, clock } = setUp({ fallsBack: true });
+      coordinator.next('ConsumerGroupHeartbeat', () => Promise.reject(unknown));
+      member.start();
+      await settled();
+      expect(unsupported).toEqual([unknown]);
+      member.abandon();
+      await clock.advance(60_000);
+      expect(coordinator.sent).toHaveLength(1);
+      expect(fatal).toEqual([]);
+    });
+
+    it.each(['UNSUPPORTED_VERSION', 'GROUP_ID_NOT_FOUND'] as const)(
+      'hands over when the coordinator says %s to a first heartbeat',
+      async (name) => {
+        const { member, coordinator, unsupported } = setUp({ fallsBack: true });
+        coordinator.next('ConsumerGroupHeartbeat', refusal(name));
+        member.start();
+        await settled();
+        expect(unsupported).toMatchObject([{ code: name }]);
+      },
+    );
+
+    it('ends for good when it may not hand over', async () => {
+      const { member, coordinator, fatal } = setUp();
+      coordinator.next('ConsumerGroupHeartbeat', () => Promise.reject(unknown));
+      member.start();
+      await settled();
+      expect(fatal).toEqual([unknown]);
+    });
+  });
+
+  describe('leaving', () => {
+    it('says goodbye for good', async () => {
+      const all = await stable();
+      await leave(all);
+      expect(all.beats().at(-1)).toMatchObject({ memberEpoch: -1, instanceId: null });
+      expect(all.member.state).toBe('left');
+      expect(all.clock.timers).toEqual([]);
+    });
+
+    it('as a static member says that it will be back', async () => {
+      const all = await stable([0], { settings: { groupInstanceId: 'i' } });
+      await leave(all);
+      expect(all.beats().at(-1)).toMatchObject({ memberEpoch: -2, instanceId: 'i' });
+    });
+
+    it('goes on with heartbeats until it says goodbye', async () => {
+      const all = await stable();
+      await all.member.halt(new Deadline(all.clock, 1_000, 'close timeoutMs'));
+      const before = all.beats().length;
+      await all.clock.advance(10_000);
+      expect(all.beats().length - before).toBe(2);
+      expect(all.member.identity).toBeDefined();
+      expect(all.member.state).toBe('leaving');
+    });
+
+    it('before it ever was a member says nothing', async () => {
+      const all = setUp();
+      await leave(all);
+      expect(all.coordinator.sent).toEqual([]);
+    });
+  });
+});

@@ -1,0 +1,384 @@
+import type { Cluster } from '../../cluster/index.js';
+import { RequestPriority } from '../../network/index.js';
+import {
+  ConsumerGroupHeartbeat,
+  errorName,
+  ERROR_CODES,
+  protocolError,
+  type ErrorName,
+  type RequestOf,
+  type ResponseOf,
+} from '../../protocol/index.js';
+import { Deadline, Deferred, KrafkaError, sleep, type Ports } from '../../support/index.js';
+import type { GroupState } from '../consumer-events.js';
+import type { ConsumerSettings } from '../consumer-options.js';
+import { byTopic, describePartitions, difference, sorted, type TopicPartition } from '../topic-partition.js';
+import { within } from '../within.js';
+import type { CoordinatorLink } from './group-coordinator.js';
+import type { GroupMember, MemberIdentity, MemberListener, PartitionOwner } from './group-member.js';
+import { Heartbeats } from './heartbeats.js';
+
+export interface ConsumerMemberOptions {
+  readonly coordinator: CoordinatorLink;
+  readonly cluster: Pick<Cluster, 'metadata' | 'refresh'>;
+  readonly settings: Pick<ConsumerSettings, 'rebalanceTimeoutMs' | 'requestTimeoutMs' | 'groupInstanceId' | 'rack'>;
+  readonly topics: readonly string[];
+  readonly owner: PartitionOwner;
+  readonly listener: MemberListener;
+  readonly ports: Ports;
+  /** The broker, or the group, does not know this protocol: called instead of failing when it is found out at first. */
+  readonly onUnsupported?: ((error: KrafkaError) => void) | undefined;
+}
+
+type HeartbeatRequest = RequestOf<typeof ConsumerGroupHeartbeat>;
+type HeartbeatResponse = ResponseOf<typeof ConsumerGroupHeartbeat>;
+/** Partitions as the coordinator names them. */
+type AssignedTopics = NonNullable<HeartbeatResponse['assignment']>['topicPartitions'];
+
+const JOINING = 0;
+const LEAVING = -1;
+const LEAVING_FOR_A_WHILE = -2;
+/** What goes on until the coordinator has told its own. */
+const FIRST_INTERVAL_MS = 5_000;
+const UNRESOLVED_RETRY_MS = 1_000;
+
+/** The coordinator has given this member up. */
+const LOST: ReadonlySet<ErrorName> = new Set(['UNKNOWN_MEMBER_ID', 'FENCED_MEMBER_EPOCH', 'ILLEGAL_GENERATION']);
+/** Refusals of a coordinator that has no such groups, or a group that cannot become one. */
+const UNSUPPORTED: ReadonlySet<string> = new Set(['UNSUPPORTED_VERSION', 'GROUP_ID_NOT_FOUND']);
+
+/**
+ * A member of a group by the consumer protocol (KIP-848): the coordinator assigns, and everything goes by heartbeat.
+ *
+ * ```
+ *   unjoined ─start─► joining ─(first assignment)─► rebalancing ─(given back, taken, told)─► stable
+ *                        ▲                               ▲                                     │
+ *                        │ fenced: all is lost           └────────── another assignment ───────┤
+ *                        └─────────────────────────────────────────────────────────────────────┘
+ * ```
+ * Heartbeats carry what has changed, both ways, and never wait for anything; one loop follows the newest assignment:
+ * it gives back, takes, and has the next heartbeat tell. No member waits for another but for the partition it gets.
+ */
+export class ConsumerMember implements GroupMember {
+  readonly #options: ConsumerMemberOptions;
+  readonly #memberId: string;
+  readonly #heartbeats: Heartbeats;
+  readonly #ending = new AbortController();
+  #topics: readonly string[];
+  #state: GroupState = 'unjoined';
+  /** The coordinator's count of this member's changes; 0 while it is not a member. */
+  #epoch = JOINING;
+  /** Changes when the membership is lost: an answer to a heartbeat from before says nothing. */
+  #life = 0;
+  /** The newest assignment that the loop has not followed yet. */
+  #target: AssignedTopics | undefined;
+  #lost = false;
+  #noted = new Deferred<void>();
+  /** Ids of the topics that partitions were given of. */
+  readonly #ids = new Map<string, string>();
+  /** What the coordinator has been told already, and need not be told again; undefined when all must be told. */
+  #told: { readonly topics: readonly string[]; readonly partitions: string } | undefined;
+  #rebalances = 0;
+  #loop: Promise<void> | undefined;
+
+  constructor(options: ConsumerMemberOptions) {
+    this.#options = options;
+    this.#topics = options.topics;
+    // The member's own for as long as the process lives (KIP-1082).
+    this.#memberId = options.ports.random.bytes(16).toString('base64url');
+    this.#heartbeats = new Heartbeats({
+      intervalMs: FIRST_INTERVAL_MS,
+      beat: () => this.#beat(),
+      ports: options.ports,
+    });
+  }
+
+  get state(): GroupState {
+    return this.#state;
+  }
+
+  get identity(): MemberIdentity | undefined {
+    if (this.#epoch <= JOINING) return undefined;
+    const { groupInstanceId = null } = this.#options.settings;
+    return { memberId: this.#memberId, generation: this.#epoch, groupInstanceId };
+  }
+
+  get rebalances(): number {
+    return this.#rebalances;
+  }
+
+  start(): void {
+    this.#enter('joining');
+    this.#heartbeats.start('at once');
+    this.#loop ??= this.#run();
+  }
+
+  subscribe(topics: readonly string[]): void {
+    this.#topics = topics;
+    this.#heartbeats.soon();
+  }
+
+  metadataChanged(): void {
+    // The coordinator watches the topics: there is nothing to do for a member.
+  }
+
+  heed(errorCode: number, identity: MemberIdentity): void {
+    this.#options.coordinator.heed(errorCode);
+    if (identity.generation !== this.#epoch) return;
+    this.#heed(errorCode, 'OffsetCommit');
+  }
+
+  async halt(deadline: Deadline): Promise<void> {
+    if (this.#state !== 'fatal') this.#enter('leaving');
+    this.#ending.abort(new KrafkaError('the group is being left', { code: 'CLOSED' }));
+    this.#noted.resolve();
+    await within(deadline, this.#options.ports.clock, this.#loop ?? Promise.resolve());
+  }
+
+  async leave(deadline: Deadline): Promise<void> {
+    this.#heartbeats.stop();
+    this.#life++;
+    await this.#sayGoodbye(deadline);
+    this.#epoch = JOINING;
+    if (this.#state !== 'fatal') this.#enter('left');
+  }
+
+  /** Ends without a word: another membership takes this one's place. */
+  abandon(): void {
+    this.#life++;
+    this.#heartbeats.stop();
+    this.#ending.abort(new KrafkaError('another protocol is used', { code: 'CLOSED' }));
+    this.#noted.resolve();
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#ending;
+    try {
+      while (!signal.aborted) {
+        await this.#noted.promise;
+        this.#noted = new Deferred();
+        if (signal.aborted) return;
+        if (this.#lost) await this.#letGo();
+        else if (this.#target !== undefined) await this.#follow(this.#target);
+      }
+    } catch (error) {
+      if (!signal.aborted) this.#fail(error);
+    }
+  }
+
+  /** The coordinator has given what was owned to others: it is let go of, and the group joined anew. */
+  async #letGo(): Promise<void> {
+    const { owner } = this.#options;
+    if (owner.owned.length > 0) await owner.lose(owner.owned);
+    if (this.#ending.signal.aborted) return;
+    this.#lost = false;
+    this.#enter('joining');
+    this.#heartbeats.start('at once');
+  }
+
+  /** Gives back what is not in the assignment any more, takes what is new, and has the coordinator told. */
+  async #follow(target: AssignedTopics): Promise<void> {
+    const { owner } = this.#options;
+    const life = this.#life;
+    const assigned = await this.#named(target);
+    const outdated = (): boolean => life !== this.#life || this.#target !== target || this.#ending.signal.aborted;
+    if (outdated()) return this.#stir();
+    const { revoked, added } = difference(owner.owned, assigned);
+    if (this.#state !== 'stable' || revoked.length > 0 || added.length > 0) {
+      this.#rebalances++;
+      if (this.#state === 'stable') {
+        this.#enter('rebalancing');
+        this.#options.listener.onRebalance('the coordinator gives out the partitions anew');
+      }
+      await this.#giveBack(revoked);
+      if (outdated()) return this.#stir();
+      await owner.assign(added);
+      this.#heartbeats.soon();
+      if (outdated()) return this.#stir();
+    }
+    this.#target = undefined;
+    this.#enter('stable');
+  }
+
+  async #giveBack(revoked: readonly TopicPartition[]): Promise<void> {
+    const { owner, settings, ports } = this.#options;
+    if (revoked.length === 0) return;
+    ports.logger.debug('partitions go to another member', { partitions: describePartitions(revoked) });
+    await owner.revoke(revoked, new Deadline(ports.clock, settings.rebalanceTimeoutMs, 'rebalanceTimeoutMs'));
+    // Whoever gets them waits for the coordinator to be told.
+    this.#heartbeats.soon();
+  }
+
+  #stir(): void {
+    this.#noted.resolve();
+  }
+
+  /** The names of the topics that the coordinator names by id: waits until the metadata tells them. */
+  async #named(target: AssignedTopics): Promise<TopicPartition[]> {
+    const { cluster, ports } = this.#options;
+    const { signal } = this.#ending;
+    for (;;) {
+      const { metadata } = cluster;
+      const unknown = target.filter(({ topicId }) => metadata.topicNameOf(topicId) === undefined);
+      if (unknown.length === 0) {
+        for (const { topicId } of target) this.#ids.set(metadata.topicNameOf(topicId) as string, topicId);
+        return target.flatMap(({ topicId, partitions }) =>
+          partitions.map((partition) => ({ topic: metadata.topicNameOf(topicId) as string, partition })),
+        );
+      }
+      try {
+        await cluster.refresh(this.#topics);
+      } catch (error) {
+        if (!(error instanceof KrafkaError) || !error.retriable) throw error;
+      }
+      if (this.#target !== target || signal.aborted) return [];
+      if (unknown.every(({ topicId }) => cluster.metadata.topicNameOf(topicId) !== undefined)) continue;
+      ports.logger.debug('an assigned topic is not known yet', { ids: unknown.map(({ topicId }) => topicId) });
+      await sleep(ports.clock, UNRESOLVED_RETRY_MS, signal).catch(() => undefined);
+      if (this.#target !== target || signal.aborted) return [];
+    }
+  }
+
+  async #beat(): Promise<void> {
+    const { coordinator, settings, onUnsupported } = this.#options;
+    const life = this.#life;
+    const { request, told } = this.#composed();
+    let response: HeartbeatResponse;
+    try {
+      response = await coordinator.request(ConsumerGroupHeartbeat, request, {
+        timeoutMs: settings.requestTimeoutMs,
+        priority: RequestPriority.High,
+      });
+    } catch (error) {
+      if (life !== this.#life) return;
+      this.#told = undefined;
+      if (error instanceof KrafkaError && error.retriable) throw error;
+      if (error instanceof KrafkaError && this.#isUnsupported(error)) onUnsupported?.(error);
+      else this.#fail(error);
+      return;
+    }
+    if (life !== this.#life) return;
+    coordinator.heed(response.errorCode);
+    if (response.errorCode !== ERROR_CODES.NONE) {
+      this.#told = undefined;
+      this.#refused(response);
+      return;
+    }
+    this.#told = told;
+    this.#epoch = response.memberEpoch;
+    this.#heartbeats.intervalMs = response.heartbeatIntervalMs;
+    if (response.assignment !== null) {
+      this.#target = response.assignment.topicPartitions;
+      this.#stir();
+    }
+  }
+
+  /** A heartbeat that says what the coordinator does not know: everything at first, and after a failure. */
+  #composed(): { request: HeartbeatRequest; told: { topics: readonly string[]; partitions: string } } {
+    const { coordinator, settings } = this.#options;
+    const joining = this.#epoch === JOINING;
+    const all = joining || this.#told === undefined;
+    const owned = joining ? [] : this.#owned();
+    const told = { topics: this.#topics, partitions: JSON.stringify(owned) };
+    const request: HeartbeatRequest = {
+      groupId: coordinator.groupId,
+      memberId: this.#memberId,
+      memberEpoch: this.#epoch,
+      instanceId: settings.groupInstanceId ?? null,
+      rackId: all && settings.rack !== '' ? settings.rack : null,
+      rebalanceTimeoutMs: all ? settings.rebalanceTimeoutMs : -1,
+      subscribedTopicNames: all || this.#told?.topics !== told.topics ? told.topics : null,
+      topicPartitions: all || this.#told?.partitions !== told.partitions ? owned : null,
+    };
+    return { request, told };
+  }
+
+  /** What is owned, as the coordinator names it. */
+  #owned(): AssignedTopics {
+    return Array.from(byTopic(sorted(this.#options.owner.owned)), ([topic, items]) => ({
+      topicId: this.#ids.get(topic) as string,
+      partitions: items.map(({ partition }) => partition),
+    }));
+  }
+
+  /** A heartbeat was refused: what may pass is thrown, so that the next one comes after a while. */
+  #refused({ errorCode, errorMessage }: HeartbeatResponse): void {
+    const api = 'ConsumerGroupHeartbeat';
+    if (this.#heed(errorCode, api)) return;
+    const detail = errorMessage ?? `group '${this.#options.coordinator.groupId}'`;
+    const error = protocolError(errorCode, { api, detail });
+    if (error.retriable) throw error;
+    if (this.#isUnsupported(error)) this.#options.onUnsupported?.(error);
+    else this.#fail(error);
+  }
+
+  /** Whether an error code speaks of the membership, which is then lost. */
+  #heed(errorCode: number, api: string): boolean {
+    const name = errorName(errorCode);
+    if (!LOST.has(name)) return false;
+    this.#lose(`the membership was lost: ${name} from ${api}`);
+    return true;
+  }
+
+  #isUnsupported({ code }: KrafkaError): boolean {
+    return this.#options.onUnsupported !== undefined && this.#epoch === JOINING && UNSUPPORTED.has(code);
+  }
+
+  #lose(reason: string): void {
+    this.#life++;
+    this.#epoch = JOINING;
+    this.#told = undefined;
+    this.#target = undefined;
+    this.#lost = true;
+    this.#heartbeats.stop();
+    this.#options.listener.onRebalance(reason);
+    this.#stir();
+  }
+
+  async #sayGoodbye(deadline: Deadline): Promise<void> {
+    const { coordinator, settings, ports } = this.#options;
+    if (this.#epoch === JOINING) return;
+    const memberEpoch = settings.groupInstanceId === undefined ? LEAVING : LEAVING_FOR_A_WHILE;
+    try {
+      const left = await coordinator.request(
+        ConsumerGroupHeartbeat,
+        {
+          groupId: coordinator.groupId,
+          memberId: this.#memberId,
+          memberEpoch,
+          instanceId: settings.groupInstanceId ?? null,
+        },
+        { deadline },
+      );
+      if (left.errorCode !== ERROR_CODES.NONE) throw protocolError(left.errorCode, { api: 'ConsumerGroupHeartbeat' });
+    } catch (error) {
+      ports.logger.warn('the group was left without a goodbye: the session timeout ends the membership', {
+        group: coordinator.groupId,
+        error,
+      });
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (this.#state === 'fatal') return;
+    this.#heartbeats.stop();
+    this.#ending.abort(error);
+    this.#stir();
+    this.#enter('fatal');
+    this.#options.listener.onFatal(
+      error instanceof KrafkaError
+        ? error
+        : new KrafkaError(`being a member of group '${this.#options.coordinator.groupId}' failed: ${String(error)}`, {
+            code: 'GROUP_FAILED',
+            cause: error,
+          }),
+    );
+  }
+
+  #enter(state: GroupState): void {
+    const previous = this.#state;
+    if (state === previous) return;
+    this.#state = state;
+    this.#options.listener.onState(state, previous);
+  }
+}
