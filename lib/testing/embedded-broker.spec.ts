@@ -1,109 +1,146 @@
-import {
-  ApiVersions,
-  CreateTopics,
-  ERROR_CODES,
-  Fetch,
-  FindCoordinator,
-  ListOffsets,
-  Metadata,
-  Produce,
-  errorName,
-} from '../core/protocol/index.js';
-import { EmbeddedBroker } from './index.js';
+import { Fetch, Metadata, Produce } from '../core/protocol/index.js';
+import { KrafkaConfigError } from '../core/support/index.js';
+import { EmbeddedBroker } from './embedded-broker.js';
 import { aBatch } from './spec-support/batches.js';
+import { GroupMember } from './spec-support/group-member.js';
+import { until } from './spec-support/spec-broker.js';
 import { WireClient } from './spec-support/wire-client.js';
 
+const sockets = (): string[] => process.getActiveResourcesInfo().filter((name) => name.startsWith('TCP'));
+
 describe('EmbeddedBroker', () => {
-  let broker: EmbeddedBroker;
-  let client: WireClient;
+  let broker: EmbeddedBroker | undefined;
 
-  beforeEach(async () => {
-    broker = await EmbeddedBroker.start({ topics: { orders: 2 } });
-    client = await WireClient.connect(broker.bootstrap);
-  });
-
+  const start = async (...options: Parameters<typeof EmbeddedBroker.start>): Promise<EmbeddedBroker> => {
+    broker = await EmbeddedBroker.start(...options);
+    return broker;
+  };
   afterEach(async () => {
-    await client.close();
-    await broker.close();
+    await broker?.close();
+    broker = undefined;
   });
 
-  const produce = async (values: string[], partition = 0) => {
+  const produce = async (client: WireClient, values: readonly string[], partition = 0) => {
     const records = await aBatch(values);
-    const answer = await client.send(Produce, 9, {
+    await client.send(Produce, 9, {
       acks: -1,
       timeoutMs: 1000,
       topicData: [{ name: 'orders', partitionData: [{ index: partition, records }] }],
     });
-    return answer.responses[0]?.partitionResponses[0];
   };
 
-  it('gives each record the next offset of its partition', async () => {
-    expect(await produce(['a', 'b', 'c'])).toMatchObject({ errorCode: 0, baseOffset: 0, logStartOffset: 0 });
-    expect(await produce(['d'])).toMatchObject({ errorCode: 0, baseOffset: 3 });
-    expect(await produce(['e'], 1)).toMatchObject({ errorCode: 0, baseOffset: 0 });
-    expect(broker.records('orders').map(({ partition, offset, value }) => [partition, offset, value])).toEqual([
-      [0, 0, 'a'],
-      [0, 1, 'b'],
-      [0, 2, 'c'],
-      [0, 3, 'd'],
-      [1, 0, 'e'],
-    ]);
+  it('listens, with the topics it was given, when it has started', async () => {
+    const { bootstrap } = await start({ topics: { orders: 3 } });
+    expect(bootstrap).toMatch(/^127\.0\.0\.1:\d+$/);
+    const client = await WireClient.connect(bootstrap);
+    const { topics } = await client.send(Metadata, 9, { topics: null });
+    expect(topics.map(({ name, partitions }) => [name, partitions.length])).toEqual([['orders', 3]]);
+    await client.close();
   });
 
-  it('hands out what was produced', async () => {
-    await produce(['a', 'b']);
-    const answer = await client.send(Fetch, 12, {
-      maxWaitMs: 0,
-      minBytes: 1,
-      maxBytes: 1_000_000,
-      sessionEpoch: -1,
-      topics: [{ topic: 'orders', partitions: [{ partition: 0, fetchOffset: 0, partitionMaxBytes: 1_000_000 }] }],
-    });
-    const partition = answer.responses[0]?.partitions[0];
-    expect(partition).toMatchObject({ errorCode: 0, highWatermark: 2, lastStableOffset: 2 });
-    expect(partition?.records?.length).toBeGreaterThan(61);
+  it('shows what it holds, partition by partition', async () => {
+    const { bootstrap } = await start({ topics: { orders: 2 } });
+    const client = await WireClient.connect(bootstrap);
+    await produce(client, ['c'], 1);
+    await produce(client, ['a', 'b'], 0);
+    const shown = (partition?: number) =>
+      broker?.records('orders', partition).map((record) => `${record.partition}/${record.offset} ${record.value}`);
+    expect(shown()).toEqual(['0/0 a', '0/1 b', '1/0 c']);
+    expect(shown(1)).toEqual(['1/0 c']);
+    expect(() => broker?.records('missing')).toThrow(/'missing' does not exist/);
+    expect(() => broker?.records('orders', 2)).toThrow(KrafkaConfigError);
+    await client.close();
   });
 
-  it('tells what it serves, in the form of version 0 to a version it does not know', async () => {
-    const answer = await client.send(ApiVersions, 4, { clientSoftwareName: 'spec', clientSoftwareVersion: '1' });
-    expect(answer.apiKeys).toContainEqual({ apiKey: Produce.key, minVersion: 3, maxVersion: 13 });
-  });
-
-  it('describes its topics and nodes', async () => {
-    const answer = await client.send(Metadata, 12, { topics: null });
-    expect(answer.brokers).toHaveLength(1);
-    expect(answer.topics.map(({ name, partitions }) => [name, partitions.length])).toEqual([['orders', 2]]);
-    const missing = await client.send(Metadata, 12, { topics: [{ name: 'nowhere' }] });
-    expect(errorName(missing.topics[0]?.errorCode ?? 0)).toBe('UNKNOWN_TOPIC_OR_PARTITION');
-  });
-
-  it('creates topics once', async () => {
-    const topic = { name: 'new', numPartitions: 3, replicationFactor: 1, assignments: [], configs: [] };
-    const create = () => client.send(CreateTopics, 7, { topics: [topic] });
-    expect((await create()).topics[0]).toMatchObject({ errorCode: 0, numPartitions: 3 });
-    expect((await create()).topics[0]).toMatchObject({ errorCode: ERROR_CODES.TOPIC_ALREADY_EXISTS });
-  });
-
-  it('finds offsets by their place in time', async () => {
-    await produce(['a', 'b']);
-    const answer = await client.send(ListOffsets, 7, {
-      replicaId: -1,
-      isolationLevel: 0,
-      topics: [
-        {
-          name: 'orders',
-          partitions: [
-            { partitionIndex: 0, timestamp: -1 },
-            { partitionIndex: 1, timestamp: -2 },
-          ],
-        },
+  it('makes topics with configurations, and refuses those that Kafka would', async () => {
+    const { bootstrap, ...rest } = await start({ brokers: 2 });
+    expect(rest).toBeDefined();
+    const made = broker as EmbeddedBroker;
+    made.createTopic('plain');
+    made.createTopic('wide', 4);
+    made.createTopic('special', { partitions: 2, replicationFactor: 1, configs: { 'max.message.bytes': '100' } });
+    const client = await WireClient.connect(bootstrap.split(',')[0] ?? '');
+    const { topics } = await client.send(Metadata, 9, { topics: null });
+    expect(topics.map(({ name, partitions }) => [name, partitions.length, partitions[0]?.replicaNodes.length])).toEqual(
+      [
+        ['plain', 1, 2],
+        ['wide', 4, 2],
+        ['special', 2, 1],
       ],
-    });
-    expect(answer.topics[0]?.partitions.map(({ offset }) => offset)).toEqual([2, 0]);
+    );
+    expect(() => made.createTopic('plain')).toThrow(/exists already/);
+    expect(() => made.createTopic('a b')).toThrow(/no topic name/);
+    expect(() => made.createTopic('none', 0)).toThrow(/at least 1/);
+    expect(() => made.createTopic('many', { replicationFactor: 3 })).toThrow(/from 1 to 2/);
+    expect(() => made.createTopic('odd', { configs: { nonsense: '1' } })).toThrow(/Unknown topic config/);
+    await client.close();
   });
 
-  it('coordinates groups', async () => {
-    const answer = await client.send(FindCoordinator, 4, { key: '', keyType: 0, coordinatorKeys: ['g'] });
-    expect(answer.coordinators[0]).toMatchObject({ key: 'g', errorCode: 0, nodeId: 1 });
+  it('keeps a record of what it was asked', async () => {
+    const { bootstrap, requests } = await start({ topics: { orders: 1 } });
+    const client = await WireClient.connect(bootstrap, 'me');
+    await client.send(Metadata, 9, { topics: null });
+    await client.send(Metadata, 5, { topics: null });
+    expect(requests.count('Metadata')).toBe(2);
+    expect(requests.count('Fetch')).toBe(0);
+    expect(requests.list('Metadata')).toEqual([
+      { sequence: 1, api: 'Metadata', version: 9, nodeId: 1, connectionId: 1, clientId: 'me' },
+      { sequence: 2, api: 'Metadata', version: 5, nodeId: 1, connectionId: 1, clientId: 'me' },
+    ]);
+    requests.clear();
+    expect([requests.total, requests.list()]).toEqual([0, []]);
+    await client.close();
+  });
+
+  it.each<[string, object, RegExp]>([
+    ['an unknown option', { broker: 1 }, /'broker' is not known; did you mean 'brokers'/],
+    ['no brokers', { brokers: 0 }, /'brokers' must be a whole number of brokers, from 1/],
+    ['a topic without partitions', { topics: { a: 0 } }, /'topics\.a' must be a whole number of partitions/],
+    ['a topic that can’t be named so', { topics: { 'a b': 1 } }, /is no topic name/],
+    ['an API there is not', { apiVersions: { Produec: { max: 3 } } }, /did you mean 'Produce'/],
+    ['a mechanism there is not', { sasl: { mechanism: 'GSSAPI', users: { a: 'b' } } }, /must be one of PLAIN/],
+    ['nobody to authenticate', { sasl: { mechanism: 'PLAIN', users: {} } }, /'sasl\.users' must be/],
+    ['a key without certificate', { tls: { key: 'k' } }, /'tls\.cert' must be/],
+  ])('does not start with %s', async (_what, options, message) => {
+    const before = sockets().length;
+    await expect(EmbeddedBroker.start(options)).rejects.toThrow(KrafkaConfigError);
+    await expect(EmbeddedBroker.start(options)).rejects.toThrow(message);
+    expect(sockets().length).toBeLessThanOrEqual(before);
+  });
+
+  it('never shows a password in what it refuses', async () => {
+    const options = { sasl: { mechanism: 'PLAIN' as const, users: { ann: 'hunter2' }, extra: 1 } };
+    const error = await EmbeddedBroker.start(options).catch((reason: unknown) => reason as Error);
+    expect((error as Error).message).not.toContain('hunter2');
+  });
+
+  it('leaves nothing behind when it closes, whatever is going on', async () => {
+    const before = sockets().length;
+    const closing = await start({ topics: { orders: 1 } });
+    const waiting = await WireClient.connect(closing.bootstrap);
+    waiting.write(Fetch, 12, {
+      maxWaitMs: 60_000,
+      minBytes: 1,
+      sessionEpoch: -1,
+      topics: [{ topic: 'orders', partitions: [{ partition: 0, fetchOffset: 0, partitionMaxBytes: 1 }] }],
+    });
+    const member = new GroupMember(await WireClient.connect(closing.bootstrap), 'g');
+    await (
+      await member.joiningWithId()
+    )();
+    await until(() => closing.requests.count('Fetch') === 1);
+    await closing.close();
+    await closing.close();
+    await waiting.closed();
+    await member.client.closed();
+    await until(() => sockets().length <= before);
+    expect(closing.connections()).toBe(0);
+    await expect(closing.restartNode(1)).rejects.toThrow(/closed|running/);
+  });
+
+  it('is closed by await using', async () => {
+    const disposed = await EmbeddedBroker.start();
+    await disposed[Symbol.asyncDispose]();
+    await expect(WireClient.connect(disposed.bootstrap)).rejects.toThrow(/ECONNREFUSED/);
   });
 });

@@ -298,7 +298,7 @@ describe('a group of the new protocol', () => {
     ['without a group', { groupId: '' }, 'INVALID_REQUEST'],
     ['without an id', { memberId: '' }, 'INVALID_REQUEST'],
     ['without a rebalance timeout', { rebalanceTimeoutMs: -1 }, 'INVALID_REQUEST'],
-    ['without topics', { topics: undefined } as Beat, 'INVALID_REQUEST'],
+    ['without topics', { topics: undefined }, 'INVALID_REQUEST'],
     ['with partitions', { owned: [1] }, 'INVALID_REQUEST'],
     ['at an epoch there is not', { epoch: -3 }, 'INVALID_REQUEST'],
     ['as a static member that is none', { epoch: -2 }, 'INVALID_REQUEST'],
