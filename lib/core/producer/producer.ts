@@ -34,10 +34,10 @@ export interface ProducerCloseOptions {
 const CLOSE_TIMEOUT_MS = 30_000;
 
 /**
- * The most sends that wait at once. A caller that goes on sending without awaiting anything would otherwise fill with
- * waiting sends the memory that `bufferMemory` is there to spare.
+ * The most sends that wait at once, some 15 MiB of them. A caller that goes on sending without awaiting anything would
+ * otherwise fill with waiting sends the memory that `bufferMemory` is there to spare.
  */
-const MOST_WAITING_SENDS = 100_000;
+const MOST_WAITING_SENDS = 25_000;
 
 type ProducerState = 'open' | 'closing' | 'closed';
 
@@ -68,6 +68,8 @@ export class Producer<Key = RecordContent, Value = RecordContent> {
   readonly #room: WaitingRoom;
   readonly #sender: Sender;
   #state: ProducerState = 'open';
+  #lastBudget: Budget;
+  #refusal: KrafkaBufferFullError | undefined;
   #closed: Promise<void> | undefined;
 
   /**
@@ -83,6 +85,7 @@ export class Producer<Key = RecordContent, Value = RecordContent> {
     this.#ports = { ...systemPorts, ...ports };
     this.#preparation = new Preparation(config, this.#ports, this.#meter);
     this.#isPlain = !this.#preparation.isNeeded;
+    this.#lastBudget = { deadline: new Deadline(this.#ports.clock, 0, 'maxBlockMs'), dueAtMs: -Infinity };
     this.#accumulator = new RecordAccumulator(config, this.#ports, {
       ready: (queue) => this.#sender.ready(queue),
       lingering: (batch) => this.#sender.lingering(batch),
@@ -222,16 +225,19 @@ export class Producer<Key = RecordContent, Value = RecordContent> {
     const signal = options?.signal;
     signal?.throwIfAborted();
     this.#checkRoom();
-    const caller = new CallerOfOne();
+    let caller!: CallerOfOne;
+    const promise = new Promise<RecordMetadata>((resolve, reject) => {
+      caller = new CallerOfOne(resolve, reject);
+    });
     const send = this.#offer(record, caller, options?.immediate === true, this.#budget(), partition);
     if (signal !== undefined) {
       const stop = onAbort(signal, (reason) => {
         caller.failed(reason);
         if (send !== undefined) this.#room.fail(reason, [send]);
       });
-      caller.promise.then(stop, stop);
+      promise.then(stop, stop);
     }
-    return caller.promise;
+    return promise;
   }
 
   #sendGroup(
@@ -326,17 +332,26 @@ export class Producer<Key = RecordContent, Value = RecordContent> {
     }
   }
 
+  /** Refuses a send when too many wait. One error for all who are refused in a turn: they may be very many. */
   #checkRoom(): void {
     const { size } = this.#room;
     if (size < MOST_WAITING_SENDS) return;
-    const { bufferMemory, maxBlockMs } = this.#config.accumulator;
-    throw new KrafkaBufferFullError(bufferMemory, maxBlockMs, size);
+    if (this.#refusal === undefined) {
+      const { bufferMemory, maxBlockMs } = this.#config.accumulator;
+      this.#refusal = new KrafkaBufferFullError(bufferMemory, maxBlockMs, size);
+      this.#ports.clock.endOfTurn(() => (this.#refusal = undefined));
+    }
+    throw this.#refusal;
   }
 
+  /** `maxBlockMs` from now on; sends of the same millisecond share it. */
   #budget(): Budget {
     const { maxBlockMs } = this.#config.accumulator;
-    const deadline = new Deadline(this.#ports.clock, maxBlockMs, 'maxBlockMs');
-    return { deadline, dueAtMs: this.#ports.clock.monotonic() + maxBlockMs };
+    const dueAtMs = this.#ports.clock.monotonic() + maxBlockMs;
+    if (dueAtMs - this.#lastBudget.dueAtMs >= 1) {
+      this.#lastBudget = { deadline: new Deadline(this.#ports.clock, maxBlockMs, 'maxBlockMs'), dueAtMs };
+    }
+    return this.#lastBudget;
   }
 
   async #close(timeoutMs: number): Promise<void> {

@@ -15,15 +15,12 @@ export interface Owner {
 
 /** A caller of `send`. */
 export class CallerOfOne implements Owner {
-  readonly promise: Promise<RecordMetadata>;
-  #resolve!: (metadata: RecordMetadata) => void;
-  #reject!: (error: Error) => void;
+  readonly #resolve: (metadata: RecordMetadata) => void;
+  readonly #reject: (error: Error) => void;
 
-  constructor() {
-    this.promise = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-    });
+  constructor(resolve: (metadata: RecordMetadata) => void, reject: (error: Error) => void) {
+    this.#resolve = resolve;
+    this.#reject = reject;
   }
 
   joined(batch: ProducerBatch, timestamp: number): void {
