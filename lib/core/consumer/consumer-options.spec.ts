@@ -22,7 +22,7 @@ describe('consumerSettings', () => {
       rebalanceTimeoutMs: 300_000,
       groupProtocol: 'classic',
       groupInstanceId: undefined,
-      assignors: ['range'],
+      assignors: ['range', 'cooperative-sticky'],
       isolationLevel: 'read_uncommitted',
       autoCommit: true,
       autoCommitIntervalMs: 5_000,

@@ -65,7 +65,11 @@ export interface ConsumerOptions {
   readonly groupProtocol?: GroupProtocol | undefined;
   /** Makes the member static (KIP-345): a restart within the session timeout keeps its partitions. */
   readonly groupInstanceId?: string | undefined;
-  /** How the group's leader gives out partitions, best first; members agree on one that all know. Default ['range']. Classic groups only. */
+  /**
+   * How the group's leader gives out partitions, best first; members agree on one that all know. With cooperative ones
+   * only, members keep reading through a rebalance what they keep (KIP-429). Default ['range', 'cooperative-sticky'], as
+   * the Java client: by range, until a rolling restart takes it off the list. Classic groups only.
+   */
   readonly assignors?: readonly (AssignorName | Assignor)[] | undefined;
   /** Default 'read_uncommitted'. With 'read_committed' records of open and aborted transactions are not seen. */
   readonly isolationLevel?: IsolationLevel | undefined;
@@ -140,7 +144,7 @@ const anOffsetReset: OptionRule<OffsetReset> = (value, path) =>
     : oneOf('earliest', 'latest', 'none')(value, path);
 
 const anAssignor: OptionRule<AssignorName | Assignor> = (value, path) =>
-  isAssignor(value) ? value : oneOf('range', 'roundrobin')(value, path);
+  isAssignor(value) ? value : oneOf('range', 'roundrobin', 'cooperative-sticky')(value, path);
 
 const aListener: OptionRule<RebalanceListener> = (value, path) => {
   if (typeof value !== 'object' || value === null) throw new KrafkaConfigError(path, 'must be an object');
@@ -168,7 +172,7 @@ const RULES: Rules = {
   rebalanceTimeoutMs: milliseconds(300_000),
   groupProtocol: withDefault(oneOf('auto', 'classic', 'consumer'), 'classic'),
   groupInstanceId: optional(aString),
-  assignors: withDefault(aListOf(anAssignor), ['range']),
+  assignors: withDefault(aListOf(anAssignor), ['range', 'cooperative-sticky']),
   isolationLevel: withDefault(oneOf('read_uncommitted', 'read_committed'), 'read_uncommitted'),
   autoCommit: withDefault(aBoolean, true),
   autoCommitIntervalMs: milliseconds(5_000),

@@ -156,27 +156,24 @@ withFaults('a consumer of a broker that', () => {
     await end();
   });
 
-  it.each(['ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID'] as const)(
-    'throws the member out with %s: its partitions are lost, not revoked, and it joins again',
-    async (error) => {
-      const topic = await cluster.newTopic(2);
-      const calls: string[] = [];
-      const consumer = consumerOf(topic, {
-        rebalanceListener: {
-          assigned: () => void calls.push('assigned'),
-          revoked: () => void calls.push('revoked'),
-          lost: () => void calls.push('lost'),
-        },
-      });
-      const { seen, end } = await running(consumer);
-      broker.faults.next('Heartbeat', { error });
-      await until(() => calls.length >= 3);
-      await produce(krafka, topic, 10);
-      await until(() => seen.length === 10);
-      await end();
-      expect(calls).toEqual(['assigned', 'lost', 'assigned', 'revoked']);
-    },
-  );
+  it('throws the member out: its partitions are lost, not revoked, and it joins again', async () => {
+    const topic = await cluster.newTopic(2);
+    const calls: string[] = [];
+    const consumer = consumerOf(topic, {
+      rebalanceListener: {
+        assigned: () => void calls.push('assigned'),
+        revoked: () => void calls.push('revoked'),
+        lost: () => void calls.push('lost'),
+      },
+    });
+    const { seen, end } = await running(consumer);
+    broker.faults.next('Heartbeat', { error: 'ILLEGAL_GENERATION' });
+    await until(() => calls.length >= 3);
+    await produce(krafka, topic, 10);
+    await until(() => seen.length === 10);
+    await end();
+    expect(calls).toEqual(['assigned', 'lost', 'assigned', 'revoked']);
+  });
 
   it('says that an offset is unstable: it is waited for, not taken for absent', async () => {
     const topic = await cluster.newTopic(1);
@@ -266,6 +263,22 @@ withFaults('a consumer of a broker that', () => {
     expect(broker.requests.count('ListOffsets')).toBe(3);
     expect(consumer.stats().offsetLookups).toBe(3);
     await consumer.close();
+  });
+
+  it('does not know the consumer protocol: under auto the group is a classic one', async () => {
+    broker.setApiVersions({ ConsumerGroupHeartbeat: false });
+    const topic = await cluster.newTopic(2);
+    await produce(krafka, topic, 10);
+    const consumer = krafka.consumer({ groupId: 'old', topics: [topic], fromBeginning: true, groupProtocol: 'auto' });
+    const states: string[] = [];
+    consumer.events.on('state', ({ state }) => states.push(state));
+    expect(inOrder(await take(consumer, 10))).toEqual(expected(10));
+    await consumer.close();
+    expect(states).toEqual(['joining', 'stable', 'leaving', 'left']);
+    expect(broker.requests.count('JoinGroup')).toBeGreaterThan(0);
+    const insisting = krafka.consumer({ groupId: 'old', topics: [topic], groupProtocol: 'consumer' });
+    await expect(insisting.start()).rejects.toMatchObject({ code: 'UNSUPPORTED_VERSION' });
+    await insisting.close();
   });
 
   it('speaks what Kafka 2.4 spoke: everything works without topic ids and flexible versions', async () => {

@@ -5,6 +5,25 @@ import { expected, gate, inOrder, produce, take, until, values } from './tools.j
 /** Short, so that tests need not wait for a heartbeat; the least that brokers allow for a session by default. */
 const LIVELY = { heartbeatIntervalMs: 50, sessionTimeoutMs: 6_000 };
 
+/** KIP-848: options of classic groups are not for it. */
+const BY_COORDINATOR: Partial<ConsumerOptions> = {
+  groupProtocol: 'consumer',
+  heartbeatIntervalMs: undefined,
+  sessionTimeoutMs: undefined,
+};
+
+const KINDS: readonly {
+  readonly kind: string;
+  readonly options: Partial<ConsumerOptions>;
+  readonly keepsReading: boolean;
+  readonly rounds: number;
+}[] = [
+  { kind: 'range', options: { assignors: ['range'] }, keepsReading: false, rounds: 3 },
+  { kind: 'roundrobin', options: { assignors: ['roundrobin'] }, keepsReading: false, rounds: 1 },
+  { kind: 'cooperative-sticky', options: { assignors: ['cooperative-sticky'] }, keepsReading: true, rounds: 3 },
+  { kind: 'the coordinator', options: BY_COORDINATOR, keepsReading: true, rounds: 1 },
+];
+
 const partitionsOf = (consumer: Consumer): number[] =>
   consumer
     .assignment()
@@ -23,47 +42,70 @@ describe('a group', () => {
 
   const member = (topic: string, groupId: string, options: Partial<ConsumerOptions> = {}): Consumer =>
     krafka.consumer({ groupId, topics: [topic], fromBeginning: true, ...LIVELY, ...options });
-  it.each(['range', 'roundrobin'] as const)('shares the partitions among its members by %s', async (assignor) => {
-    const topic = await cluster.newTopic(4);
-    const groupId = cluster.name('sharing');
-    const first = member(topic, groupId, { assignors: [assignor] });
-    await first.start();
-    expect(partitionsOf(first)).toEqual([0, 1, 2, 3]);
-    const second = member(topic, groupId, { assignors: [assignor] });
-    await second.start();
-    await until(() => partitionsOf(first).length === 2);
-    expect([...partitionsOf(first), ...partitionsOf(second)].toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3]);
-    expect([first.groupState(), second.groupState()]).toEqual(['stable', 'stable']);
-    await second.close();
-    await until(() => partitionsOf(first).length === 4);
-    await first.close();
-    expect([first.groupState(), second.groupState()]).toEqual(['left', 'left']);
-  });
+  describe.each(KINDS)('that assigns by $kind', ({ options, keepsReading, rounds }) => {
+    it('shares the partitions among its members, and gives them back when one leaves', async () => {
+      const topic = await cluster.newTopic(4);
+      const groupId = cluster.name('sharing');
+      const first = member(topic, groupId, options);
+      await first.start();
+      // A coordinator that assigns may hear of a new topic a little later than its member.
+      await until(() => partitionsOf(first).length === 4);
+      const second = member(topic, groupId, options);
+      await second.start();
+      await until(() => partitionsOf(first).length === 2 && partitionsOf(second).length === 2);
+      expect([...partitionsOf(first), ...partitionsOf(second)].toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3]);
+      await until(() => first.groupState() === 'stable' && second.groupState() === 'stable');
+      await second.close();
+      await until(() => partitionsOf(first).length === 4);
+      await first.close();
+      expect([first.groupState(), second.groupState()]).toEqual(['left', 'left']);
+    });
 
-  it('hands each record to one member only while members come and go in good order', async () => {
-    const topic = await cluster.newTopic(6);
-    const groupId = cluster.name('churn');
-    const seen: ConsumerRecord[] = [];
-    const running: Promise<void>[] = [];
-    const join = (): Consumer => {
-      const consumer = member(topic, groupId);
-      running.push(consumer.run({ eachRecord: async (record) => void seen.push(record) }));
-      return consumer;
-    };
-    const first = join();
-    await first.start();
-    for (let round = 0; round < 3; round++) {
-      await produce(krafka, topic, 200, { from: round * 400 });
-      const guest = join();
-      await guest.start();
-      await produce(krafka, topic, 200, { from: round * 400 + 200 });
-      await until(() => seen.length >= (round + 1) * 400 - 100);
-      await guest.close();
-    }
-    await until(() => seen.length >= 1_200);
-    await first.close();
-    await Promise.all(running);
-    expect(inOrder(seen)).toEqual(expected(1_200));
+    it('hands each record to one member only while members come and go in good order', async () => {
+      const topic = await cluster.newTopic(6);
+      const groupId = cluster.name('churn');
+      const seen: ConsumerRecord[] = [];
+      const running: Promise<void>[] = [];
+      const join = (): Consumer => {
+        const consumer = member(topic, groupId, options);
+        running.push(consumer.run({ eachRecord: async (record) => void seen.push(record) }));
+        return consumer;
+      };
+      const first = join();
+      await first.start();
+      await until(() => partitionsOf(first).length === 6);
+      for (let round = 0; round < rounds; round++) {
+        await produce(krafka, topic, 200, { from: round * 400 });
+        const guest = join();
+        await guest.start();
+        await until(() => partitionsOf(guest).length === 3);
+        await produce(krafka, topic, 200, { from: round * 400 + 200 });
+        await until(() => seen.length >= round * 400 + 300);
+        await guest.close();
+      }
+      await until(() => seen.length >= rounds * 400);
+      await first.close();
+      await Promise.all(running);
+      expect(inOrder(seen)).toEqual(expected(rounds * 400));
+    });
+
+    it(`${keepsReading ? 'keeps reading what it keeps' : 'gives everything back'} while others join`, async () => {
+      const topic = await cluster.newTopic(4);
+      const groupId = cluster.name('keeping');
+      const revoked: number[] = [];
+      const first = member(topic, groupId, options);
+      first.events.on(
+        'revoked',
+        ({ partitions }) => void revoked.push(...partitions.map(({ partition }) => partition)),
+      );
+      await first.start();
+      await until(() => partitionsOf(first).length === 4);
+      const second = member(topic, groupId, options);
+      await second.start();
+      await until(() => partitionsOf(second).length === 2);
+      expect(revoked).toHaveLength(keepsReading ? 2 : 4);
+      await Promise.all([second.close(), first.close()]);
+    });
   });
 
   it('goes on where it ended when it is started again', async () => {

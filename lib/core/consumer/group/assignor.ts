@@ -1,7 +1,7 @@
 import type { TopicPartition } from '../topic-partition.js';
 
 /** The assignors that come with the consumer. */
-export type AssignorName = 'range' | 'roundrobin';
+export type AssignorName = 'range' | 'roundrobin' | 'cooperative-sticky';
 
 /** A member of a classic group as its leader sees it. */
 export interface GroupSubscription {
