@@ -44,6 +44,7 @@ export class NestApps {
   async service(parts: ServiceParts): Promise<INestMicroservice> {
     const app = await NestFactory.createMicroservice(this.module(parts), {
       ...KrafkaServer.fromModule(),
+      abortOnError: false,
       logger: false,
     });
     this.#apps.push(app);
@@ -71,7 +72,7 @@ export class NestApps {
   ): Promise<{ app: INestApplicationContext; client: KrafkaClient }> {
     @Module({ imports: [KrafkaModule.forRoot(this.options(options))] })
     class ClientModule {}
-    const app = await NestFactory.createApplicationContext(ClientModule, { logger: false });
+    const app = await NestFactory.createApplicationContext(ClientModule, { abortOnError: false, logger: false });
     this.#apps.push(app);
     return { app, client: app.get(KrafkaClient) };
   }

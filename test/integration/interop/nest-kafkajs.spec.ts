@@ -37,9 +37,9 @@ type KafkajsClientOptions = NonNullable<KafkajsOptions['client']>;
 const kafkajs = (groupId: string): KafkajsOptions => ({
   client: {
     brokers: cluster.bootstrap.split(','),
-    // Where the cluster asks for them, our options have the shape of theirs.
-    ssl: cluster.connection.tls as KafkajsClientOptions['ssl'],
-    sasl: cluster.connection.sasl as KafkajsClientOptions['sasl'],
+    // Where the cluster asks for them, our options have the shape of theirs. kafkajs writes into what it is given.
+    ssl: structuredClone(cluster.connection.tls) as KafkajsClientOptions['ssl'],
+    sasl: structuredClone(cluster.connection.sasl) as KafkajsClientOptions['sasl'],
     logCreator: () => () => undefined,
     retry: { retries: 2 },
   },

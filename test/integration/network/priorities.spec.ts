@@ -53,7 +53,10 @@ function written(connection: BrokerConnection): number {
   return highPriorityCount + normalPriorityCount;
 }
 
-describe('a heartbeat on one broker with a long poll and a flood', () => {
+// The recorder reads what passes by; behind TLS there is nothing to read. Order is made before encryption.
+const onReadableWire = process.env['KAFKA_CONNECTION'] === undefined ? describe : describe.skip;
+
+onReadableWire('a heartbeat on one broker with a long poll and a flood', () => {
   it('leaves behind one request at most, also on a socket that takes only so much', async () => {
     const connection = await BrokerConnection.connect(recorder.address, config);
     const base = recorder.requests.length;
