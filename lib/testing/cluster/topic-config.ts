@@ -118,6 +118,7 @@ export class TopicConfig {
   #logAppendTime = false;
   #timestampBeforeMaxMs = 0;
   #timestampAfterMaxMs = 0;
+  #isCompacted = false;
 
   constructor(set: Iterable<readonly [string, string]> = []) {
     this.#set = new Map(set);
@@ -164,7 +165,7 @@ export class TopicConfig {
     return listOf(this.value('cleanup.policy')).includes('delete');
   }
   get isCompacted(): boolean {
-    return listOf(this.value('cleanup.policy')).includes('compact');
+    return this.#isCompacted;
   }
 
   /** Every configuration, or the named ones, by name. */
@@ -183,6 +184,7 @@ export class TopicConfig {
 
   #digest(): void {
     this.#maxMessageBytes = this.number('max.message.bytes');
+    this.#isCompacted = listOf(this.value('cleanup.policy')).includes('compact');
     this.#logAppendTime = this.value('message.timestamp.type') === 'LogAppendTime';
     this.#timestampBeforeMaxMs = this.number('message.timestamp.before.max.ms');
     this.#timestampAfterMaxMs = this.number('message.timestamp.after.max.ms');

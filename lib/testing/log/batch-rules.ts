@@ -14,6 +14,8 @@ import { codecsAtOnce } from './codecs-at-once.js';
 export interface BatchProblem {
   readonly error: ErrorName;
   readonly message: string;
+  /** Places within the batch of the records that are to blame, where that is known. */
+  readonly records?: readonly number[];
 }
 
 /** What a topic's configuration asks of a batch. */
@@ -24,6 +26,8 @@ export interface BatchRules {
   /** CreateTime: how far record timestamps may lie before and after now, in milliseconds. */
   readonly timestampBeforeMaxMs: number;
   readonly timestampAfterMaxMs: number;
+  /** Compacted: a record without key can't be kept. */
+  readonly isCompacted: boolean;
 }
 
 const ZSTD_SINCE_PRODUCE = 7;
@@ -54,9 +58,10 @@ const isNoBatch = (records: Buffer): boolean =>
 
 /**
  * Holds a batch against Kafka's rules, in Kafka's order: base offset 0, size, CRC, count and offsets, no control
- * records, sequence, timestamps. The records inside are not looked at.
+ * records, sequence, keys, timestamps. The records inside are looked at only where the header can't answer for them.
  */
-export function batchProblem({ header, bytes }: RecordBatch, rules: BatchRules, now: number): BatchProblem | undefined {
+export function batchProblem(batch: RecordBatch, rules: BatchRules, now: number): BatchProblem | undefined {
+  const { header, bytes } = batch;
   if (header.baseOffset !== 0)
     return invalid(`The baseOffset of the record batch should be 0, but it is ${header.baseOffset}`);
   if (header.sizeInBytes > rules.maxMessageBytes) {
@@ -68,16 +73,29 @@ export function batchProblem({ header, bytes }: RecordBatch, rules: BatchRules, 
   if (!isIntact(bytes)) return { error: 'CORRUPT_MESSAGE', message: 'Record is corrupt: its CRC does not match' };
   const problem = headerProblem(header);
   if (problem !== undefined) return problem;
-  if (!rules.logAppendTime && outOfTime(header.maxTimestamp, rules, now)) {
-    return { error: 'INVALID_TIMESTAMP', message: `Timestamp ${header.maxTimestamp} is out of the range of the topic` };
-  }
-  return undefined;
+  return recordProblem(batch, rules, now);
 }
 
-/** Places within a batch of the records without key: a compacted topic can't keep them. */
-export function keylessRecords(batch: RecordBatch): readonly number[] {
-  const records = decodeBatch(batch, { topic: '', partition: 0, codecs: codecsAtOnce() }) as readonly ConsumerRecord[];
-  return records.flatMap((record, index) => (record.key === null ? [index] : []));
+/** Record by record only where the topic is compacted, or limits the past, or something in the batch is too early. */
+function recordProblem(batch: RecordBatch, rules: BatchRules, now: number): BatchProblem | undefined {
+  const latest = rules.logAppendTime ? Infinity : now + rules.timestampAfterMaxMs;
+  const earliest = rules.logAppendTime ? -Infinity : now - rules.timestampBeforeMaxMs;
+  if (!rules.isCompacted && batch.header.maxTimestamp <= latest && earliest < 0) return undefined;
+  let records: readonly ConsumerRecord[];
+  try {
+    records = decodeBatch(batch, { topic: '', partition: 0, codecs: codecsAtOnce() }) as readonly ConsumerRecord[];
+  } catch (error) {
+    if (!(error instanceof KrafkaError)) throw error;
+    return { error: 'UNKNOWN_SERVER_ERROR', message: error.message };
+  }
+  const places = (isBad: (record: ConsumerRecord) => boolean): readonly number[] =>
+    records.flatMap((record, index) => (isBad(record) ? [index] : []));
+  const keyless = rules.isCompacted ? places(({ key }) => key === null) : [];
+  if (keyless.length > 0) return { ...invalid('One or more records have been rejected'), records: keyless };
+  const late = places(({ timestamp }) => timestamp !== -1 && (timestamp > latest || timestamp < earliest));
+  if (late.length === 0) return undefined;
+  const message = 'One or more records have been rejected due to invalid timestamp';
+  return { error: 'INVALID_TIMESTAMP', message, records: late };
 }
 
 function headerProblem(header: RecordBatchHeader): BatchProblem | undefined {
@@ -108,8 +126,5 @@ function isIntact(bytes: Buffer): boolean {
     throw error;
   }
 }
-
-const outOfTime = (timestamp: number, rules: BatchRules, now: number): boolean =>
-  timestamp !== -1 && (timestamp > now + rules.timestampAfterMaxMs || timestamp < now - rules.timestampBeforeMaxMs);
 
 const invalid = (message: string): BatchProblem => ({ error: 'INVALID_RECORD', message });

@@ -8,7 +8,7 @@ import {
 import type { RequestScope } from '../apis/served-api.js';
 import type { Partition } from '../cluster/partition.js';
 import type { Topic } from '../cluster/topic.js';
-import { batchIn, batchProblem, keylessRecords } from '../log/batch-rules.js';
+import { batchIn, batchProblem } from '../log/batch-rules.js';
 
 /** A partition's part of the answer to Produce. */
 export type PartitionAppended = AnswerOf<typeof Produce>['responses'][number]['partitionResponses'][number];
@@ -64,16 +64,10 @@ export function appendProduced(
   if (problem !== undefined) {
     return notAppended(index, problem.error, {
       errorMessage: problem.message,
+      recordErrors: (problem.records ?? []).map((batchIndex) => ({ batchIndex })),
       // What was refused for its bytes alone is answered without a look at the log.
       ...(problem.error === 'MESSAGE_TOO_LARGE' || problem.error === 'CORRUPT_MESSAGE' ? {} : { logStartOffset }),
     });
-  }
-  const keyless = topic.config.isCompacted ? keylessRecords(batch) : [];
-  if (keyless.length > 0) {
-    const message = `Compacted topic cannot accept message without key in topic partition ${topic.name}-${index}.`;
-    const recordErrors = keyless.map((batchIndex) => ({ batchIndex, batchIndexErrorMessage: message }));
-    const errorMessage = 'One or more records have been rejected';
-    return notAppended(index, 'INVALID_RECORD', { logStartOffset, errorMessage, recordErrors });
   }
   const { header, bytes } = batch;
   if (header.producerId !== -1) {

@@ -25,6 +25,9 @@ export class TransactionalProducer {
   constructor(
     readonly client: WireClient,
     readonly transactionalId: string,
+    readonly topic = 'orders',
+    /** Of the records it sends. */
+    readonly timestamp = 1,
   ) {}
 
   async init(expected?: ProducerIdentity, version = 5, transactionTimeoutMs = 60_000): Promise<ErrorName> {
@@ -40,7 +43,7 @@ export class TransactionalProducer {
       v3AndBelowTransactionalId: this.transactionalId,
       v3AndBelowProducerId: as.producerId,
       v3AndBelowProducerEpoch: as.producerEpoch,
-      v3AndBelowTopics: [{ name: 'orders', partitions }],
+      v3AndBelowTopics: [{ name: this.topic, partitions }],
     });
     return answer.resultsByTopicV3AndBelow.flatMap(({ resultsByPartition }) =>
       resultsByPartition.map(({ partitionErrorCode }) => errorName(partitionErrorCode)),
@@ -57,12 +60,12 @@ export class TransactionalProducer {
       transactional = true,
     }: As & { partition?: number; transactional?: boolean } = {},
   ): Promise<ErrorName> {
-    const records = await aBatch([value], { ...as, baseSequence, transactional, timestamp: 1 });
+    const records = await aBatch([value], { ...as, baseSequence, transactional, timestamp: this.timestamp });
     const answer = await this.client.send(Produce, version, {
       transactionalId: this.transactionalId,
       acks: -1,
       timeoutMs: 1000,
-      topicData: [{ name: 'orders', partitionData: [{ index: partition, records }] }],
+      topicData: [{ name: this.topic, partitionData: [{ index: partition, records }] }],
     });
     return errorName(answer.responses[0]?.partitionResponses[0]?.errorCode ?? 0);
   }
@@ -81,7 +84,7 @@ export class TransactionalProducer {
       transactionalId: this.transactionalId,
       groupId,
       ...as,
-      topics: [{ name: 'orders', partitions: [{ partitionIndex: 0, committedOffset, committedMetadata: null }] }],
+      topics: [{ name: this.topic, partitions: [{ partitionIndex: 0, committedOffset, committedMetadata: null }] }],
     });
     return errorName(answer.topics[0]?.partitions[0]?.errorCode ?? 0);
   }
