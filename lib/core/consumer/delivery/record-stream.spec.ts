@@ -103,6 +103,14 @@ describe('RecordStream', () => {
     expect(stream.isLeft).toBe(true);
   });
 
+  it('lets a partition go at once when the loop has been left already', async () => {
+    const { partition, next, stream } = setUp();
+    const one = partition(0, batchAt(0, ['a']));
+    await next();
+    stream.leave();
+    await expect(stream.remove(one)).resolves.toBeUndefined();
+  });
+
   it('goes on in a second loop: asking there says that the last one is done', async () => {
     const { partition, next, stream } = setUp();
     const one = partition(0, batchAt(0, ['a', 'b']));

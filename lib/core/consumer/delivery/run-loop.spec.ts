@@ -152,9 +152,11 @@ describe('RunLoop with eachRecord', () => {
     for (const lane of lanes) arrive(lane, batchAt(0, letters(500)));
     for (let turn = 0; turn < 30; turn++) await settled();
     expect(lanes.map(({ position }) => position)).toEqual([500, 500]);
-    // Neither ended before the other had begun.
-    expect(seen.indexOf(1)).toBeLessThan(seen.lastIndexOf(0));
-    expect(seen.indexOf(0)).toBeLessThan(seen.lastIndexOf(1));
+    // Whoever had most of one turn goes last in the next: so they keep up with one another.
+    let ahead = 0;
+    let most = 0;
+    for (const lane of seen) most = Math.max(most, Math.abs((ahead += lane === 0 ? 1 : -1)));
+    expect(most).toBeLessThan(100);
   });
 
   it('has no more handlers under way than concurrency allows, and nobody is forgotten', async () => {

@@ -43,6 +43,21 @@ describe('the cooperative-sticky assignor', () => {
     expect(['t/3', 't/4', 't/5']).toEqual(expect.arrayContaining(assigned['b'] as string[]));
   });
 
+  it('takes from whoever has most, so that nobody gives more than it must', () => {
+    const assigned = assign(
+      [
+        member('a', ['t'], ['t/0', 't/1', 't/2']),
+        member('b', ['t'], ['t/3', 't/4', 't/5']),
+        member('c', ['t'], ['t/6']),
+        member('d', ['t']),
+        member('e', ['t']),
+        member('f', ['t'], ['t/7', 't/8']),
+      ],
+      { t: 9 },
+    );
+    expect(Object.values(assigned).map(({ length }) => length)).toEqual([2, 2, 1, 1, 1, 2]);
+  });
+
   it('gives what nobody holds to whoever has least', () => {
     expect(assign([member('a', ['t'], ['t/0', 't/1']), member('b', ['t'])], { t: 4 })).toEqual({
       a: ['t/0', 't/1'],
@@ -148,6 +163,7 @@ describe('the cooperative-sticky assignor', () => {
           );
           expect(moved).toBe(least);
         }),
+        { numRuns: 500 },
       );
     });
   });

@@ -86,19 +86,24 @@ function leastOf(shares: readonly Share[]): Share {
 }
 
 /** Moves partitions until nobody has two more than somebody who could read one of them. Each move evens out: it ends. */
-function balance(shares: readonly Share[], readers: ReadonlyMap<string, readonly Share[]>): void {
-  for (let moved = true; moved;) {
-    moved = false;
-    const byLoad = shares.toSorted((a, b) => b.partitions.length - a.partitions.length);
-    for (const share of byLoad) {
-      for (let index = share.partitions.length - 1; index >= 0; index--) {
-        const one = share.partitions[index] as TopicPartition;
-        const least = leastOf(readers.get(one.topic) as Share[]);
-        if (share.partitions.length - least.partitions.length < 2) continue;
-        share.partitions.splice(index, 1);
-        least.partitions.push(one);
-        moved = true;
-      }
-    }
+function balance(shares: Share[], readers: ReadonlyMap<string, readonly Share[]>): void {
+  // Always from whoever has most: who gives too early gives more than it must.
+  while (shares.toSorted(byLoad).some((share) => moveOne(share, readers))) continue;
+}
+
+const byLoad = (a: Share, b: Share): number => b.partitions.length - a.partitions.length;
+
+function moveOne(share: Share, readers: ReadonlyMap<string, readonly Share[]>): boolean {
+  const { partitions } = share;
+  const least = new Map<string, Share>();
+  for (let index = partitions.length - 1; index >= 0; index--) {
+    const one = partitions[index] as TopicPartition;
+    let to = least.get(one.topic);
+    if (to === undefined) least.set(one.topic, (to = leastOf(readers.get(one.topic) as Share[])));
+    if (partitions.length - to.partitions.length < 2) continue;
+    partitions.splice(index, 1);
+    to.partitions.push(one);
+    return true;
   }
+  return false;
 }
