@@ -1,9 +1,10 @@
-import { Fetch, Metadata, Produce } from '../core/protocol/index.js';
+import { ConsumerGroupHeartbeat, Fetch, Metadata, Produce } from '../core/protocol/index.js';
 import { KrafkaConfigError } from '../core/support/index.js';
 import { EmbeddedBroker } from './embedded-broker.js';
 import { aBatch } from './spec-support/batches.js';
 import { GroupMember } from './spec-support/group-member.js';
-import { until } from './spec-support/spec-broker.js';
+import { SpecBroker, until } from './spec-support/spec-broker.js';
+import { TransactionalProducer } from './spec-support/transactional-producer.js';
 import { WireClient } from './spec-support/wire-client.js';
 
 const sockets = (): string[] => process.getActiveResourcesInfo().filter((name) => name.startsWith('TCP'));
@@ -136,6 +137,23 @@ describe('EmbeddedBroker', () => {
     await until(() => sockets().length <= before);
     expect(closing.connections()).toBe(0);
     await expect(closing.restartNode(1)).rejects.toThrow(/closed|running/);
+  });
+
+  it('ends every timer when it closes: of sessions, rebalances, transactions and polls', async () => {
+    const spec = await SpecBroker.start({ topics: { orders: 1 } });
+    const member = new GroupMember(await spec.connect(), 'g');
+    await member.joiningWithId();
+    const consumer = { groupId: 'c', memberId: 'm', memberEpoch: 0, rebalanceTimeoutMs: 1_000, topicPartitions: [] };
+    await (await spec.connect()).send(ConsumerGroupHeartbeat, 1, { ...consumer, subscribedTopicNames: ['orders'] });
+    const producer = new TransactionalProducer(await spec.connect(), 't');
+    await producer.init();
+    await producer.send(0, 'a');
+    spec.broker.faults.next('Metadata', { delayMs: 60_000 });
+    (await spec.connect()).write(Metadata, 9, { topics: null });
+    await spec.received('Metadata', 1);
+    expect(spec.clock.pending).toBeGreaterThanOrEqual(4);
+    await spec.close();
+    expect(spec.clock.pending).toBe(0);
   });
 
   it('is closed by await using', async () => {

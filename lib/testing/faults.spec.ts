@@ -60,6 +60,13 @@ describe('faults', () => {
     expect(held()).toBe(2);
   });
 
+  it('count a request once, however many partitions they hit in it', async () => {
+    const fault = { error: 'REQUEST_TIMED_OUT', topic: 'orders' } as const;
+    const armed = spec.broker.faults.add({ api: 'Produce', fault, times: 2 });
+    expect(await produce([0, 1])).toEqual(['REQUEST_TIMED_OUT', 'REQUEST_TIMED_OUT']);
+    expect(armed).toMatchObject({ applied: 1, remaining: 1 });
+  });
+
   it('answer each partition of a fetch, or the whole of it when the error is the session’s', async () => {
     const fetch = async () =>
       client.send(Fetch, 12, {

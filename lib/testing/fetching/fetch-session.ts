@@ -97,11 +97,8 @@ export class FetchSession {
     if (cached.toldLogStart !== answer.logStartOffset) news = true;
     cached.toldHighWatermark = answer.highWatermark;
     cached.toldLogStart = answer.logStartOffset;
-    if (answer.errorCode !== 0) {
-      news = true;
-      // The end of the error is news as well.
-      cached.toldHighWatermark = -1;
-    }
+    // The end of an error is news as well: with it the high watermark was said to be -1.
+    if (answer.errorCode !== 0) news = true;
     if (answer.bytes > 0) {
       const key = this.#key(cached.topic ?? '', cached.topicId, cached.partition);
       if (this.#partitions.delete(key)) this.#partitions.set(key, cached);

@@ -192,14 +192,26 @@ describe('a classic group', () => {
   });
 
   it('does not end the session of a member that waits in a join', async () => {
-    const leader = await lonely();
-    const other = await member();
-    const otherJoins = await other.joiningWithId({ rebalanceTimeoutMs: 60_000, sessionTimeoutMs: 6_000 });
-    await spec.received('JoinGroup', 4);
-    spec.clock.advance(9_000);
-    expect(await leader.heartbeat()).toBe('REBALANCE_IN_PROGRESS');
-    await leader.join();
-    expect(await otherJoins()).toMatchObject({ errorCode: 0 });
+    const [leader, follower] = await pair();
+    const followerJoins = follower.joining({ topics: ['more'] });
+    await spec.received('JoinGroup', 6);
+    for (let turn = 0; turn < 3; turn++) {
+      spec.clock.advance(6_000);
+      expect(await leader.heartbeat()).toBe('REBALANCE_IN_PROGRESS');
+    }
+    expect((await leader.join()).members).toHaveLength(2);
+    expect(await followerJoins()).toMatchObject({ errorCode: 0, generationId: 3 });
+  });
+
+  it('answers a join again, when the answer was lost and the leader has not assigned yet', async () => {
+    const [leader, follower] = await pair();
+    const followerJoins = follower.joining({ topics: ['more'] });
+    await spec.received('JoinGroup', 6);
+    const first = await leader.join();
+    await followerJoins();
+    expect(await leader.join()).toEqual(first);
+    expect(await follower.join({ topics: ['more'] })).toMatchObject({ errorCode: 0, generationId: 3, members: [] });
+    expect(await leader.heartbeat()).toBe('NONE');
   });
 
   it('goes on without those who do not join within the rebalance timeout', async () => {

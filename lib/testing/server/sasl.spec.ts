@@ -98,6 +98,21 @@ describe.each(['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const)('authenticat
   });
 });
 
+describe.each(['SCRAM-SHA-256', 'SCRAM-SHA-512'] as const)('authentication by %s', (mechanism) => {
+  it('takes a proof for the nonce that it gave only', async () => {
+    const broker = await EmbeddedBroker.start({ sasl: { mechanism, users } });
+    const client = await WireClient.connect(broker.bootstrap);
+    await client.send(SaslHandshake, 1, { mechanism });
+    const scram = new ScramClient(mechanism === 'SCRAM-SHA-256' ? 'sha256' : 'sha512', 'ann', 'secret');
+    const first = await client.send(SaslAuthenticate, 2, { authBytes: scram.first() });
+    const authBytes = scram.final(first.authBytes.toString(), 'clientnonceother');
+    const final = await client.send(SaslAuthenticate, 2, { authBytes });
+    expect(errorName(final.errorCode)).toBe('SASL_AUTHENTICATION_FAILED');
+    await client.close();
+    await broker.close();
+  });
+});
+
 describe('authentication', () => {
   it('takes tokens without a header after the first version of the handshake', async () => {
     const broker = await EmbeddedBroker.start({ sasl: { mechanism: 'PLAIN', users } });
@@ -189,12 +204,12 @@ class ScramClient {
     return Buffer.from(`n,,${this.#bare}`);
   }
 
-  final(server: string): Buffer {
+  final(server: string, nonce?: string): Buffer {
     const fields = new Map(server.split(',').map((field) => [field.slice(0, 1), field.slice(2)]));
     const salt = Buffer.from(fields.get('s') ?? '', 'base64');
     const length = this.#hash === 'sha256' ? 32 : 64;
     const salted = pbkdf2Sync(this.#password, salt, Number(fields.get('i')), length, this.#hash);
-    const withoutProof = `c=biws,r=${fields.get('r') ?? ''}`;
+    const withoutProof = `c=biws,r=${nonce ?? fields.get('r') ?? ''}`;
     const message = `${this.#bare},${server},${withoutProof}`;
     const mac = (key: Buffer, text: string): Buffer => createHmac(this.#hash, key).update(text).digest();
     const clientKey = mac(salted, 'Client Key');
