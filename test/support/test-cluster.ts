@@ -35,7 +35,9 @@ export class TestCluster {
   ) {}
 
   /** A client of this cluster; closed with it. */
-  krafka(options: Partial<KrafkaOptions> = {}): Krafka {
+  krafka(
+    options: Partial<Omit<KrafkaOptions, 'connection'>> & { readonly connection?: ConnectionOptions } = {},
+  ): Krafka {
     const connection = { ...this.connection, ...options.connection };
     const krafka = new Krafka({ clientId: 'krafka-tests', ...options, brokers: this.bootstrap, connection });
     this.#made.push(krafka);

@@ -47,7 +47,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('take' as const) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('leave' as const), whose: fc.nat(40) }) },
-) as fc.Arbitrary<Step>;
+);
 
 describe('RequestQueue', () => {
   it('behaves as two plain lists, of which the high one goes first, through any pushes, takes and departures', () => {

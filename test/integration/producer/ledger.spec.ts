@@ -32,7 +32,7 @@ async function keepLedger(
   expect(log).toHaveLength(sent.length);
   for (let partition = 0; partition < PARTITIONS; partition++) {
     const numbers = broker.records('ledger', partition).map(({ value }) => Number(value));
-    expect(numbers).toEqual([...numbers].sort((a, b) => a - b));
+    expect(numbers).toEqual(numbers.toSorted((a, b) => a - b));
     expect(new Set(numbers).size).toBe(numbers.length);
   }
   const { retries, buffer, incompleteBatches } = producer.stats();

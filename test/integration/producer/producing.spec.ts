@@ -89,7 +89,9 @@ describe('a producer on a broker', () => {
       }));
       await producer.sendAll(records);
       const written = await writtenTo(krafka, topic);
-      expect(written.map(({ value }) => value).sort()).toEqual(records.map(({ value }) => value).sort());
+      expect(written.map(({ value }) => String(value)).toSorted()).toEqual(
+        records.map(({ value }) => value).toSorted(),
+      );
       expect(new Set(written.map((record) => record.compression))).toEqual(new Set([compression]));
       const { compressionRatio } = producer.stats();
       if (compression === 'none') expect(compressionRatio).toBe(1);
@@ -270,7 +272,7 @@ describe('trouble on the wire', () => {
       expect(written).toHaveLength(sent.length);
       for (let partition = 0; partition < 4; partition++) {
         const values = written.filter((record) => record.partition === partition).map(({ value }) => Number(value));
-        expect(values).toEqual([...values].sort((a, b) => a - b));
+        expect(values).toEqual(values.toSorted((a, b) => a - b));
       }
       expect(producer.stats().retries).toBeGreaterThan(0);
       await producer.close();

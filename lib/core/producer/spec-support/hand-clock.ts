@@ -20,7 +20,7 @@ export class HandClock implements Clock {
 
   /** In how many milliseconds each timer rings, soonest first. */
   get timerDelays(): number[] {
-    return this.#timers.map(({ atMs }) => atMs - this.#nowMs).sort((a, b) => a - b);
+    return this.#timers.map(({ atMs }) => atMs - this.#nowMs).toSorted((a, b) => a - b);
   }
 
   now(): number {
@@ -60,7 +60,7 @@ export class HandClock implements Clock {
     const endMs = this.#nowMs + ms;
     await this.settle();
     for (;;) {
-      const next = this.#timers.filter(({ atMs }) => atMs <= endMs).sort((a, b) => a.atMs - b.atMs)[0];
+      const next = this.#timers.filter(({ atMs }) => atMs <= endMs).toSorted((a, b) => a.atMs - b.atMs)[0];
       if (next === undefined) break;
       this.#timers = this.#timers.filter((one) => one !== next);
       this.#nowMs = Math.max(this.#nowMs, next.atMs);

@@ -210,7 +210,7 @@ async function run(seed: number, options: ProducerOptions, connectionsPerBroker:
     const log = trouble.logs[partition]!;
     const numbers = log.values.map(Number);
     // No repeat and no reordering, acknowledged or not.
-    expect(numbers).toEqual([...numbers].sort((a, b) => a - b));
+    expect(numbers).toEqual(numbers.toSorted((a, b) => a - b));
     expect(new Set(numbers).size).toBe(numbers.length);
     for (const { value, outcome } of sent.filter((one) => one.partition === partition)) {
       // Nothing hangs; what was acknowledged is there, where it was said to be.
