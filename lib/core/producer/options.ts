@@ -27,7 +27,10 @@ import type { Serializer } from './serializer.js';
 
 /** How much a producer holds that is not yet acknowledged, and how long a send waits for room. */
 export interface AccumulatorConfig {
-  /** Bytes of records not yet acknowledged, batch buffers included. Default 32 MiB. */
+  /**
+   * Bytes that records not yet acknowledged may take: their batches' buffers, and what the callers who await them take (512 a
+   * `send`, 64 a record of a `sendAll`). Default 32 MiB.
+   */
   readonly bufferMemory?: number;
   /** One budget for everything `send()` waits for before its record is in a batch: metadata and memory. Default 5,000 ms. */
   readonly maxBlockMs?: number;

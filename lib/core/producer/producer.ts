@@ -8,6 +8,7 @@ import {
   TypedEvents,
   type Ports,
 } from '../support/index.js';
+import { OWNER_BYTES } from './accumulator/buffer-memory.js';
 import { FlushBarrier } from './accumulator/flush-barrier.js';
 import { RecordAccumulator } from './accumulator/record-accumulator.js';
 import { groupOfAll, groupOfOutcomes, type SendGroup } from './accumulator/settlements.js';
@@ -32,12 +33,6 @@ export interface ProducerCloseOptions {
 }
 
 const CLOSE_TIMEOUT_MS = 30_000;
-
-/**
- * The most sends that wait at once, some 15 MiB of them. A caller that goes on sending without awaiting anything would
- * otherwise fill with waiting sends the memory that `bufferMemory` is there to spare.
- */
-const MOST_WAITING_SENDS = 25_000;
 
 type ProducerState = 'open' | 'closing' | 'closed';
 
@@ -94,6 +89,7 @@ export class Producer<Key = RecordContent, Value = RecordContent> {
     });
     this.#encoder = new RecordEncoder(this.#accumulator, config.partitioner);
     this.#room = new WaitingRoom({
+      clock: this.#ports.clock,
       cluster,
       accumulator: this.#accumulator,
       encoder: this.#encoder,
@@ -134,7 +130,8 @@ export class Producer<Key = RecordContent, Value = RecordContent> {
       const timestamp = record.timestamp ?? this.#ports.clock.now();
       if (topic.metadata === undefined || topic.blocked || this.#room.hasLine) return this.#sendSlowly(record, options);
       const partition = record.partition ?? this.#encoder.partitionOf(topic, key, value);
-      const batch = this.#encoder.encode(topic, partition, key, value, record.headers, timestamp, immediate);
+      const owner = OWNER_BYTES.ofOne;
+      const batch = this.#encoder.encode(topic, partition, key, value, record.headers, timestamp, immediate, owner);
       if (typeof batch === 'object') return batch.settlements.addPromise(timestamp);
       return this.#sendSlowly(record, options, partition);
     } catch (error) {
@@ -290,7 +287,8 @@ export class Producer<Key = RecordContent, Value = RecordContent> {
       const value = record.value as RecordContent;
       const timestamp = record.timestamp ?? nowMs;
       const partition = record.partition ?? this.#encoder.partitionOf(topic, key, value);
-      const batch = this.#encoder.encode(topic, partition, key, value, record.headers, timestamp, immediate);
+      const owner = OWNER_BYTES.ofMember;
+      const batch = this.#encoder.encode(topic, partition, key, value, record.headers, timestamp, immediate, owner);
       if (typeof batch !== 'object') return false;
       batch.settlements.addToGroup(timestamp, group, place);
     } catch (error) {
@@ -334,11 +332,10 @@ export class Producer<Key = RecordContent, Value = RecordContent> {
 
   /** Refuses a send when too many wait. One error for all who are refused in a turn: they may be very many. */
   #checkRoom(): void {
-    const { size } = this.#room;
-    if (size < MOST_WAITING_SENDS) return;
+    if (!this.#room.isFull) return;
     if (this.#refusal === undefined) {
       const { bufferMemory, maxBlockMs } = this.#config.accumulator;
-      this.#refusal = new KrafkaBufferFullError(bufferMemory, maxBlockMs, size);
+      this.#refusal = new KrafkaBufferFullError(bufferMemory, maxBlockMs, this.#room.size);
       this.#ports.clock.endOfTurn(() => (this.#refusal = undefined));
     }
     throw this.#refusal;

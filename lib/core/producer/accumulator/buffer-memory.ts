@@ -4,8 +4,14 @@ const LEAST_BUFFER_BYTES = 1024;
 const MOST_POOLED_BYTES = 1024 * 1024;
 
 /**
+ * What the owner of a record takes in the heap besides the record: a caller's promise with its two ends, or a place in a
+ * group. A buffer of small records that are each awaited would else hold several times its size.
+ */
+export const OWNER_BYTES = { ofOne: 512, ofMember: 64 } as const;
+
+/**
  * The producer's `bufferMemory`: counts the capacity of every batch buffer from before anything is encoded into it until
- * its batch is settled, and keeps free buffers for the next batches. What is held and what is kept never add up to more
+ * its batch is settled, with what the owners of its records take, and keeps free buffers for the next batches. What is held and what is kept never add up to more
  * than the total; only an over-commitment that can't be waited for ({@link overcommit}) may pass it.
  *
  * Buffers come in powers of two, so that one fits the next batch as well as the last.
@@ -39,6 +45,10 @@ export class BufferMemory {
     let capacity = LEAST_BUFFER_BYTES;
     while (capacity < bytes) capacity *= 2;
     return capacity;
+  }
+
+  hasRoomFor(bytes: number): boolean {
+    return this.#used + bytes <= this.total;
   }
 
   /** A buffer of {@link capacityFor} `bytes`, its capacity counted; undefined when there is no room for it. */

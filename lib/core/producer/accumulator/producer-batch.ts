@@ -49,7 +49,9 @@ export class ProducerBatch {
   readonly #builder: RecordBatchBuilder;
   /** The pooled buffer that the builder writes into, until compression gives it up. */
   #buffer: Buffer | undefined;
-  #reserved: number;
+  /** Bytes counted for its bytes, and for its owners. */
+  #capacity: number;
+  #ownerBytes = 0;
   #pieces: readonly Buffer[] | undefined;
   /** Whether the pieces carry a former stamp. */
   #stale = false;
@@ -67,7 +69,7 @@ export class ProducerBatch {
     this.#memory = memory;
     this.#builder = builder;
     this.#buffer = buffer;
-    this.#reserved = buffer.length;
+    this.#capacity = buffer.length;
     this.settlements = settlements;
   }
 
@@ -98,11 +100,6 @@ export class ProducerBatch {
     return this.#builder.uncompressedSizeInBytes;
   }
 
-  /** Bytes of memory it holds. */
-  get reservedBytes(): number {
-    return this.#reserved;
-  }
-
   /**
    * Encodes a record into the buffer; `bound` is no less than the bytes it takes. Hot: guarded by
    * `npm run bench -- produce`.
@@ -113,12 +110,17 @@ export class ProducerBatch {
     value: RecordContent,
     headers: RecordHeaders | undefined,
     bound: number,
+    ownerBytes: number,
   ): AppendResult {
-    if (this.#builder.sizeInBytes + bound > this.#reserved) {
+    if (!this.#memory.hasRoomFor(ownerBytes)) return 'no-memory';
+    if (this.#builder.sizeInBytes + bound > this.#capacity) {
       const room = this.#makeRoom(this.#builder.sizeOf(timestamp, key, value, headers));
       if (room !== 'appended') return room;
     }
-    return this.#builder.append(timestamp, key, value, headers) ? 'appended' : 'full';
+    if (!this.#builder.append(timestamp, key, value, headers)) return 'full';
+    this.#ownerBytes += ownerBytes;
+    this.#memory.overcommit(ownerBytes);
+    return 'appended';
   }
 
   /** Takes no more records; `codec` compresses it, and what it answers tells the end where that takes time. */
@@ -159,6 +161,9 @@ export class ProducerBatch {
   halves(builders: readonly [RecordBatchBuilder, RecordBatchBuilder]): [ProducerBatch, ProducerBatch] {
     const [firstOwners, secondOwners] = this.settlements.split(builders[0].recordCount);
     const first = this.#half(builders[0], firstOwners, this.baseSequence);
+    // What its owners take is counted until both pieces are settled: by the first for all of them.
+    first.#ownerBytes = this.#ownerBytes;
+    this.#ownerBytes = 0;
     const second = this.#half(builders[1], secondOwners, sequenceAfter(this.baseSequence, builders[0].recordCount));
     for (const barrier of this.#barriers ?? []) {
       first.waitedForBy(barrier);
@@ -178,8 +183,9 @@ export class ProducerBatch {
   release(): void {
     const buffer = this.#buffer;
     const inUse = this.ambiguous || this.onWire || this.state === 'compressing';
-    this.#memory.release(this.#reserved);
-    this.#reserved = 0;
+    this.#memory.release(this.#capacity + this.#ownerBytes);
+    this.#capacity = 0;
+    this.#ownerBytes = 0;
     this.#buffer = undefined;
     if (buffer !== undefined && !inUse) this.#memory.keep(buffer);
   }
@@ -195,16 +201,16 @@ export class ProducerBatch {
   #makeRoom(recordBytes: number): AppendResult {
     const builder = this.#builder;
     const needed = builder.sizeInBytes + recordBytes;
-    if (needed <= this.#reserved) return 'appended';
+    if (needed <= this.#capacity) return 'appended';
     if (needed > builder.maxBytes && builder.recordCount > 0) return 'full';
-    const doubled = Math.max(needed, Math.min(this.#reserved * 2, builder.maxBytes));
+    const doubled = Math.max(needed, Math.min(this.#capacity * 2, builder.maxBytes));
     const larger = this.#memory.take(doubled) ?? this.#memory.take(needed);
     if (larger === undefined) return 'no-memory';
     const left = builder.moveTo(larger);
     this.#memory.release(left.length);
     this.#memory.keep(left);
     this.#buffer = larger;
-    this.#reserved = larger.length;
+    this.#capacity = larger.length;
     return 'appended';
   }
 
@@ -212,9 +218,9 @@ export class ProducerBatch {
     if (this.state !== 'compressing') return;
     this.state = 'ready';
     const buffer = this.#buffer as Buffer;
-    this.#memory.release(this.#reserved);
-    this.#reserved = this.#builder.sizeInBytes;
-    this.#memory.overcommit(this.#reserved);
+    this.#memory.release(this.#capacity);
+    this.#capacity = this.#builder.sizeInBytes;
+    this.#memory.overcommit(this.#capacity);
     this.#memory.keep(buffer);
     this.#buffer = undefined;
   }

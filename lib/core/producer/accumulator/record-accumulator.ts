@@ -6,7 +6,7 @@ import type { RecordContent } from '../record.js';
 import { BufferMemory } from './buffer-memory.js';
 import type { FlushBarrier } from './flush-barrier.js';
 import type { PartitionQueue } from './partition-queue.js';
-import { ProducerBatch } from './producer-batch.js';
+import { ProducerBatch, type AppendResult } from './producer-batch.js';
 import { TopicQueues } from './topic-queues.js';
 
 /** What the accumulator tells whoever sends its batches. */
@@ -79,7 +79,8 @@ export class RecordAccumulator {
   }
 
   /**
-   * Encodes a record into its partition's batch, which is answered: its owner is to be added to the batch's settlements.
+   * Encodes a record into its partition's batch, which is answered: its owner, for whom `ownerBytes` are counted, is to be
+   * added to the batch's settlements.
    *
    * Answers `full` when `movable` and the partition's batch, now closed, had no room: another partition may do better. And
    * `no-memory` when the record has to wait.
@@ -94,12 +95,13 @@ export class RecordAccumulator {
     headers: RecordHeaders | undefined,
     immediate: boolean,
     movable: boolean,
+    ownerBytes: number,
   ): ProducerBatch | 'full' | 'no-memory' {
     let bound = boundOf(key, value, headers);
     if (bound > this.#mostUncheckedBytes) bound = this.#checkSize(queue, key, value, headers);
     const open = queue.open;
     if (open !== undefined) {
-      const result = open.append(timestamp, key, value, headers, bound);
+      const result = open.append(timestamp, key, value, headers, bound, ownerBytes);
       if (result === 'appended') {
         if (immediate) this.hurry(open);
         return open;
@@ -108,7 +110,7 @@ export class RecordAccumulator {
       this.close(queue);
       if (movable) return 'full';
     }
-    return this.#begin(queue, timestamp, key, value, headers, immediate, bound);
+    return this.#begin(queue, timestamp, key, value, headers, immediate, bound, ownerBytes);
   }
 
   /** Forgets a topic to which nothing was ever written: one that turned out not to be there. */
@@ -194,6 +196,7 @@ export class RecordAccumulator {
     headers: RecordHeaders | undefined,
     immediate: boolean,
     bound: number,
+    ownerBytes: number,
   ): ProducerBatch | 'no-memory' {
     if (bound > LARGE_RECORD) bound = RecordBatchBuilder.upperBoundOf(key, value, headers);
     const batch = ProducerBatch.begin(queue, this.#clock.monotonic(), this.memory, {
@@ -202,11 +205,16 @@ export class RecordAccumulator {
       leastBytes: BATCH_HEADER_BYTES + bound,
     });
     if (batch === undefined) return 'no-memory';
+    let result: AppendResult;
     try {
-      batch.append(timestamp, key, value, headers, bound);
+      result = batch.append(timestamp, key, value, headers, bound, ownerBytes);
     } catch (error) {
       batch.release();
       throw error;
+    }
+    if (result !== 'appended') {
+      batch.release();
+      return 'no-memory';
     }
     queue.open = batch;
     this.incomplete.add(batch);

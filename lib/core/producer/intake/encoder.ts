@@ -64,6 +64,7 @@ export class RecordEncoder {
     headers: RecordHeaders | undefined,
     timestamp: number,
     immediate: boolean,
+    ownerBytes: number,
   ): ProducerBatch | Obstacle {
     const { metadata } = topic;
     if (metadata === undefined) return 'no-metadata';
@@ -71,7 +72,7 @@ export class RecordEncoder {
       if (partition >= metadata.partitions.length) return 'unknown-partition';
       const queue = topic.queueOf(partition);
       // Not movable, so never 'full'.
-      return this.#accumulator.append(queue, timestamp, key, value, headers, immediate, false) as
+      return this.#accumulator.append(queue, timestamp, key, value, headers, immediate, false, ownerBytes) as
         ProducerBatch | 'no-memory';
     }
     const { sticky } = topic;
@@ -79,7 +80,7 @@ export class RecordEncoder {
       const queue = topic.queueOf(sticky.choose(metadata, topic.backlogOf));
       const { open } = queue;
       const before = open === undefined ? 0 : open.sizeInBytes;
-      const result = this.#accumulator.append(queue, timestamp, key, value, headers, immediate, true);
+      const result = this.#accumulator.append(queue, timestamp, key, value, headers, immediate, true, ownerBytes);
       if (result === 'no-memory') return result;
       if (result !== 'full') {
         sticky.appended(result.sizeInBytes - before);

@@ -1,3 +1,4 @@
+import { OWNER_BYTES } from '../accumulator/buffer-memory.js';
 import type { ProducerBatch } from '../accumulator/producer-batch.js';
 import type { SendGroup } from '../accumulator/settlements.js';
 import type { ProducerRecord, RecordMetadata } from '../record.js';
@@ -5,6 +6,8 @@ import type { Preparation } from './preparation.js';
 
 /** Who awaits one record. */
 export interface Owner {
+  /** What it takes in the heap while it waits. */
+  readonly bytes: number;
   /** The record was encoded in the batch: its outcome is the batch's to tell. */
   joined(batch: ProducerBatch, timestamp: number): void;
   /** It was written. */
@@ -15,6 +18,7 @@ export interface Owner {
 
 /** A caller of `send`. */
 export class CallerOfOne implements Owner {
+  readonly bytes = OWNER_BYTES.ofOne;
   readonly #resolve: (metadata: RecordMetadata) => void;
   readonly #reject: (error: Error) => void;
 
@@ -38,6 +42,7 @@ export class CallerOfOne implements Owner {
 
 /** One record of a `sendAll`. */
 export class MemberOfGroup implements Owner {
+  readonly bytes = OWNER_BYTES.ofMember;
   readonly #group: SendGroup;
   readonly #place: number;
 
@@ -61,6 +66,7 @@ export class MemberOfGroup implements Owner {
 
 /** An owner whose interceptors hear of the outcome before it does. */
 export class HeardOwner<Key, Value> implements Owner {
+  readonly bytes = OWNER_BYTES.ofOne;
   readonly #owner: Owner;
   readonly #record: ProducerRecord<Key, Value>;
   readonly #hearing: Pick<Preparation<Key, Value>, 'acknowledge'>;

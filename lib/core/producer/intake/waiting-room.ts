@@ -1,6 +1,6 @@
 import type { Cluster } from '../../cluster/index.js';
 import { ERROR_CODES, protocolError } from '../../protocol/index.js';
-import { KrafkaBufferFullError, KrafkaError, type Deadline } from '../../support/index.js';
+import { KrafkaBufferFullError, KrafkaError, type Clock, type Deadline } from '../../support/index.js';
 import type { FlushBarrier } from '../accumulator/flush-barrier.js';
 import type { ProducerBatch } from '../accumulator/producer-batch.js';
 import type { RecordAccumulator } from '../accumulator/record-accumulator.js';
@@ -20,7 +20,17 @@ class Lane {
   constructor(readonly topic: TopicQueues) {}
 }
 
+/** After so long without any memory being freed, ms, those who wait for it wait for a broker that does not answer. */
+const STALLED_AFTER_MS = 100;
+
+/**
+ * The most sends that wait at once: some hundred MiB of them, where a caller sends faster than brokers take it. And the most
+ * that wait for a broker that does not answer: a few MiB, for nobody knows how many are still to come.
+ */
+const MOST_WAITING = { flowing: 250_000, stalled: 4_000 } as const;
+
 export interface WaitingRoomOptions {
+  readonly clock: Clock;
   readonly cluster: Pick<Cluster, 'topic' | 'refresh'>;
   readonly accumulator: RecordAccumulator;
   readonly encoder: RecordEncoder;
@@ -44,6 +54,8 @@ export class WaitingRoom implements WaitingSends {
   #served = 0;
   #dueAtMs = Infinity;
   #admitting = false;
+  /** Monotonic; since when those who wait for memory have seen none. */
+  #dryAtMs = Infinity;
 
   constructor(options: WaitingRoomOptions) {
     this.#options = options;
@@ -57,6 +69,16 @@ export class WaitingRoom implements WaitingSends {
   /** Whether somebody waits for memory, so that whoever comes has to wait behind. */
   get hasLine(): boolean {
     return this.#line.length > 0;
+  }
+
+  /**
+   * Whether no more should come. What is sent in one turn of the loop is always taken, up to the larger limit: until the turn
+   * is over nothing could have been sent.
+   */
+  get isFull(): boolean {
+    const { size } = this.#all;
+    if (size < MOST_WAITING.stalled) return false;
+    return size >= MOST_WAITING.flowing || this.#options.clock.monotonic() - this.#dryAtMs > STALLED_AFTER_MS;
   }
 
   get dueAtMs(): number {
@@ -127,6 +149,7 @@ export class WaitingRoom implements WaitingSends {
   admit(): void {
     if (this.#admitting || this.#line.length === 0) return;
     this.#admitting = true;
+    const before = this.#all.size;
     while (this.#served < this.#line.length) {
       const send = this.#line[this.#served] as WaitingSend;
       if (send.stage === 'memory') {
@@ -138,6 +161,8 @@ export class WaitingRoom implements WaitingSends {
     }
     this.#compact();
     this.#admitting = false;
+    if (!this.hasLine) this.#dryAtMs = Infinity;
+    else if (this.#all.size < before) this.#dryAtMs = this.#options.clock.monotonic();
     this.#options.accumulator.hurried = this.hasLine;
   }
 
@@ -188,6 +213,11 @@ export class WaitingRoom implements WaitingSends {
 
   #queueForMemory(send: WaitingSend): void {
     send.stage = 'memory';
+    if (!this.hasLine) {
+      this.#options.clock.endOfTurn(() => {
+        if (this.hasLine) this.#dryAtMs = Math.min(this.#dryAtMs, this.#options.clock.monotonic());
+      });
+    }
     this.#line.push(send);
     this.#expect(send);
     this.#options.accumulator.hurried = true;
@@ -212,7 +242,7 @@ export class WaitingRoom implements WaitingSends {
     try {
       send.partition ??= encoder.partitionOf(topic, record.key, record.value);
       const { key, value, headers, timestamp } = record;
-      batch = encoder.encode(topic, send.partition, key, value, headers, timestamp, immediate);
+      batch = encoder.encode(topic, send.partition, key, value, headers, timestamp, immediate, send.owner.bytes);
     } catch (error) {
       this.#fail(send, error as Error);
       return undefined;

@@ -61,7 +61,7 @@ describe('flush', () => {
     const { clock, producer, broker } = fakeWorld({
       lingerMs: 0,
       batchSize: 1_024,
-      accumulator: { bufferMemory: 1_024 },
+      accumulator: { bufferMemory: 1_024 + 512 },
     });
     for (let index = 0; index < 3; index++) void producer.send(record('x'.repeat(600)));
     const flushed = watch(producer.flush());
