@@ -66,7 +66,7 @@ export class EmbeddedBroker {
     this.#cluster = new Cluster(nodes, { clock, random });
     this.#coordinators = new CoordinatorPlacement(this.#cluster);
     this.#offered = new OfferedApis(SERVED_APIS, options.apiVersions);
-    this.faults = new Faults((api) => this.#offered.serves(api));
+    this.faults = new Faults((api) => this.#offered.served(api)?.api);
     this.#groups = new GroupCoordinator(
       {
         initialRebalanceDelayMs: options.groupInitialRebalanceDelayMs,

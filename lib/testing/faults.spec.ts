@@ -93,6 +93,18 @@ describe('faults', () => {
     await client.answer(Heartbeat, 4, behind);
   });
 
+  it('throttle: the answer says so at once, what is behind it waits', async () => {
+    spec.broker.faults.next('Metadata', { throttleMs: 3_000 });
+    const answer = await client.send(Metadata, 9, { topics: null });
+    expect(answer.throttleTimeMs).toBe(3_000);
+    const behind = await producing();
+    await produce([1], await spec.connect());
+    expect(spec.broker.requests.count('Produce')).toBe(1);
+    spec.clock.advance(3_000);
+    expect(await behind()).toEqual(['NONE']);
+    expect((await client.send(Metadata, 9, { topics: null })).throttleTimeMs).toBe(0);
+  });
+
   it.each([
     ['before', 0],
     ['after', 1],
@@ -206,6 +218,7 @@ describe('faults', () => {
     ['nothing', 'Produce', {}, /must be one of error, delayMs/],
     ['two things', 'Produce', { delayMs: 1, silence: true }, /has no meaning beside/],
     ['a wrong word', 'Produce', { disconnect: 'during' }, /before, after/],
+    ['a throttle that can’t be said', 'SaslHandshake', { throttleMs: 5 }, /have no place for it/],
     ['a negative delay', 'Produce', { delayMs: -1 }, /whole number/],
     ['corruption of what is not fetched', 'Produce', { corrupt: true }, /Produce has none/],
     ['a partition of no topic', 'Produce', { error: 'POLICY_VIOLATION', partition: 1 }, /needs the topic/],

@@ -1,10 +1,12 @@
-import { API_KEYS, ERROR_CODES, type ApiName, type ErrorName } from '../core/protocol/index.js';
+import { API_KEYS, ERROR_CODES, type Api, type ApiName, type ErrorName } from '../core/protocol/index.js';
 import { KrafkaConfigError, nearestOf } from '../core/support/index.js';
 
 /**
  * What goes wrong with a request.
  * - `error`: answered with that error and not applied; with `topic` (and `partition`) only there, the rest is served.
  * - `delayMs`: applied, the answer comes so much later (and with it everything behind it on the connection).
+ * - `throttleMs`: served at once; the answer says that the client is throttled so long (KIP-219), and for so long nothing
+ *   further is read from the connection.
  * - `silence`: never answered. `true` or `'before'`: not applied either; `'after'`: applied.
  * - `disconnect`: the connection is closed, `'before'` it is applied or `'after'`, when only the answer is lost.
  * - `cutAt`: applied, the connection is closed after that many bytes of the answer (never all of them).
@@ -13,6 +15,7 @@ import { KrafkaConfigError, nearestOf } from '../core/support/index.js';
 export type Fault =
   | { readonly error: ErrorName; readonly topic?: string; readonly partition?: number }
   | { readonly delayMs: number }
+  | { readonly throttleMs: number }
   | { readonly silence: true | 'before' | 'after' }
   | { readonly disconnect: 'before' | 'after' }
   | { readonly cutAt: number }
@@ -50,7 +53,7 @@ export interface ArmedFault {
   remove(): void;
 }
 
-const FAULT_KINDS = ['error', 'delayMs', 'silence', 'disconnect', 'cutAt', 'corrupt'] as const;
+const FAULT_KINDS = ['error', 'delayMs', 'throttleMs', 'silence', 'disconnect', 'cutAt', 'corrupt'] as const;
 /** APIs whose answers carry an error for each partition. */
 export const PARTITIONED: ReadonlySet<ApiName> = new Set([
   'Produce',
@@ -64,12 +67,12 @@ export const PARTITIONED: ReadonlySet<ApiName> = new Set([
 
 /** The faults that a broker commits on purpose. Rules are tried in the order they were added; one applies to a request. */
 export class Faults {
-  readonly #serves: (api: ApiName) => boolean;
+  readonly #served: (api: ApiName) => Api | undefined;
   #rules: ArmedRule[] = [];
 
   /** @internal */
-  constructor(serves: (api: ApiName) => boolean) {
-    this.#serves = serves;
+  constructor(served: (api: ApiName) => Api | undefined) {
+    this.#served = served;
   }
 
   /** The next request of `api` meets `fault`. A name or fault that can never apply is a `KrafkaConfigError`. */
@@ -112,8 +115,12 @@ export class Faults {
     if (!(api in API_KEYS)) {
       throw new KrafkaConfigError('api', `'${api as string}' is no API`, nearestOf(api, Object.keys(API_KEYS)));
     }
-    if (!this.#serves(api)) throw new KrafkaConfigError('api', `'${api}' is not served by the embedded broker`);
+    const served = this.#served(api);
+    if (served === undefined) throw new KrafkaConfigError('api', `'${api}' is not served by the embedded broker`);
     checkFault(api, fault);
+    if ('throttleMs' in fault && !('throttleTimeMs' in served.tables.response)) {
+      throw new KrafkaConfigError('fault.throttleMs', `can't be said: answers to ${api} have no place for it`);
+    }
   }
 }
 
@@ -126,6 +133,7 @@ function checkFault(api: ApiName, fault: Fault): void {
   if (stranger !== undefined) throw new KrafkaConfigError(`fault.${stranger}`, `has no meaning beside '${kind}'`);
   if ('error' in fault) checkError(api, fault);
   if ('delayMs' in fault) checkCount('fault.delayMs', fault.delayMs);
+  if ('throttleMs' in fault) checkCount('fault.throttleMs', fault.throttleMs);
   if ('cutAt' in fault) checkCount('fault.cutAt', fault.cutAt);
   if ('silence' in fault) checkWord('fault.silence', fault.silence, [true, 'before', 'after']);
   if ('disconnect' in fault) checkWord('fault.disconnect', fault.disconnect, ['before', 'after']);

@@ -162,14 +162,12 @@ export class ClientConnection {
     if (answer === NO_ANSWER) return;
     const { apiVersion: version, correlationId } = header;
     if (fault !== undefined && 'delayMs' in fault) {
-      this.#serving = true;
       const chunks = encodeResponseFrame(served.api, version, correlationId, answer as never);
-      this.#later(fault.delayMs, () => {
-        this.#serving = false;
-        this.#send(chunks);
-        this.#serveWaiting();
-      });
-      return;
+      return this.#rest(fault.delayMs, () => this.#send(chunks));
+    }
+    if (fault !== undefined && 'throttleMs' in fault) {
+      this.#write(served.api, version, correlationId, { ...(answer as object), throttleTimeMs: fault.throttleMs });
+      return this.#rest(fault.throttleMs);
     }
     if (fault !== undefined && 'cutAt' in fault)
       return this.#cut(served.api, version, correlationId, answer, fault.cutAt);
@@ -201,12 +199,16 @@ export class ClientConnection {
     if (this.#gate?.failed) this.#socket.end();
   }
 
-  #later(delayMs: number, callback: () => void): void {
+  /** Serves nothing for a while; what is behind comes when it is over. */
+  #rest(delayMs: number, whenOver: () => void = () => undefined): void {
+    this.#serving = true;
     const timer = this.#parts.cluster.clock.setTimer(
       delayMs,
       () => {
         this.#timers.delete(timer);
-        callback();
+        this.#serving = false;
+        whenOver();
+        this.#serveWaiting();
       },
       true,
     );

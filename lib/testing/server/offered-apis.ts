@@ -23,8 +23,9 @@ export class OfferedApis {
     this.#ranges = this.#limited(limits);
   }
 
-  serves(name: ApiName): boolean {
-    return this.#served.has(API_KEYS[name]);
+  /** An API that is served, whether or not it is offered at the moment. */
+  served(name: ApiName): ServedApi | undefined {
+    return this.#served.get(API_KEYS[name]);
   }
 
   /** The API of a request, if it is offered at all. */
