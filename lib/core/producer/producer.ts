@@ -135,7 +135,7 @@ export class Producer<Key = RecordContent, Value = RecordContent> {
       if (typeof batch === 'object') return batch.settlements.addPromise(timestamp);
       return this.#sendSlowly(record, options, partition);
     } catch (error) {
-      return Promise.reject(error as Error);
+      return Promise.reject(error);
     }
   }
 

@@ -1,26 +1,20 @@
 import type { Cluster } from '../../cluster/index.js';
 import type { BrokerConnectionBundle } from '../../network/index.js';
-import { Produce } from '../../protocol/index.js';
-import {
-  backoffMs,
-  Deadline,
-  KrafkaConnectionError,
-  type KrafkaError,
-  type Ports,
-  type TypedEvents,
-} from '../../support/index.js';
+import { backoffMs, Deadline, type KrafkaError, type Ports, type TypedEvents } from '../../support/index.js';
 import type { AccumulatorListener, RecordAccumulator } from '../accumulator/record-accumulator.js';
 import type { PartitionQueue } from '../accumulator/partition-queue.js';
 import type { ProducerBatch } from '../accumulator/producer-batch.js';
 import type { ProducerEvents } from '../events.js';
 import { IdentitySource } from '../idempotence/identity-source.js';
-import { NO_IDENTITY, sameIdentity, type Identity } from '../idempotence/partition-sequences.js';
+import type { Identity } from '../idempotence/partition-sequences.js';
 import type { Meter } from '../meter.js';
 import { MAX_RETRY_BACKOFF_MS, type SendingConfig } from '../options.js';
-import type { BrokerOutbox, Lane } from './broker-outbox.js';
+import type { BrokerOutbox } from './broker-outbox.js';
 import { Deliveries } from './deliveries.js';
+import { Lingering } from './lingering.js';
+import { NextBatch } from './next-batch.js';
+import { ProduceExchange } from './produce-exchange.js';
 import { Routes } from './routes.js';
-import { UNACKNOWLEDGED, type ProduceResponse, type ProduceWave } from './produce-wave.js';
 import { Wakeup } from './wakeup.js';
 
 /** The parts of the cluster that a producer uses. */
@@ -69,17 +63,17 @@ export class Sender implements AccumulatorListener {
   readonly #accumulator: RecordAccumulator;
   readonly #waiting: WaitingSends;
   readonly #events: TypedEvents<ProducerEvents>;
-  readonly #meter: Meter;
-  readonly #acks: number;
   readonly #identity: IdentitySource | undefined;
   readonly #deliveries: Deliveries;
   readonly #wakeup: Wakeup;
   readonly #routes: Routes;
   readonly #unsubscribe: () => void;
-  /** Open batches that linger, oldest first; those that were sent since are passed over. */
-  #lingering: ProducerBatch[] = [];
+  readonly #next: NextBatch;
+  readonly #exchange: ProduceExchange;
+  readonly #lingering: Lingering;
   #deliveryDueAtMs = Infinity;
-  #retryDueAtMs = Infinity;
+  /** Monotonic; when a broker that could not be reached, or the identity that could not be had, is tried again. */
+  #connectDueAtMs = Infinity;
   /** Monotonic; after no identity could be had, none is asked for before. */
   #identityRetryAtMs = 0;
   #scheduled = false;
@@ -93,8 +87,6 @@ export class Sender implements AccumulatorListener {
     this.#accumulator = options.accumulator;
     this.#waiting = options.waiting;
     this.#events = options.events;
-    this.#meter = options.meter;
-    this.#acks = config.acks === 'all' ? -1 : config.acks;
     this.#wakeup = new Wakeup(ports.clock, this.#work);
     this.#routes = new Routes(cluster, (tries) => this.#backoffMs(tries));
     this.#unsubscribe = cluster.events.on('metadata', (metadata) => {
@@ -123,6 +115,24 @@ export class Sender implements AccumulatorListener {
       retryBackoffMs: config.retryBackoffMs,
       changed: (queue) => this.#changed(queue),
     });
+    this.#next = new NextBatch({
+      accumulator: options.accumulator,
+      identity: this.#identity,
+      maxInFlight: config.maxInFlight,
+      meter: options.meter,
+    });
+    this.#exchange = new ProduceExchange({
+      config,
+      clock: ports.clock,
+      deliveries: this.#deliveries,
+      meter: options.meter,
+      landed: () => {
+        this.#settled();
+        // The window has room again, whether or not anything new came.
+        this.#schedule();
+      },
+    });
+    this.#lingering = new Lingering(config.lingerMs);
   }
 
   /** Produce requests that are not answered. */
@@ -143,7 +153,7 @@ export class Sender implements AccumulatorListener {
   }
 
   lingering(batch: ProducerBatch): void {
-    this.#lingering.push(batch);
+    this.#lingering.add(batch);
     this.#wakeup.by(batch.createdAtMs + this.#config.lingerMs, batch.createdAtMs);
   }
 
@@ -183,40 +193,27 @@ export class Sender implements AccumulatorListener {
     this.#scheduled = false;
     if (this.#closed) return;
     const nowMs = this.#ports.clock.monotonic();
-    this.#endLingering(nowMs);
+    this.#lingering.end(nowMs, (batch) => this.ready(batch.queue));
     if (nowMs >= this.#deliveryDueAtMs) this.#expire(nowMs);
     if (nowMs >= this.#waiting.dueAtMs) this.#waiting.expire(nowMs);
     if (nowMs >= this.#routes.dueAtMs) this.#routes.seekLeaders(nowMs);
-    this.#retryDueAtMs = Infinity;
+    this.#connectDueAtMs = Infinity;
+    this.#next.retryDueAtMs = Infinity;
     for (const outbox of this.#routes.outboxes.values()) if (outbox.queues.length > 0) this.#drain(outbox, nowMs);
     this.#arm(nowMs);
   };
 
   #arm(nowMs: number): void {
-    const lingerDueAtMs =
-      this.#lingering[0] === undefined ? Infinity : this.#lingering[0].createdAtMs + this.#config.lingerMs;
     const dueAtMs = Math.min(
-      lingerDueAtMs,
+      this.#lingering.dueAtMs,
       this.#deliveryDueAtMs,
-      this.#retryDueAtMs,
+      this.#connectDueAtMs,
+      this.#next.retryDueAtMs,
       this.#routes.dueAtMs,
       this.#waiting.dueAtMs,
     );
     if (dueAtMs === Infinity) this.#wakeup.cancel();
     else this.#wakeup.by(dueAtMs, nowMs);
-  }
-
-  #endLingering(nowMs: number): void {
-    let over = 0;
-    for (const batch of this.#lingering) {
-      if (batch.state === 'open' && !batch.due) {
-        if (batch.createdAtMs + this.#config.lingerMs > nowMs) break;
-        batch.due = true;
-        this.ready(batch.queue);
-      }
-      over++;
-    }
-    if (over > 0) this.#lingering.splice(0, over);
   }
 
   /** Fails what has run out of time. Pieces of split batches are not in order of age, so all are looked at. */
@@ -261,12 +258,12 @@ export class Sender implements AccumulatorListener {
   #drain(outbox: BrokerOutbox, nowMs: number): void {
     if (outbox.connecting) return;
     if (outbox.retryAtMs > nowMs) {
-      this.#retryDueAtMs = Math.min(this.#retryDueAtMs, outbox.retryAtMs);
+      this.#connectDueAtMs = Math.min(this.#connectDueAtMs, outbox.retryAtMs);
       return;
     }
     if (this.#identity !== undefined && this.#identity.current === undefined) {
       if (nowMs >= this.#identityRetryAtMs) this.#identity.ask();
-      else this.#retryDueAtMs = Math.min(this.#retryDueAtMs, this.#identityRetryAtMs);
+      else this.#connectDueAtMs = Math.min(this.#connectDueAtMs, this.#identityRetryAtMs);
       return;
     }
     const node = this.#cluster.metadata.brokers.get(outbox.nodeId);
@@ -294,7 +291,7 @@ export class Sender implements AccumulatorListener {
       }
       // Off the list while it is looked at: whatever happens to it meanwhile may list it again.
       queue.listed = false;
-      const batch = this.#next(queue, nowMs);
+      const batch = this.#next.of(queue, nowMs);
       if (batch === undefined) {
         // What it waits for lists it again: an answer, its compression, its linger. Only a retry's backoff does not.
         if ((queue.waiting[0]?.retryAtMs ?? 0) > nowMs && !queue.listed) {
@@ -306,7 +303,7 @@ export class Sender implements AccumulatorListener {
       const wave = lane.nextWave(this.#config.maxRequestSize);
       if (wave.fits(batch)) {
         queue.waiting.shift();
-        this.#stamp(batch, nowMs);
+        this.#next.stamp(batch, nowMs);
         wave.add(batch);
         served.push(queue);
       } else if (!queue.listed) {
@@ -320,125 +317,13 @@ export class Sender implements AccumulatorListener {
     return served.length > 0;
   }
 
-  /** The batch that a queue may send now: still at the head of those that wait. */
-  #next(queue: PartitionQueue, nowMs: number): ProducerBatch | undefined {
-    if (queue.onWire > 0) {
-      if (queue.sequences.restartDemanded) return undefined;
-    } else if (queue.sequences.mustRestart(queue.unresolved.length) && !queue.isHaunted(nowMs)) {
-      if (!this.#restart(queue, nowMs)) return undefined;
-    }
-    let head = queue.waiting[0];
-    if (head === undefined) {
-      if (queue.open?.due !== true || !this.#takesNew(queue)) return undefined;
-      this.#accumulator.close(queue);
-      head = queue.waiting[0];
-    }
-    if (head === undefined || head.state !== 'ready') return undefined;
-    if (!head.unresolved) return this.#takesNew(queue) ? head : undefined;
-    // Retries go one at a time, oldest first: whatever the first attempts came to, order is kept.
-    if (head !== queue.unresolved[0]) return undefined;
-    if (head.retryAtMs > nowMs) {
-      this.#retryDueAtMs = Math.min(this.#retryDueAtMs, head.retryAtMs);
-      return undefined;
-    }
-    return head;
-  }
-
-  /** At once when it is taken: the next queue may raise the epoch, which this batch must not carry. */
-  #stamp(batch: ProducerBatch, nowMs: number): void {
-    const identity = this.#identity?.current;
-    if (identity === undefined || batch.baseSequence >= 0) return;
-    batch.stamp(identity, batch.queue.sequences.stamp(identity, batch.recordCount, nowMs));
-  }
-
-  #takesNew(queue: PartitionQueue): boolean {
-    const oldest = queue.unresolved[0];
-    if (oldest === undefined) return this.#mayStamp(queue);
-    // A broker remembers the last five batches of a producer. Past a retry, ever more could go until it forgets whether
-    // that one was written.
-    if (oldest.attempts > 1) return false;
-    return queue.unresolved.length < this.#config.maxInFlight && this.#mayStamp(queue);
-  }
-
-  #mayStamp(queue: PartitionQueue): boolean {
-    const identity = this.#identity;
-    return identity === undefined || queue.sequences.mayStamp(identity.current ?? NO_IDENTITY, queue.unresolved.length);
-  }
-
-  /** Begins the partition's sequence anew under an identity that is not its last one; false while there is none. */
-  #restart(queue: PartitionQueue, nowMs: number): boolean {
-    const source = this.#identity as IdentitySource;
-    const { sequences } = queue;
-    let identity = source.current;
-    if (identity !== undefined && sameIdentity(identity, sequences.identity)) {
-      this.#meter.epochBumps++;
-      identity = source.raise();
-    }
-    if (identity === undefined) return false;
-    sequences.restart(identity);
-    for (const batch of queue.unresolved) {
-      batch.stamp(identity, sequences.stamp(identity, batch.recordCount, nowMs));
-    }
-    return true;
-  }
-
   #sendWaves(outbox: BrokerOutbox, nowMs: number): void {
     for (const lane of outbox.lanes) {
       const { wave } = lane;
       if (wave === undefined) continue;
       lane.wave = undefined;
-      if (wave.batches.length > 0) this.#send(lane, wave, nowMs);
+      if (wave.batches.length > 0) this.#exchange.send(lane, wave, nowMs);
     }
-  }
-
-  #send(lane: Lane, wave: ProduceWave, nowMs: number): void {
-    for (const batch of wave.batches) {
-      if (batch.attempts++ === 0) batch.firstSentAtMs = nowMs;
-      batch.sentAtMs = nowMs;
-      batch.state = 'inFlight';
-      batch.queue.sent(batch, lane.connection);
-    }
-    this.#meter.requests++;
-    lane.inFlight++;
-    const { requestTimeoutMs } = this.#config;
-    const { maxVersion } = wave;
-    const options = { timeoutMs: requestTimeoutMs, ...(maxVersion === undefined ? {} : { maxVersion }) };
-    const request = wave.request(this.#acks, requestTimeoutMs, null);
-    const sent: Promise<ProduceResponse | undefined> =
-      this.#acks === 0
-        ? lane.connection.sendRequest(Produce, request, { ...options, awaitResponse: false })
-        : lane.connection.sendRequest(Produce, request, options);
-    sent.then(
-      (response) => this.#answered(lane, wave, response),
-      (error: unknown) => this.#unanswered(lane, wave, error as Error),
-    );
-  }
-
-  #answered(lane: Lane, wave: ProduceWave, response: ProduceResponse | undefined): void {
-    const nowMs = this.#ports.clock.monotonic();
-    lane.inFlight--;
-    if (response === undefined) {
-      for (const batch of wave.batches) this.#deliveries.answered(batch, UNACKNOWLEDGED, undefined, nowMs);
-    } else {
-      wave.match(response, (batch, answer) => {
-        if (answer !== undefined) this.#deliveries.answered(batch, answer, response, nowMs);
-        else this.#deliveries.unanswered(batch, leftOut(lane, batch), nowMs);
-      });
-    }
-    this.#landed();
-  }
-
-  #unanswered(lane: Lane, wave: ProduceWave, error: Error): void {
-    const nowMs = this.#ports.clock.monotonic();
-    lane.inFlight--;
-    for (const batch of wave.batches) this.#deliveries.unanswered(batch, error, nowMs);
-    this.#landed();
-  }
-
-  #landed(): void {
-    this.#settled();
-    // The window has room again, whether or not anything new came.
-    this.#schedule();
   }
 
   #connect(outbox: BrokerOutbox): void {
@@ -475,8 +360,3 @@ export class Sender implements AccumulatorListener {
 }
 
 const hasMore = (queue: PartitionQueue): boolean => queue.waiting.length > 0 || queue.open?.due === true;
-
-function leftOut(lane: Lane, { queue }: ProducerBatch): KrafkaConnectionError {
-  const what = `answered a Produce request without a word on topic '${queue.topic.name}' partition ${queue.partition}`;
-  return new KrafkaConnectionError(lane.connection.address, what);
-}
