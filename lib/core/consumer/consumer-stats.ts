@@ -30,6 +30,8 @@ export interface ConsumerStats {
   readonly sessionResets: number;
   /** Partition entries in all fetch requests: what incremental sessions save. */
   readonly fetchedEntries: number;
+  /** Bytes of all fetch requests: a steady one is some 60, however many partitions there are. */
+  readonly requestBytes: number;
   /** Bytes of record batches received. */
   readonly receivedBytes: number;
   /** ListOffsets requests sent. */

@@ -202,12 +202,10 @@ export class Consumer implements AsyncIterable<ConsumerRecord> {
     const membership = this.#group('subscribe()');
     const checked = checkTopics(topics);
     this.#assertAlive();
-    if (this.#starting === undefined) {
-      this.#topics = checked;
-      return;
+    if (this.#starting !== undefined) {
+      await this.start();
+      await this.#findTopics(checked);
     }
-    await this.start();
-    await this.#findTopics(checked);
     this.#topics = checked;
     membership.subscribe(checked);
   }

@@ -34,11 +34,15 @@ interface Place {
   /** When its buffer was found full; undefined while it is not. */
   fullSince: number | undefined;
   retryAt: number;
+  /** What its buffer had handed out when that last changed, and when that was. */
+  batches: number;
+  movedAt: number;
 }
 
 const READ_COMMITTED = 1;
 /** The session is gone or out of step, and everything else is in order: the next fetch names all, at once. */
 const SESSION_LOST: ReadonlySet<string> = new Set(['FETCH_SESSION_ID_NOT_FOUND', 'INVALID_FETCH_SESSION_EPOCH']);
+const STANDSTILL_MS = 1_000;
 const BACKOFF: Backoff = { baseMs: 100, capMs: 1_000 };
 
 /**
@@ -66,7 +70,7 @@ export class BrokerFetch {
   }
 
   add(partition: AssignedPartition): void {
-    this.#places.set(partition, { fullSince: undefined, retryAt: 0 });
+    this.#places.set(partition, { fullSince: undefined, retryAt: 0, batches: 0, movedAt: 0 });
     this.wake();
   }
 
@@ -135,6 +139,7 @@ export class BrokerFetch {
     counters.fetchedEntries += plan.entries;
     if (!plan.full) counters.incrementalFetches++;
     this.#connection = connection;
+    const bytesBefore = connection.stats().bytesSent;
     let response: ResponseOf<typeof Fetch>;
     try {
       response = await connection.sendRequest(Fetch, fetchRequest(plan, settings, maxWaitMs), {
@@ -143,6 +148,8 @@ export class BrokerFetch {
       });
     } finally {
       this.#connection = undefined;
+      // Nothing else is sent on this connection.
+      counters.requestBytes += connection.stats().bytesSent - bytesBefore;
     }
     if (this.#stopping.signal.aborted) return;
     if (!this.#session.settle(response)) {
@@ -183,6 +190,7 @@ export class BrokerFetch {
     let maxWaitMs = this.#options.settings.fetchMaxWaitMs;
     for (const [partition, place] of this.#places) {
       if (!partition.fetchable) continue;
+      letGoOfFrames(partition, place, now);
       if (partition.buffer.bytes >= partition.partitionMaxBytes) {
         place.fullSince ??= now;
         maxWaitMs = Math.min(maxWaitMs, Math.max(1, Math.ceil(now - place.fullSince)));
@@ -207,6 +215,16 @@ export class BrokerFetch {
       false,
     );
     this.#retry = { at, timer };
+  }
+}
+
+/** A partition that nobody reads for a while must not keep the frames alive that it shares with those that flow. */
+function letGoOfFrames({ buffer }: AssignedPartition, place: Place, now: number): void {
+  if (buffer.batches !== place.batches || buffer.isEmpty) {
+    place.batches = buffer.batches;
+    place.movedAt = now;
+  } else if (now - place.movedAt > STANDSTILL_MS) {
+    buffer.detach();
   }
 }
 

@@ -4,14 +4,15 @@ export class FetchCounters {
   incrementalFetches = 0;
   sessionResets = 0;
   fetchedEntries = 0;
+  requestBytes = 0;
   receivedBytes = 0;
 
   /** The counts as they stand. */
   snapshot(): Pick<
     FetchCounters,
-    'fetches' | 'incrementalFetches' | 'sessionResets' | 'fetchedEntries' | 'receivedBytes'
+    'fetches' | 'incrementalFetches' | 'sessionResets' | 'fetchedEntries' | 'requestBytes' | 'receivedBytes'
   > {
-    const { fetches, incrementalFetches, sessionResets, fetchedEntries, receivedBytes } = this;
-    return { fetches, incrementalFetches, sessionResets, fetchedEntries, receivedBytes };
+    const { fetches, incrementalFetches, sessionResets, fetchedEntries, requestBytes, receivedBytes } = this;
+    return { fetches, incrementalFetches, sessionResets, fetchedEntries, requestBytes, receivedBytes };
   }
 }

@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import { ERROR_CODES, type ErrorName } from '../../protocol/index.js';
 import { Deadline, Deferred, KrafkaConnectionError, type KrafkaError } from '../../support/index.js';
 import { AssignedPartition } from '../assigned-partition.js';
@@ -155,7 +156,7 @@ describe('Fetcher', () => {
     expect(one.highWatermark).toBe(100);
     expect(one.lag(false)).toBe(90);
     expect(one.lag(true)).toBe(80);
-    expect(fetcher.counters).toMatchObject({ fetches: 2, incrementalFetches: 1, fetchedEntries: 2 });
+    expect(fetcher.counters).toMatchObject({ fetches: 2, incrementalFetches: 1, fetchedEntries: 2, requestBytes: 60 });
   });
 
   it('names nothing in the steady state', async () => {
@@ -212,6 +213,21 @@ describe('Fetcher', () => {
         await reply(answer([]));
       }
       expect(waits).toEqual([1, 1, 2, 4, 8, 16, 32, 64, 128, 256, 500, 500]);
+    });
+
+    it('lets go of the frames that a partition shares with others when nobody reads it', async () => {
+      const { fetcher, reply, clock } = setUp();
+      const [still, idle] = [standing(0), standing(1)];
+      fetcher.add([still, idle]);
+      await settled();
+      const detach = jest.spyOn(still.buffer, 'detach');
+      await reply(answer([{ partition: 0, records: batchAt(10, ['a']) }]));
+      clock.pass(900);
+      await reply(answer([]));
+      expect(detach).not.toHaveBeenCalled();
+      clock.pass(900);
+      await reply(answer([]));
+      expect(detach).toHaveBeenCalled();
     });
 
     it('shares bufferBytes out: no partition may hold more than its share twice', () => {
@@ -451,6 +467,21 @@ describe('Fetcher', () => {
       const { fetcher, reply, events } = setUp();
       fetcher.add([standing(0)]);
       await settled();
+      await reply(answer([{ partition: 0, error: 'OFFSET_OUT_OF_RANGE' }]));
+      expect(events).toEqual(['out of range t/0']);
+    });
+
+    it('an offset out of range behind what was read ahead waits until that is handed out', async () => {
+      const { fetcher, reply, events, clock } = setUp();
+      const one = standing(0);
+      fetcher.add([one]);
+      await settled();
+      await reply(answer([{ partition: 0, records: batchAt(10, ['a']) }]));
+      await reply(answer([{ partition: 0, error: 'OFFSET_OUT_OF_RANGE' }]));
+      expect(events).toEqual([]);
+      void one.take();
+      one.handedOut(11, 1);
+      await clock.advance(200);
       await reply(answer([{ partition: 0, error: 'OFFSET_OUT_OF_RANGE' }]));
       expect(events).toEqual(['out of range t/0']);
     });

@@ -302,8 +302,11 @@ export class Fetcher {
         }
         break;
       case 'OFFSET_OUT_OF_RANGE':
-        // A replica may be behind the leader: only the leader's word counts.
-        if (!fromReplica) this.#options.onOutOfRange(partition, error);
+        // A replica may be behind the leader: only the leader's word counts. And what was read ahead is handed out
+        // first, though it is gone from the log.
+        if (fromReplica) break;
+        if (partition.position === partition.fetchOffset) this.#options.onOutOfRange(partition, error);
+        else this.#backOff(partition, route);
         break;
       case 'CORRUPT_MESSAGE':
         this.corrupt(partition, error);

@@ -74,6 +74,46 @@ describe('PartitionBuffer', () => {
     expect(offsetBehind(cut)).toBeUndefined();
   });
 
+  describe('in a frame that it shares with others', () => {
+    const framed = (...batches: Buffer[]): Buffer => {
+      const whole = Buffer.concat(batches);
+      const frame = Buffer.from(new ArrayBuffer(100_000));
+      whole.copy(frame, 500);
+      return frame.subarray(500, 500 + whole.length);
+    };
+    const keptBy = (taken: ReturnType<PartitionBuffer['take']>): number =>
+      (taken as TakenBatch).records[0]?.value?.buffer.byteLength ?? 0;
+
+    it('keeps views of the frame, and bytes of its own once it stands still', async () => {
+      const buffer = new PartitionBuffer({ topic: 'a', partition: 0 });
+      const batches = [batchAt(10, ['a']), batchAt(11, ['b']), batchAt(12, ['c'])];
+      buffer.push(framed(...batches), null);
+      const { bytes } = buffer;
+      expect(keptBy(buffer.take(10))).toBe(100_000);
+      buffer.detach();
+      expect(buffer.bytes).toBe(bytes - (batches[0] as Buffer).length);
+      expect(keptBy(buffer.take(11))).toBeLessThan(100_000);
+      expect(await readAll(buffer, 12)).toEqual({ offsets: [12], next: 13 });
+      expect(buffer.bytes).toBe(0);
+    });
+
+    it('keeps two frames alive at most, however many small pieces it gathers', () => {
+      const buffer = new PartitionBuffer({ topic: 'a', partition: 0 });
+      for (let offset = 0; offset < 5; offset++) buffer.push(framed(batchAt(offset, ['a'])), null);
+      const kept = [0, 1, 2, 3, 4].map((offset) => keptBy(buffer.take(offset)));
+      expect(kept.map((bytes) => bytes === 100_000)).toEqual([false, false, false, true, true]);
+    });
+
+    it('copies nothing where the frame is mostly its own', () => {
+      const buffer = new PartitionBuffer({ topic: 'a', partition: 0 });
+      const own = Buffer.from(new ArrayBuffer(batchAt(10, ['a']).length));
+      batchAt(10, ['a']).copy(own);
+      buffer.push(own, null);
+      buffer.detach();
+      expect((buffer.take(10) as TakenBatch).records[0]?.value?.buffer).toBe(own.buffer);
+    });
+  });
+
   it('refuses a batch whose CRC is wrong, naming the place', () => {
     const corrupt = Buffer.from(batchAt(10, ['abc']));
     corrupt.writeUInt8((corrupt.at(-2) as number) ^ 1, corrupt.length - 2);

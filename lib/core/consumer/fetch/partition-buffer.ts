@@ -17,7 +17,7 @@ export interface TakenBatch {
 }
 
 interface Piece {
-  readonly bytes: Buffer;
+  bytes: Buffer;
   at: number;
   readonly aborted: AbortedTransactions | undefined;
 }
@@ -35,6 +35,7 @@ export class PartitionBuffer {
   #pieces: Piece[] = [];
   #bytes = 0;
   #version = 0;
+  #batches = 0;
 
   constructor(decoding: DecodeOptions) {
     this.#decoding = decoding;
@@ -50,6 +51,11 @@ export class PartitionBuffer {
     return this.#version;
   }
 
+  /** Batches taken so far: while it does not change, nobody reads. */
+  get batches(): number {
+    return this.#batches;
+  }
+
   get isEmpty(): boolean {
     return this.#pieces.length === 0;
   }
@@ -59,8 +65,15 @@ export class PartitionBuffer {
    * everything.
    */
   push(bytes: Buffer, aborted: readonly AbortedTransaction[] | null): void {
+    // Two pieces are what reading ahead comes to. Whoever gathers more is slow, and would keep as many whole frames.
+    for (const piece of this.#pieces.slice(0, -1)) detach(piece);
     this.#pieces.push({ bytes, at: 0, aborted: aborted === null ? undefined : new AbortedTransactions(aborted) });
     this.#bytes += bytes.length;
+  }
+
+  /** Lets go of the frames that the bytes came in, where those hold much else: for a partition that stands still. */
+  detach(): void {
+    for (const piece of this.#pieces) detach(piece);
   }
 
   /** Throws away everything: the position has moved elsewhere. */
@@ -108,6 +121,7 @@ export class PartitionBuffer {
     const end = at + header.sizeInBytes;
     if (end > bytes.length) return undefined;
     piece.at = end;
+    this.#batches++;
     this.#bytes -= header.sizeInBytes;
     return { header, bytes: bytes.subarray(at, end) };
   }
@@ -126,6 +140,14 @@ export function offsetBehind(records: Buffer): number | undefined {
     next = header.nextOffset;
   }
   return next;
+}
+
+/** Gives a piece bytes of its own, where it is the lesser part of the frame that it keeps alive. */
+function detach(piece: Piece): void {
+  const rest = piece.bytes.subarray(piece.at);
+  if (rest.length * 2 >= rest.buffer.byteLength) return;
+  piece.bytes = Buffer.from(rest);
+  piece.at = 0;
 }
 
 function taken(records: readonly ConsumerRecord[], from: number, nextOffset: number): TakenBatch {

@@ -73,7 +73,12 @@ export class ScriptedCluster {
       this.sent.push(request);
       return this.answer(request);
     };
-    return { address: `b:${nodeId}`, sendRequest, versionOf: () => 11 } as unknown as BrokerConnection;
+    return {
+      address: `b:${nodeId}`,
+      sendRequest,
+      versionOf: () => 11,
+      stats: () => ({ bytesSent: this.sent.length * 60 }),
+    } as unknown as BrokerConnection;
   }
 
   async connection(nodeId: number, purpose: string): Promise<BrokerConnection> {
