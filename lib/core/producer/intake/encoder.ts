@@ -1,3 +1,4 @@
+import type { TopicMetadata } from '../../cluster/index.js';
 import type { RecordHeaders } from '../../protocol/index.js';
 import { KrafkaError } from '../../support/index.js';
 import type { ProducerBatch } from '../accumulator/producer-batch.js';
@@ -41,7 +42,7 @@ export class RecordEncoder {
     if (metadata === undefined) return undefined;
     if (this.#hashesKeys) return key === null ? undefined : partitionOfKey(key, metadata.partitions.length);
     if (this.#choose === undefined) return undefined;
-    const partition = this.#choose({ topic: topic.name, key, value }, metadata);
+    const partition = this.#ask(topic.name, key, value, metadata);
     if (!Number.isSafeInteger(partition) || partition < 0 || partition >= metadata.partitions.length) {
       throw new KrafkaError(
         `the partitioner chose partition ${String(partition)} of topic '${topic.name}', which has ${metadata.partitions.length}`,
@@ -49,6 +50,15 @@ export class RecordEncoder {
       );
     }
     return partition;
+  }
+
+  #ask(topic: string, key: RecordContent, value: RecordContent, metadata: TopicMetadata): number {
+    try {
+      return (this.#choose as PartitionFunction)({ topic, key, value }, metadata);
+    } catch (cause) {
+      const problem = cause instanceof Error ? cause.message : String(cause);
+      throw new KrafkaError(`the partitioner threw: ${problem}`, { code: 'INVALID_PARTITION', cause });
+    }
   }
 
   /**
