@@ -167,7 +167,7 @@ export const sessions: Scenario = async (stage) => {
   await go('its topic is deleted', 1);
   const again = { name: topic, numPartitions: 3, replicationFactor: 1, assignments: [], configs: [] };
   await settled(async () => (await admin.send(CreateTopics, 7, { topics: [again] })).topics[0]?.errorCode === 0);
-  await settled(async () => (await admin.send(Metadata, 12, { topics: [{ name: topic }] })).topics[0]?.errorCode === 0);
+  await stage.usable(topic, 3);
   await go('its topic is another', 2);
   await fetcher.fetch('by the old id', [[0, 0]]);
 };

@@ -70,15 +70,21 @@ export class Stage {
         },
       ],
     });
+    await this.usable(name, partitions);
+    // The leaders know of it now; the group coordinator may hear of it a moment later, and can't be asked.
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    return made.topics[0]?.topicId ?? '';
+  }
+
+  /** Waits until every partition of a topic is led by somebody who knows of it. */
+  async usable(name: string, partitions: number): Promise<void> {
+    const client = await this.connect();
     await settled(async () => {
       const all = Array.from({ length: partitions }, (_, partitionIndex) => ({ partitionIndex, timestamp: -1 }));
       const topics = [{ name, partitions: all }];
       const listed = await client.send(ListOffsets, 7, { replicaId: -1, isolationLevel: 0, topics });
       return listed.topics[0]?.partitions.every(({ errorCode }) => errorCode === 0) === true;
     });
-    // The leaders know of it now; the group coordinator may hear of it a moment later, and can't be asked.
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    return made.topics[0]?.topicId ?? '';
   }
 
   /** Waits until a group or transactional id has a coordinator that answers. */
