@@ -39,17 +39,19 @@ describe('judge', () => {
       const verdict = of(name);
       return (verdict.kind === 'retry' || verdict.kind === 'failed') && verdict.ambiguous;
     });
-    expect(ambiguous.sort()).toEqual([
-      'KAFKA_STORAGE_ERROR',
-      'NETWORK_EXCEPTION',
-      'NOT_ENOUGH_REPLICAS_AFTER_APPEND',
-      'REQUEST_TIMED_OUT',
-      'UNKNOWN_SERVER_ERROR',
-    ]);
+    expect(new Set(ambiguous)).toEqual(
+      new Set([
+        'KAFKA_STORAGE_ERROR',
+        'NETWORK_EXCEPTION',
+        'NOT_ENOUGH_REPLICAS_AFTER_APPEND',
+        'REQUEST_TIMED_OUT',
+        'UNKNOWN_SERVER_ERROR',
+      ]),
+    );
   });
 
   it('retries every other error that the Java client would, and no other', () => {
-    const own: ErrorName[] = [
+    const own = new Set<ErrorName>([
       'NONE',
       'DUPLICATE_SEQUENCE_NUMBER',
       'MESSAGE_TOO_LARGE',
@@ -57,9 +59,9 @@ describe('judge', () => {
       'OUT_OF_ORDER_SEQUENCE_NUMBER',
       'UNKNOWN_PRODUCER_ID',
       'INVALID_PRODUCER_EPOCH',
-    ];
+    ]);
     for (const name of Object.keys(ERROR_CODES) as ErrorName[]) {
-      if (own.includes(name)) continue;
+      if (own.has(name)) continue;
       expect([name, of(name).kind]).toEqual([name, isRetriable(ERROR_CODES[name]) ? 'retry' : 'failed']);
     }
   });
