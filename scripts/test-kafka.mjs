@@ -4,7 +4,7 @@
 //   KAFKA_BROKERS=host:port      uses that cluster (KAFKA_CONNECTION: its connection options as JSON)
 //   KAFKA_VERSION=3.9.2          starts that version instead of 4.3.1
 //   --once                       leaves out the second round over SASL_SSL
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
 import { startKafka } from './kafka/cluster.mjs';
@@ -16,10 +16,11 @@ const once = given.includes('--once');
 const jestArguments = given.filter((argument) => argument !== '--once');
 const version = process.env.KAFKA_VERSION ?? '4.3.1';
 
-function jest(title, projects, environment) {
+// Not spawnSync: a signal must still find somebody who stops Kafka.
+async function jest(title, projects, environment) {
   console.log(`\n=== ${title}`);
   const report = process.env.KRAFKA_REPORTS;
-  const run = spawnSync(
+  const run = spawn(
     process.execPath,
     [
       join(root, 'scripts/jest.mjs'),
@@ -30,12 +31,12 @@ function jest(title, projects, environment) {
     ],
     { cwd: root, stdio: 'inherit', env: { ...process.env, ...environment } },
   );
-  return run.status === 0;
+  return (await new Promise((resolve) => run.once('close', resolve))) === 0;
 }
 
 async function main() {
   if (process.env.KAFKA_BROKERS) {
-    return jest(`Kafka at ${process.env.KAFKA_BROKERS}`, ['integration'], {});
+    return await jest(`Kafka at ${process.env.KAFKA_BROKERS}`, ['integration'], {});
   }
   const missing = whatIsMissing(version);
   if (missing !== undefined) {
@@ -51,12 +52,12 @@ async function main() {
   process.once('SIGTERM', stopAndLeave);
   try {
     const common = { KAFKA_JARS: kafka.jars, KAFKA_VERSION: version };
-    const plain = jest(`Apache Kafka ${version}`, ['integration', 'kafka'], {
+    const plain = await jest(`Apache Kafka ${version}`, ['integration', 'kafka'], {
       ...common,
       KAFKA_BROKERS: kafka.bootstrap,
     });
     if (once) return plain;
-    const secure = jest(`Apache Kafka ${version} over SASL_SSL with SCRAM-SHA-512`, ['integration'], {
+    const secure = await jest(`Apache Kafka ${version} over SASL_SSL with SCRAM-SHA-512`, ['integration'], {
       ...common,
       KAFKA_BROKERS: kafka.secure.bootstrap,
       KAFKA_CONNECTION: JSON.stringify(kafka.secure.connection),
