@@ -280,6 +280,19 @@ describe('trouble on the wire', () => {
     },
   );
 
+  it('a topic that is deleted and made anew is produced to again', async () => {
+    const topic = await cluster.newTopic(2);
+    const producer = krafka.producer({ lingerMs: 0 });
+    await producer.sendAll(numbered(topic, 10, 2));
+    await krafka.admin().deleteTopics([topic]);
+    const meanwhile = producer.send({ topic, partition: 0, value: 'meanwhile' });
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    await cluster.newTopic(2, {}, topic);
+    await expect(meanwhile).resolves.toMatchObject({ partition: 0, offset: 0 });
+    await expect(producer.send({ topic, partition: 0, value: 'after' })).resolves.toMatchObject({ offset: 1 });
+    await producer.close();
+  });
+
   it('a producer that was idle, or whose broker closed every socket, goes on', async () => {
     const topic = await cluster.newTopic(1);
     const dialer = new FlakyDialer();

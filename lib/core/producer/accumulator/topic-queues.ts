@@ -9,8 +9,8 @@ import { PartitionQueue } from './partition-queue.js';
 export class TopicQueues {
   /** By partition, made when first written to. */
   readonly queues: (PartitionQueue | undefined)[] = [];
-  /** Undefined until it is known, and when the cluster has dropped it. */
-  metadata: TopicMetadata | undefined;
+  #metadata: TopicMetadata | undefined;
+  #id: string | undefined;
   /** Whether sends to it wait for metadata or serializers, so that later ones have to wait behind them. */
   blocked = false;
   /** Wire bytes over plain bytes that its next batches are expected to reach: lets them fill up (KIP-126). */
@@ -28,6 +28,21 @@ export class TopicQueues {
 
   /** How many batches of a partition wait to be sent. */
   readonly backlogOf = (partition: number): number => this.queues[partition]?.backlog ?? 0;
+
+  /** Undefined until it is known, and when the cluster has dropped it. */
+  get metadata(): TopicMetadata | undefined {
+    return this.#metadata;
+  }
+
+  set metadata(metadata: TopicMetadata | undefined) {
+    this.#metadata = metadata;
+    if (metadata !== undefined) this.#id = metadata.id;
+  }
+
+  /** The id it had when it was last known: another one is another topic of the same name. */
+  get id(): string | undefined {
+    return this.#id;
+  }
 
   queueOf(partition: number): PartitionQueue {
     return this.queues[partition] ?? this.#begin(partition);

@@ -76,6 +76,11 @@ export class PartitionSequences {
     return base;
   }
 
+  /** Brokers know nothing of the producer here any longer: the topic was made anew. */
+  forgotten(): void {
+    this.#alone = true;
+  }
+
   /** A broker has the range: what was stamped under a former identity changes nothing. */
   acknowledged(identity: Identity, base: number, records: number, nowMs: number): void {
     if (!sameIdentity(identity, this.#identity)) return;

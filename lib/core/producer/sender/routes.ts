@@ -50,8 +50,14 @@ export class Routes {
   follow(metadata: ClusterMetadata, topics: Iterable<TopicQueues>): void {
     let moved = false;
     for (const topic of topics) {
-      topic.metadata = metadata.topics.get(topic.name);
-      for (const queue of topic.queues) if (queue !== undefined && followLeader(queue)) moved = true;
+      const known = metadata.topics.get(topic.name);
+      const isAnother = known !== undefined && known.id !== topic.id;
+      topic.metadata = known;
+      for (const queue of topic.queues) {
+        if (queue === undefined) continue;
+        if (isAnother) queue.sequences.forgotten();
+        if (followLeader(queue)) moved = true;
+      }
     }
     if (!moved) return;
     const listed = [...this.#leaderless];

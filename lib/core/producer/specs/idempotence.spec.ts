@@ -46,6 +46,20 @@ describe('an idempotent producer', () => {
     expect(await valuesOf(broker.onWire[0]!.batches[0]!)).toEqual(['b', 'c']);
   });
 
+  it('goes alone again to a topic that was made anew', async () => {
+    const { clock, cluster, producer, broker } = await warmWorld({ lingerMs: 0 });
+    cluster.topicIsGone('t');
+    cluster.topicHas('t', [1], { id: 'another-topic-id......' });
+    for (const value of ['a', 'b']) {
+      void producer.send(record(value));
+      await clock.settle();
+    }
+    expect(stampsOf(broker.onWire)).toEqual(['7/0/1']);
+    broker.onWire[0]?.answer();
+    await clock.settle();
+    expect(stampsOf(broker.onWire)).toEqual(['7/0/2']);
+  });
+
   it('without idempotence stamps nothing and asks for no id', async () => {
     const { clock, producer, broker } = fakeWorld({ lingerMs: 0, idempotent: false });
     void producer.send(record('a'));
