@@ -1,6 +1,6 @@
 // What a client costs that does nothing: a producer that has sent once and a subscribed consumer with nothing to read,
 // each client in a process of its own, at its default fetch wait. Milliseconds of CPU a second.
-const ROUNDS = 3;
+const ROUNDS = 2;
 const SECONDS = 20;
 
 export async function measure({ inProcess }) {
