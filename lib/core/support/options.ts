@@ -57,6 +57,7 @@ function editDistance(a: string, b: string): number {
 
 /** A value's kind for an error message; never the value itself, which may be a secret. */
 export function describe(value: unknown): string {
+  if (value === undefined) return 'nothing';
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'an array';
   return typeof value === 'number' ? String(value) : `a ${typeof value}`;
