@@ -35,6 +35,7 @@ export {
   type KrafkaStatus,
 } from './server/krafka-server.js';
 export { getKrafkaClientToken, getKrafkaToken, InjectKrafkaClient } from './tokens.js';
+export { fromConfig, TopicFromConfig, type TopicNames } from './topic-from-config.js';
 export type { TopicPattern } from './topic-name.js';
 export type { TopicDeclaration } from './topics.js';
 export type { IncomingValue } from './wire/incoming-value.js';

@@ -27,6 +27,7 @@ import {
 } from './failure-policy/failure-policy.js';
 import { NestLogger } from './nest-logger.js';
 import { topicOf } from './topic-name.js';
+import type { TopicNames } from './topic-from-config.js';
 import type { TopicDeclaration } from './topics.js';
 
 /** What is done about the topics where replies arrive: `<pattern>.reply`. */
@@ -51,6 +52,8 @@ interface CommonOptions {
   readonly producer?: ProducerOptions | undefined;
   /** Where the core says what happens. Default: Nest's logger, context `Krafka`. */
   readonly logger?: Logger | undefined;
+  /** Where `fromConfig(key)` finds the names of topics: an object, a function, or what has `get(key)`, as ConfigService. Default: nowhere. */
+  readonly topicNames?: TopicNames | undefined;
 }
 
 /** The options of a {@link KrafkaClient} of its own, as in `ClientsModule.register([{ name, customClass: KrafkaClient, options }])`. */
@@ -98,6 +101,7 @@ export interface KrafkaSettings {
   readonly shutdownTimeoutMs: number;
   readonly transportId: TransportId;
   readonly logger: Logger;
+  readonly topicNames: TopicNames | undefined;
 }
 
 const MAX_TIMER_MS = 2_147_483_647;
@@ -176,6 +180,13 @@ const anyConnection: OptionRule<KrafkaSettings['connection']> = (value, path) =>
   return value as KrafkaSettings['connection'];
 };
 
+const theTopicNames: OptionRule<TopicNames | undefined> = (value, path) => {
+  if (value !== undefined && (value === null || !['object', 'function'].includes(typeof value))) {
+    throw new KrafkaConfigError(path, `must be an object, a function, or what has get(key), got ${describe(value)}`);
+  }
+  return value as TopicNames | undefined;
+};
+
 const COMMON = {
   brokers: parseBrokers,
   clientId: optional(aString),
@@ -183,6 +194,7 @@ const COMMON = {
   producer: anObject,
   logger: (value: unknown, path: string): Logger =>
     value === undefined ? new NestLogger() : anObjectWith<Logger>('debug', 'info', 'warn', 'error')(value, path),
+  topicNames: theTopicNames,
 };
 
 const OF_A_CLIENT = {

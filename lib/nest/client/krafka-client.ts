@@ -9,7 +9,7 @@ import type { Producer, ProducerRecord, RecordMetadata } from '../../core/produc
 import { Deadline, KrafkaClosedError, KrafkaConfigError, KrafkaError, TypedEvents } from '../../core/support/index.js';
 import { checkClientOptions, type ClientSettings, type KrafkaClientOptions } from '../options.js';
 import { SharedKrafka } from '../shared-krafka.js';
-import { topicOf } from '../topic-name.js';
+import { oneTopicOf } from '../topic-from-config.js';
 import { toOutgoingRecord, type OutgoingRecord } from '../wire/outgoing-record.js';
 import { decodeReply, replyTopicOf } from '../wire/reply.js';
 import { KrafkaRecord } from './krafka-record.js';
@@ -128,7 +128,7 @@ export class KrafkaClient extends ClientProxy<KrafkaClientEvents> {
   emitBatch<Result = RecordMetadata[]>(pattern: unknown, data: KrafkaBatch): Observable<Result> {
     if (isNil(pattern) || isNil(data)) return throwError(() => new InvalidMessageException());
     return this.#hot(async () => {
-      const topic = topicOf(pattern);
+      const topic = this.#topicOf(pattern);
       const records = data.messages.map((message) => this.#event(topic, this.#packet(pattern, message)));
       return (await this.#shared.producer.sendAll(records)) as Result;
     });
@@ -136,7 +136,7 @@ export class KrafkaClient extends ClientProxy<KrafkaClientEvents> {
 
   /** Not needed: reply partitions are taken when first asked for. Here so that code for Nest's transport runs as it is. */
   subscribeToResponseOf(pattern: unknown): void {
-    topicOf(pattern);
+    this.#topicOf(pattern);
   }
 
   /**
@@ -173,7 +173,7 @@ export class KrafkaClient extends ClientProxy<KrafkaClientEvents> {
   protected override publish(packet: ReadPacket, callback: (packet: WritePacket) => void): () => void {
     let id: string | undefined;
     try {
-      const topic = topicOf(packet.pattern);
+      const topic = this.#topicOf(packet.pattern);
       const replyTopic = replyTopicOf(topic);
       const timeoutMs = this.#timeoutOf(packet.data);
       const request = this.#request(topic, packet);
@@ -194,7 +194,7 @@ export class KrafkaClient extends ClientProxy<KrafkaClientEvents> {
 
   /** Sends an event. */
   protected override async dispatchEvent<Result = RecordMetadata>(packet: ReadPacket): Promise<Result> {
-    const record = this.#event(topicOf(packet.pattern), packet);
+    const record = this.#event(this.#topicOf(packet.pattern), packet);
     return (await this.#shared.producer.send(record)) as Result;
   }
 
@@ -234,6 +234,10 @@ export class KrafkaClient extends ClientProxy<KrafkaClientEvents> {
 
   #request(topic: string, packet: ReadPacket): ProducerRecord & { readonly headers: OutgoingRecord['headers'] } {
     return { topic, ...this.#outgoing(packet) };
+  }
+
+  #topicOf(pattern: unknown): string {
+    return oneTopicOf(pattern, this.#settings.topicNames);
   }
 
   #timeoutOf(data: unknown): number {

@@ -7,6 +7,7 @@ import {
 import { PATTERN_METADATA } from '@nestjs/microservices/constants.js';
 import { checkOptions, KrafkaConfigError, optional } from '../../core/support/index.js';
 import { checkFailureOptions, type FailureOptions } from '../failure-policy/failure-policy.js';
+import { TopicFromConfig } from '../topic-from-config.js';
 import { describePattern, topicPatternOf, type TopicPattern } from '../topic-name.js';
 
 /** What a handler may be told beside its pattern; decorators of the same names say the same. */
@@ -15,7 +16,8 @@ export interface HandlerOptions {
   readonly onFailure?: FailureOptions | undefined;
 }
 
-type Patterns = TopicPattern | readonly TopicPattern[];
+type Pattern = TopicPattern | TopicFromConfig;
+type Patterns = Pattern | readonly Pattern[];
 
 /** A pattern decorator: patterns, then the transport it is for where there are several, then options. */
 export interface PatternDecorator {
@@ -47,7 +49,7 @@ function patternDecorator(name: string, nest: unknown): PatternDecorator {
     const patterns = Array.isArray(pattern) ? pattern : [pattern];
     const written = `@${name}(${patterns.map(describePattern).join(', ')})`;
     if (patterns.length === 0) throw new KrafkaConfigError(written, 'needs a topic');
-    if (transport === undefined || transport === Transport.KAFKA) patterns.forEach(topicPatternOf);
+    if (transport === undefined || transport === Transport.KAFKA) patterns.forEach(checkPattern);
     const extras = { ...checkHandlerOptions(options, written) };
     return (target, key, descriptor) => {
       const method = descriptor.value as object;
@@ -63,6 +65,11 @@ function patternDecorator(name: string, nest: unknown): PatternDecorator {
     };
   };
 }
+
+// What the configuration names is known when the application starts.
+const checkPattern = (pattern: unknown): void => {
+  if (!(pattern instanceof TopicFromConfig)) topicPatternOf(pattern);
+};
 
 function checkHandlerOptions(options: unknown, path: string): Partial<HandlerOptions> {
   const { onFailure } = checkOptions<HandlerOptions>(options, { onFailure: optional(checkFailureOptions) }, path);

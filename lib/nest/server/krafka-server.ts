@@ -16,7 +16,8 @@ import { checkFailureOptions } from '../failure-policy/failure-policy.js';
 import { rememberOriginalErrors } from '../failure-policy/original-error.js';
 import { checkServerOptions, type KrafkaServerOptions, type ServerSettings } from '../options.js';
 import { SharedKrafka } from '../shared-krafka.js';
-import { describePattern, topicPatternOf } from '../topic-name.js';
+import { topicPatternsOf } from '../topic-from-config.js';
+import { describePattern, type TopicPattern } from '../topic-name.js';
 import type { Delivery, DeliveryCounts } from './delivery.js';
 import { dispatchTo } from './dispatch.js';
 import { GroupWorker, type GroupHealth } from './group-worker.js';
@@ -121,10 +122,19 @@ export class KrafkaServer extends Server<KrafkaServerEvents, KrafkaStatus> imple
     isEventHandler = false,
     extras: Record<string, unknown> = {},
   ): void {
-    const topicPattern = topicPatternOf(pattern);
-    const { onFailure } = extras;
     callback.isEventHandler = isEventHandler;
     callback.extras = extras;
+    for (const topicPattern of topicPatternsOf(pattern, this.#settings.topicNames)) {
+      this.#addHandler(topicPattern, callback, isEventHandler, extras);
+    }
+  }
+
+  #addHandler(
+    topicPattern: TopicPattern,
+    callback: MessageHandler,
+    isEventHandler: boolean,
+    { onFailure }: Record<string, unknown>,
+  ): void {
     const handler: Handler = {
       pattern: topicPattern,
       callback,
@@ -137,7 +147,9 @@ export class KrafkaServer extends Server<KrafkaServerEvents, KrafkaStatus> imple
     if (isEventHandler) {
       this.#handlers.addEvent(handler);
     } else if (this.#handlers.setMessage(handler) !== undefined) {
-      this.logger.warn(`Two handlers answer requests to '${describePattern(pattern)}': the last one takes all of them`);
+      this.logger.warn(
+        `Two handlers answer requests to '${describePattern(topicPattern)}': the last one takes all of them`,
+      );
     }
   }
 
