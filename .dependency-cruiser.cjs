@@ -1,5 +1,14 @@
 // The floors of docs/DESIGN.md: an upper one imports lower ones only, and another room only through its door.
-const floors = ['support', 'protocol', 'network', 'cluster', 'producer|consumer', 'admin'];
+const floors = [
+  'support',
+  'protocol',
+  'network',
+  'cluster',
+  'coordination',
+  'producer|consumer',
+  'share-consumer',
+  'admin',
+];
 const core = (room) => `^lib/core/(${room})/`;
 
 const upwards = floors.map((room, index) => ({
@@ -24,7 +33,7 @@ module.exports = {
     {
       name: 'consumer-knows-no-producer',
       severity: 'error',
-      from: { path: core('consumer') },
+      from: { path: core('consumer|share-consumer') },
       to: { path: core('producer') },
     },
     {

@@ -1,4 +1,5 @@
 import type { Cluster } from '../../cluster/index.js';
+import { Heartbeats, type CoordinatorLink } from '../../coordination/index.js';
 import { RequestPriority } from '../../network/index.js';
 import {
   errorName,
@@ -16,11 +17,9 @@ import type { ConsumerSettings } from '../consumer-options.js';
 import { describePartitions, difference, type TopicPartition } from '../topic-partition.js';
 import type { Assignor } from './assignor.js';
 import { decodeAssignment, encodeAssignment, encodeSubscription, PROTOCOL_TYPE } from './consumer-protocol.js';
-import type { CoordinatorLink } from './group-coordinator.js';
 import { GroupLeader } from './group-leader.js';
 import { within } from '../within.js';
 import type { GroupMember, MemberIdentity, MemberListener, PartitionOwner } from './group-member.js';
-import { Heartbeats } from './heartbeats.js';
 
 export interface ClassicMemberOptions {
   readonly coordinator: CoordinatorLink;

@@ -1,4 +1,5 @@
 import type { Cluster } from '../../cluster/index.js';
+import { Heartbeats, type CoordinatorLink } from '../../coordination/index.js';
 import { RequestPriority } from '../../network/index.js';
 import {
   ConsumerGroupHeartbeat,
@@ -14,9 +15,7 @@ import type { GroupState } from '../consumer-events.js';
 import type { ConsumerSettings } from '../consumer-options.js';
 import { byTopic, describePartitions, difference, sorted, type TopicPartition } from '../topic-partition.js';
 import { within } from '../within.js';
-import type { CoordinatorLink } from './group-coordinator.js';
 import type { GroupMember, MemberIdentity, MemberListener, PartitionOwner } from './group-member.js';
-import { Heartbeats } from './heartbeats.js';
 
 export interface ConsumerMemberOptions {
   readonly coordinator: CoordinatorLink;

@@ -1,4 +1,5 @@
 import type { Cluster } from '../../cluster/index.js';
+import { GroupCoordinator } from '../../coordination/index.js';
 import type { ErrorName } from '../../protocol/index.js';
 import type { Deadline, KrafkaError, Ports, TypedEvents } from '../../support/index.js';
 import type { AssignedPartition } from '../assigned-partition.js';
@@ -10,7 +11,6 @@ import type { TopicPartition } from '../topic-partition.js';
 import { assignorsOf } from './assignors.js';
 import { ClassicMember } from './classic-member.js';
 import { ConsumerMember } from './consumer-member.js';
-import { GroupCoordinator } from './group-coordinator.js';
 import type { GroupMember, MemberIdentity, MemberListener, PartitionOwner } from './group-member.js';
 
 export interface MembershipOptions {

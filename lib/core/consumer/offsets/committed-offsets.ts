@@ -1,7 +1,7 @@
 import { ERROR_CODES, isRetriable, OffsetFetch, protocolError, type ResponseOf } from '../../protocol/index.js';
 import { KrafkaError, type Deadline, type Ports } from '../../support/index.js';
 import { retrying } from '../../cluster/index.js';
-import type { CoordinatorLink } from '../group/group-coordinator.js';
+import type { CoordinatorLink } from '../../coordination/index.js';
 import type { MemberIdentity } from '../group/group-member.js';
 import { byTopic, keyOf, type TopicPartition } from '../topic-partition.js';
 

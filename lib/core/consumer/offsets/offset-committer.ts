@@ -1,8 +1,8 @@
 import { retrying } from '../../cluster/index.js';
+import type { CoordinatorLink } from '../../coordination/index.js';
 import { ERROR_CODES, errorName, isRetriable, OffsetCommit, protocolError } from '../../protocol/index.js';
 import { Deadline, KrafkaError, KrafkaProtocolError, type Ports, type Timer } from '../../support/index.js';
 import type { AssignedPartition } from '../assigned-partition.js';
-import type { CoordinatorLink } from '../group/group-coordinator.js';
 import type { MemberIdentity } from '../group/group-member.js';
 import { byTopic, type TopicPartitionOffset } from '../topic-partition.js';
 

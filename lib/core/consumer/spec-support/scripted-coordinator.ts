@@ -1,6 +1,6 @@
+import type { CoordinatorLink, CoordinatorRequest } from '../../coordination/index.js';
 import type { BrokerConnection } from '../../network/index.js';
 import type { Api, ApiName } from '../../protocol/index.js';
-import type { CoordinatorLink, CoordinatorRequest } from '../group/group-coordinator.js';
 
 /** A request as it would have gone to the coordinator. */
 export interface SentRequest {

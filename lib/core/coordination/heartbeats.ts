@@ -1,4 +1,4 @@
-import { backoffMs, type Backoff, type Ports, type Timer } from '../../support/index.js';
+import { backoffMs, type Backoff, type Ports, type Timer } from '../support/index.js';
 
 export interface HeartbeatsOptions {
   readonly intervalMs: number;

@@ -1,7 +1,7 @@
-import type { BrokerNode, Cluster } from '../../cluster/index.js';
-import type { BrokerConnection, RequestPriority, SendOptions } from '../../network/index.js';
-import { ERROR_CODES, type Api, type RequestOf, type ResponseOf } from '../../protocol/index.js';
-import { Deadline, KrafkaError, type Ports } from '../../support/index.js';
+import type { BrokerNode, Cluster } from '../cluster/index.js';
+import type { BrokerConnection, RequestPriority, SendOptions } from '../network/index.js';
+import { ERROR_CODES, type Api, type RequestOf, type ResponseOf } from '../protocol/index.js';
+import { Deadline, KrafkaError, type Ports } from '../support/index.js';
 
 export interface GroupCoordinatorOptions {
   readonly cluster: Pick<Cluster, 'coordinator' | 'forgetCoordinator' | 'pool'>;

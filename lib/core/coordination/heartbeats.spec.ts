@@ -1,6 +1,6 @@
-import { Deferred } from '../../support/index.js';
-import { settled } from '../spec-support/fake-clock.js';
-import { fakePorts } from '../spec-support/ports.js';
+import { Deferred } from '../support/index.js';
+import { settled } from '../consumer/spec-support/fake-clock.js';
+import { fakePorts } from '../consumer/spec-support/ports.js';
 import { Heartbeats } from './heartbeats.js';
 
 function setUp(intervalMs = 1_000) {

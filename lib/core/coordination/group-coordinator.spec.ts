@@ -1,8 +1,8 @@
-import type { BrokerNode } from '../../cluster/index.js';
-import { RequestPriority } from '../../network/index.js';
-import { ERROR_CODES, Heartbeat } from '../../protocol/index.js';
-import { KrafkaConnectionError, KrafkaProtocolError } from '../../support/index.js';
-import { fakePorts } from '../spec-support/ports.js';
+import type { BrokerNode } from '../cluster/index.js';
+import { RequestPriority } from '../network/index.js';
+import { ERROR_CODES, Heartbeat } from '../protocol/index.js';
+import { KrafkaConnectionError, KrafkaProtocolError } from '../support/index.js';
+import { fakePorts } from '../consumer/spec-support/ports.js';
 import { GroupCoordinator } from './group-coordinator.js';
 
 const NODE: BrokerNode = { nodeId: 2, host: 'b', port: 2, rack: null, address: 'b:2' };

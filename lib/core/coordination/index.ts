@@ -1,0 +1,2 @@
+export { GroupCoordinator, type CoordinatorLink, type CoordinatorRequest } from './group-coordinator.js';
+export { Heartbeats } from './heartbeats.js';
