@@ -1,4 +1,5 @@
 import type { BrokerNode } from '../cluster/index.js';
+import { decodeAssignment } from '../consumer/index.js';
 import type { BrokerConnection } from '../network/index.js';
 import {
   ConsumerGroupDescribe,
@@ -13,7 +14,6 @@ import {
 import { aListOf, aString, checkOptions, KrafkaError, KrafkaProtocolError, optional } from '../support/index.js';
 import { answerOr, type AdminCall, type Answers } from './admin-call.js';
 import { CALL_OPTIONS, type CallOptions } from './call-options.js';
-import { readAssignment } from './classic-assignment.js';
 import { allOrThrow, merged } from './settle-each.js';
 
 export interface ListGroupsOptions extends CallOptions {
@@ -243,7 +243,7 @@ function classicGroup(group: ClassicGroupAnswer, coordinator: BrokerNode): Class
     host: member.clientHost,
     assignment:
       protocolType === CONSUMER_PROTOCOL && member.memberAssignment.length > 0
-        ? readAssignment(member.memberAssignment, member.memberId)
+        ? grouped(decodeAssignment(member.memberAssignment, member.memberId))
         : [],
   }));
   return { type: 'classic', groupId, state, coordinator, protocolType, assignor, members };
@@ -251,3 +251,13 @@ function classicGroup(group: ClassicGroupAnswer, coordinator: BrokerNode): Class
 
 const topicPartitions = (assignment: ConsumerGroupAnswer['members'][number]['assignment']): TopicPartitions[] =>
   assignment.topicPartitions.map(({ topicName: topic, partitions }) => ({ topic, partitions }));
+
+function grouped(partitions: ReturnType<typeof decodeAssignment>): TopicPartitions[] {
+  const topics = new Map<string, number[]>();
+  for (const { topic, partition } of partitions) {
+    const there = topics.get(topic);
+    if (there === undefined) topics.set(topic, [partition]);
+    else there.push(partition);
+  }
+  return Array.from(topics, ([topic, numbers]) => ({ topic, partitions: numbers }));
+}

@@ -39,6 +39,19 @@ import { within } from './within.js';
 /** An offset as the group keeps it. */
 export type CommittedOffset = KeptOffset;
 
+/**
+ * Who a consumer is to its group, as a transaction has to say when it commits the group's offsets (KIP-447): the
+ * coordinator refuses one whose member has been replaced meanwhile.
+ */
+export interface ConsumerGroupMetadata {
+  readonly groupId: string;
+  /** The generation of a classic group, the member epoch under the consumer protocol; -1 while it is not a member. */
+  readonly generationId: number;
+  /** Empty while it is not a member. */
+  readonly memberId: string;
+  readonly groupInstanceId: string | null;
+}
+
 /** Where to go on in a partition: an offset, one of its ends, or the first record at or after a time. */
 export type SeekTarget = number | OffsetSpec;
 
@@ -307,6 +320,18 @@ export class Consumer implements AsyncIterable<ConsumerRecord> {
   groupState(): GroupState {
     if (this.#fatal !== undefined) return 'fatal';
     return this.#membership?.state ?? 'unjoined';
+  }
+
+  /**
+   * Who this consumer is to its group at this moment: what a transaction sends along with the group's offsets.
+   *
+   * @throws KrafkaConfigError without a group
+   */
+  groupMetadata(): ConsumerGroupMetadata {
+    const { identity } = this.#group('groupMetadata()');
+    const { groupId, groupInstanceId = null } = this.#settings;
+    const { memberId = '', generation = -1 } = identity ?? {};
+    return { groupId: groupId as string, generationId: generation, memberId, groupInstanceId };
   }
 
   stats(): ConsumerStats {

@@ -60,6 +60,18 @@ describe('a group', () => {
   };
 
   describe.each(KINDS)('that assigns by $kind', ({ options, keepsReading, rounds }) => {
+    it('tells who it is to the group', async () => {
+      if (await isRefused(options)) return;
+      const consumer = member(await cluster.newTopic(1), cluster.name('telling'), options);
+      const { groupId } = consumer;
+      expect(consumer.groupMetadata()).toEqual({ groupId, generationId: -1, memberId: '', groupInstanceId: null });
+      await consumer.start();
+      const { memberId, generationId } = consumer.groupMetadata();
+      expect(memberId).not.toBe('');
+      expect(generationId).toBeGreaterThan(0);
+      await consumer.close();
+    });
+
     it('shares the partitions among its members, and gives them back when one leaves', async () => {
       if (await isRefused(options)) return;
       const topic = await cluster.newTopic(4);

@@ -94,12 +94,13 @@ export function encodeAssignment(partitions: readonly TopicPartition[]): Buffer 
 }
 
 /**
- * A member's partitions as it gets them.
+ * A member's partitions as the leader of its classic group gave them; `whose` names the member where it is another.
  *
  * @throws KrafkaProtocolError MALFORMED: an empty or broken assignment is a leader's defect, not "no partitions"
  */
-export function decodeAssignment(blob: Buffer): TopicPartition[] {
-  return flat(decode(Assignment, blob, 'the assignment from the leader of the group').value.assignedPartitions);
+export function decodeAssignment(blob: Buffer, whose?: string): TopicPartition[] {
+  const what = whose === undefined ? 'the assignment from the leader of the group' : `the assignment of '${whose}'`;
+  return flat(decode(Assignment, blob, what).value.assignedPartitions);
 }
 
 function encode<In>(codec: MessageCodec<In, unknown>, value: In): Buffer {
