@@ -1,141 +1,234 @@
-// Producing, every client in a process of its own, interleaved and repeated; only acknowledged records count.
-// `npm run bench -- produce [work ...] [--rounds N] [--quick]`
-import { spawnSync } from 'node:child_process';
-import { Krafka } from '../../dist/core/index.js';
+// Producing: 100 B unless said, acks=all, 6 partitions; only acknowledged records count.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { valuesOf } from '../clients/values.mjs';
+import { atLeast, atMost, timesAtLeast, timesAtMost } from '../harness/targets.mjs';
 
-const NODE_CLIENTS = ['krafka', 'kafkajs', 'platformatic', 'librdkafka'];
-const WORKS = {
-  single: { shape: 'single', records: 600_000, bytes: 100, outstanding: 1_000, idempotent: false, compression: 'none' },
-  'single-idempotent': {
-    shape: 'single',
-    records: 600_000,
-    bytes: 100,
-    outstanding: 1_000,
-    idempotent: true,
-    compression: 'none',
-  },
-  batch: {
-    shape: 'batch',
-    batch: 1_000,
-    records: 2_000_000,
-    bytes: 100,
-    outstanding: 5,
-    idempotent: false,
-    compression: 'none',
-    java: true,
-  },
-  'batch-1k': {
-    shape: 'batch',
-    batch: 1_000,
-    records: 400_000,
-    bytes: 1_024,
-    outstanding: 5,
-    idempotent: false,
-    compression: 'none',
-    java: true,
-  },
-  awaited: {
-    shape: 'awaited',
-    records: 5_000,
-    bytes: 100,
-    outstanding: 1,
-    idempotent: false,
-    compression: 'none',
-    lingerMs: 0,
-  },
-  lz4: {
-    shape: 'batch',
-    batch: 1_000,
-    records: 1_000_000,
-    bytes: 100,
-    outstanding: 5,
-    idempotent: false,
-    compression: 'lz4',
-  },
-  zstd: {
-    shape: 'batch',
-    batch: 1_000,
-    records: 1_000_000,
-    bytes: 100,
-    outstanding: 5,
-    idempotent: false,
-    compression: 'zstd',
-  },
-};
+const JS_PEERS = ['kafkajs', 'platformatic'];
+const PEERS = [...JS_PEERS, 'librdkafka'];
+const LINGERS = { one: { '1 ms': 1, '5 ms': 5 }, three: { '5 ms': 5, '20 ms': 20 } };
+const MIB = 2 ** 20;
 
-export async function measure({ brokers, arguments: given, inProcess, jars }) {
-  const rounds = given.includes('--rounds') ? Number(given[given.indexOf('--rounds') + 1]) : 2;
-  const quick = given.includes('--quick') ? 0.1 : 1;
-  const asked = given.filter((word) => word in WORKS);
-  const krafka = new Krafka({ brokers, clientId: 'bench-setup' });
-  const rows = [];
-  let made = 0;
-  for (const work of asked.length > 0 ? asked : Object.keys(WORKS)) {
-    const { java, ...load } = WORKS[work];
-    const clients = [...NODE_CLIENTS, ...(java && jars ? ['java'] : [])];
-    const seen = Object.fromEntries(clients.map((client) => [client, []]));
-    for (let round = 0; round < rounds; round++) {
-      for (const client of clients) {
-        const topic = `bench-produce-${process.pid}-${made++}`;
-        await krafka.admin().createTopics([{ name: topic, partitions: 6 }]);
-        // A slow client is given fewer records: its rate is the same and the run stays short.
-        const share = (client === 'kafkajs' || client === 'platformatic') && load.shape === 'single' ? 0.1 : 1;
-        const records = Math.round(load.records * share * quick);
-        const result =
-          client === 'java'
-            ? javaPerf(jars, brokers, topic, { ...load, records })
-            : inProcess('clients/produce.mjs', client, JSON.stringify({ ...load, topic, records }));
-        if (!result.absent) seen[client].push(result);
-        await krafka.admin().deleteTopics([topic]);
-      }
-    }
-    const best = (client) => Math.max(0, ...seen[client].map((run) => run.recordsPerSecond));
-    for (const client of clients) {
-      const runs = seen[client];
-      if (runs.length === 0) {
-        rows.push({ work, client, 'records/s': 'not here' });
-        continue;
-      }
-      rows.push({
-        work,
-        client,
-        'records/s': best(client),
-        worst: Math.min(...runs.map((run) => run.recordsPerSecond)),
-        'krafka is': `${(best('krafka') / best(client)).toFixed(2)}x`,
-        'CPU us/record': runs[0].cpuUsPerRecord === undefined ? '' : Math.min(...runs.map((run) => run.cpuUsPerRecord)),
-        'RSS MiB': runs[0].peakRssMiB === undefined ? '' : Math.max(...runs.map((run) => run.peakRssMiB)),
-        ...(runs[0].p50 === undefined
-          ? {}
-          : { 'p50 ms': Math.min(...runs.map((run) => run.p50)), 'p99 ms': Math.min(...runs.map((run) => run.p99)) }),
-      });
-    }
-  }
-  await krafka.close();
+/** A client of ours or a peer, on a topic of its own. A slow one is given a share of the records: its rate is the same. */
+function client(adapter, load, share = 1) {
+  return (run, _, setting, part = 1) =>
+    run.withTopic({ partitions: load.partitions }, (topic) => {
+      const records = run.size(load.records * share * part);
+      return run.client(adapter, 'produce.mjs', { ...load, ...setting, adapter, topic, records });
+    });
+}
+
+/** librdkafka at its best linger, which is found first. */
+function librdkafka(load, lingers, share) {
+  const measure = (run, prepared, lingerMs, part) =>
+    client('librdkafka', load, share)(run, prepared, { lingerMs }, part);
+  return { settings: lingers, measure };
+}
+
+function peers(load, { lingers = LINGERS.one, slow = 1, share = {} } = {}) {
   return {
-    rows,
-    notes: [`${rounds} rounds, interleaved, acks=all, 6 partitions; the better round, and the worse beside it`],
+    kafkajs: client('kafkajs', load, share.kafkajs ?? slow),
+    platformatic: client('platformatic', load, share.platformatic ?? slow),
+    librdkafka: librdkafka(load, lingers, share.librdkafka ?? 1),
   };
 }
 
-/** Kafka's own ProducerPerformance: batches as the Java producer forms them. */
-function javaPerf(jars, brokers, topic, { records, bytes }) {
-  const run = spawnSync(
-    'java',
-    [
-      ...['-Xmx512m', '-cp', `${jars}/*`, 'org.apache.kafka.tools.ProducerPerformance', '--topic', topic],
-      ...['--num-records', String(records), '--record-size', String(bytes), '--throughput', '-1'],
-      ...[
-        '--producer-props',
-        `bootstrap.servers=${brokers}`,
-        'acks=all',
-        'linger.ms=5',
-        'batch.size=65536',
-        'enable.idempotence=false',
-      ],
+function raw(load) {
+  return (run) =>
+    run.withTopic({}, (topic) =>
+      run.client('raw replay', 'produce-raw.mjs', {
+        batchBytes: 64 * 1024,
+        ...load,
+        topic,
+        records: run.size(load.records),
+      }),
+    );
+}
+
+/** Kafka's own ProducerPerformance with the same values; batches as the Java producer forms them. */
+function java({ records, bytes, compression }) {
+  return (run) => {
+    if (run.place.jars === undefined) return { absent: 'KAFKA_JARS is not set' };
+    return run.withTopic({}, async (topic) => {
+      const folder = mkdtempSync(join(tmpdir(), 'krafka-bench-'));
+      const payload = join(folder, 'values.txt');
+      writeFileSync(payload, valuesOf(bytes).join('\n'));
+      try {
+        const out = await run.java('ProducerPerformance', [
+          ...['--topic', topic, '--num-records', run.size(records), '--payload-file', payload, '--throughput', '-1'],
+          ...['--producer-props', `bootstrap.servers=${run.place.brokers}`, 'acks=all', 'linger.ms=5'],
+          ...['batch.size=65536', 'enable.idempotence=false', `compression.type=${compression}`],
+        ]);
+        const rate = /([\d.]+) records\/sec/.exec(out.trim().split('\n').at(-1));
+        if (rate === null) throw new Error(`ProducerPerformance said: ${out.slice(-300)}`);
+        return { recordsPerSecond: Math.round(Number(rate[1])) };
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
+      }
+    });
+  };
+}
+
+const plain = { bytes: 100, idempotent: false, compression: 'none' };
+const single = { ...plain, shape: 'single', records: 600_000, outstanding: 1_000 };
+const batch = { ...plain, shape: 'batch', batch: 1_000, records: 2_000_000, outstanding: 5 };
+const batch1k = { ...batch, bytes: 1_024, records: 300_000 };
+const awaited = { ...plain, shape: 'awaited', records: 5_000, outstanding: 1, lingerMs: 0 };
+const compressed = { ...batch, records: 1_000_000 };
+const threeSingle = { ...single, records: 400_000 };
+const threeBatch = { ...batch, records: 500_000 };
+// Many partitions, each with a few records a batch: what waits for replication is the number of requests.
+const bundles = { ...single, records: 200_000, partitions: 96, outstanding: 2_000, batchSize: 1_024 };
+
+export const lines = [
+  {
+    name: 'single',
+    says: '1,000 single sends outstanding, each awaited by its own caller',
+    place: 'one',
+    field: 'recordsPerSecond',
+    clients: {
+      krafka: client('krafka', single),
+      ...peers(single, { slow: 0.05, share: { librdkafka: 0.5 } }),
+      'raw replay': raw(single),
+    },
+    targets: [
+      timesAtLeast(5, ['librdkafka']),
+      timesAtLeast(30, ['kafkajs']),
+      atLeast(630_000, 'recordsPerSecond', 'records/s'),
     ],
-    { encoding: 'utf8' },
+  },
+  {
+    name: 'single-idempotent',
+    says: 'the same, idempotent',
+    place: 'one',
+    field: 'recordsPerSecond',
+    clients: {
+      krafka: client('krafka', { ...single, idempotent: true }),
+      'krafka, not idempotent': client('krafka', single),
+      ...peers({ ...single, idempotent: true }, { slow: 0.02, share: { librdkafka: 0.3 } }),
+    },
+    targets: [timesAtLeast(0.9, ['krafka, not idempotent'])],
+  },
+  {
+    name: 'batch',
+    says: 'batches of 1,000 (sendAll), five outstanding',
+    place: 'one',
+    field: 'recordsPerSecond',
+    clients: {
+      krafka: client('krafka', batch),
+      ...peers(batch, { slow: 0.25, share: { librdkafka: 0.25 } }),
+      java: java(batch),
+      'raw replay': raw({ ...batch, records: 6_000_000 }),
+    },
+    targets: [
+      timesAtLeast(4, JS_PEERS, 'recordsPerSecond', 'the best JavaScript peer'),
+      timesAtLeast(2, ['java']),
+      atMost(0.6, 'cpuUsPerRecord', 'us of CPU a record'),
+    ],
+  },
+  {
+    name: 'batch-1k',
+    says: 'batches of 1,000 records of 1 KiB, five outstanding',
+    place: 'one',
+    field: 'recordsPerSecond',
+    clients: {
+      krafka: client('krafka', batch1k),
+      ...peers(batch1k, { slow: 0.5, share: { librdkafka: 0.5 } }),
+      java: java(batch1k),
+      'raw replay': raw(batch1k),
+    },
+    targets: [timesAtLeast(2.5, JS_PEERS, 'recordsPerSecond', 'the best JavaScript peer')],
+  },
+  {
+    name: 'awaited',
+    says: 'one awaited send after another, lingerMs 0',
+    place: 'one',
+    field: 'p50',
+    clients: {
+      krafka: client('krafka', awaited),
+      kafkajs: client('kafkajs', awaited),
+      platformatic: client('platformatic', awaited),
+      librdkafka: client('librdkafka', awaited),
+      'raw replay': raw({ ...awaited, perBatch: 1 }),
+    },
+    targets: [
+      timesAtMost(0.9, JS_PEERS, 'p50', 'the best JavaScript peer'),
+      timesAtMost(0.5, JS_PEERS, 'p99', 'the best JavaScript peer'),
+    ],
+  },
+  ...['lz4', 'zstd'].map((codec) => ({
+    name: codec,
+    says: `batches of 1,000, ${codec}, five outstanding`,
+    place: 'one',
+    field: 'recordsPerSecond',
+    clients: {
+      krafka: client('krafka', { ...compressed, compression: codec }),
+      ...peers({ ...compressed, compression: codec }, { slow: 0.3, share: { librdkafka: 0.3 } }),
+      java: java({ ...compressed, compression: codec }),
+    },
+    targets: [timesAtLeast(2, PEERS, 'recordsPerSecond', 'the best peer that has the codec')],
+  })),
+  {
+    name: 'memory',
+    says: '10 M records offered to a broker that stands still for 30 s',
+    place: 'owned',
+    field: 'growthMiB',
+    rounds: 1,
+    clients: { krafka: stalled },
+    targets: [atMost(32 + 64, 'growthMiB', 'MiB (bufferMemory + 64)')],
+    notes: [
+      'Every record is settled in the end: acknowledged once the broker goes on, or refused because the buffer is full. The growth is counted from a producer that is warm.',
+    ],
+  },
+  {
+    name: 'three-single',
+    says: 'three nodes, replication factor 3, min.isr 2: 1,000 single sends outstanding',
+    place: 'three',
+    field: 'recordsPerSecond',
+    clients: {
+      krafka: client('krafka', threeSingle),
+      ...peers(threeSingle, { lingers: LINGERS.three, slow: 0.01, share: { librdkafka: 0.2 } }),
+    },
+    targets: [timesAtLeast(8, ['librdkafka']), timesAtLeast(100, ['kafkajs'])],
+  },
+  {
+    name: 'three-batch',
+    says: 'the same cluster: batches of 1,000, five outstanding',
+    place: 'three',
+    field: 'recordsPerSecond',
+    clients: {
+      krafka: client('krafka', threeBatch),
+      ...peers(threeBatch, { lingers: LINGERS.three, slow: 0.4, share: { librdkafka: 0.4 } }),
+    },
+    targets: [timesAtLeast(3, JS_PEERS, 'recordsPerSecond', 'the best JavaScript peer')],
+  },
+  {
+    name: 'bundles',
+    says: 'the same cluster: connectionsPerBroker 4 against 1, 96 partitions, batches of 1 KiB at most',
+    place: 'three',
+    field: 'recordsPerSecond',
+    clients: {
+      krafka: client('krafka', { ...bundles, connectionsPerBroker: 4 }),
+      'krafka, 1 connection': client('krafka', { ...bundles, connectionsPerBroker: 1 }),
+      'krafka, 2 connections': client('krafka', { ...bundles, connectionsPerBroker: 2 }),
+    },
+    targets: [timesAtLeast(2, ['krafka, 1 connection'])],
+    notes: ['The row called krafka has 4 connections to each broker.'],
+  },
+];
+
+function stalled(run) {
+  const bufferMemory = 32 * MIB;
+  const [id] = run.place.kafka.nodeIds;
+  return run.withTopic({}, (topic) =>
+    run.client('krafka', 'stalled.mjs', {
+      topic,
+      bytes: 100,
+      records: run.size(10_000_000),
+      seconds: run.settings.quick ? 5 : 30,
+      brokerPid: run.place.kafka.pidOf(id),
+      bufferMemory,
+    }),
   );
-  const last = run.stdout.trim().split('\n').at(-1) ?? '';
-  const rate = /([\d.]+) records\/sec/.exec(last);
-  return rate === null ? { absent: true } : { recordsPerSecond: Math.round(Number(rate[1])) };
 }

@@ -2,7 +2,7 @@ import { CompressionTypes, Kafka, Partitioners, logLevel } from 'kafkajs';
 
 /** kafkajs, which knows neither linger nor a codec but gzip. */
 export async function producer({ brokers, idempotent, compression }) {
-  if (!['none', 'gzip'].includes(compression)) return undefined;
+  if (!['none', 'gzip'].includes(compression)) return { absent: `has no ${compression}` };
   const kafka = new Kafka({ brokers: brokers.split(','), clientId: 'bench', logLevel: logLevel.ERROR });
   const own = kafka.producer({
     idempotent,

@@ -1,12 +1,17 @@
 /** librdkafka's binding through its KafkaJS-style API; absent where it was not built (peers/build-librdkafka.sh). */
-export async function producer({ brokers, idempotent, compression, lingerMs }) {
+async function connect({ brokers, ...more }) {
   let library;
   try {
     library = (await import('@confluentinc/kafka-javascript')).default;
   } catch {
-    return undefined;
+    return { absent: 'not here: peers/build-librdkafka.sh builds it' };
   }
-  const kafka = new library.KafkaJS.Kafka({ 'bootstrap.servers': brokers, log_level: 0 });
+  return new library.KafkaJS.Kafka({ 'bootstrap.servers': brokers, log_level: 0, ...more });
+}
+
+export async function producer({ brokers, idempotent, compression, lingerMs }) {
+  const kafka = await connect({ brokers });
+  if (kafka.absent !== undefined) return kafka;
   const own = kafka.producer({
     acks: -1,
     'enable.idempotence': idempotent,
