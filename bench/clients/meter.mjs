@@ -1,12 +1,38 @@
+import { writeFileSync } from 'node:fs';
+import { Session } from 'node:inspector';
+
+/** Records where this process spends its time, where the harness asks for it: from `start` to `stop`, nothing around it. */
+class Profile {
+  #session;
+
+  start() {
+    if (process.env.BENCH_PROFILE === undefined || this.#session !== undefined) return;
+    this.#session = new Session();
+    this.#session.connect();
+    this.#session.post('Profiler.enable');
+    this.#session.post('Profiler.setSamplingInterval', { interval: 500 });
+    this.#session.post('Profiler.start');
+  }
+
+  stop() {
+    this.#session?.post('Profiler.stop', (_, { profile }) => {
+      writeFileSync(process.env.BENCH_PROFILE, JSON.stringify(profile));
+    });
+    this.#session = undefined;
+  }
+}
+
 /** Measures this process: `start()` once it is warm, `result(count)` at the end. */
 export class Meter {
   #cpu;
   #started;
+  #profile = new Profile();
   times = [];
 
   start() {
     globalThis.gc?.();
     this.times = [];
+    this.#profile.start();
     this.#cpu = process.cpuUsage();
     this.#started = performance.now();
   }
@@ -19,6 +45,7 @@ export class Meter {
   result(count, per = 'Record') {
     const seconds = this.seconds;
     const { user, system } = process.cpuUsage(this.#cpu);
+    this.#profile.stop();
     return {
       [`${per.toLowerCase()}sPerSecond`]: Math.round(count / seconds),
       [`cpuUsPer${per}`]: Number(((user + system) / count).toFixed(3)),

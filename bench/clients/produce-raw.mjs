@@ -15,7 +15,7 @@ await krafka.close();
 const own = partitions.filter((partition) => partition.leader === leader.nodeId);
 
 const values = valuesOf(load.bytes);
-const { requests, perRequest } = encode();
+const { requests, perRequest } = encode(values);
 const socket = await RawSocket.open(leader.host, leader.port);
 const meter = new Meter();
 await replay(Math.ceil(load.records / 10));
@@ -24,22 +24,22 @@ const acknowledged = await replay(load.records);
 finish(meter.result(acknowledged));
 
 /** A request for each partition, its batch as full as `batchBytes` allows. */
-function encode() {
-  let perRequest = 0;
-  const requests = own.map(({ partition }) => {
+function encode(content) {
+  let count = 0;
+  const frames = own.map(({ partition }) => {
     const builder = new RecordBatchBuilder({ maxBytes: load.batchBytes });
     const now = Date.now();
     let index = 0;
-    while (index < (load.perBatch ?? Infinity) && builder.append(now, KEYS[index % 1_000], values[index % 1_000]))
+    while (index < (load.perBatch ?? Infinity) && builder.append(now, KEYS[index % 1_000], content[index % 1_000]))
       index++;
-    perRequest = index;
+    count = index;
     const records = Buffer.concat(builder.seal(NO_STAMP));
     const topicData = [{ name: load.topic, partitionData: [{ index: partition, records }] }];
     return Buffer.concat(
       encodeRequestFrame(apis.Produce, VERSION, 1, 'bench', { acks: -1, timeoutMs: 30_000, topicData }),
     );
   });
-  return { requests, perRequest };
+  return { requests: frames, perRequest: count };
 }
 
 async function replay(records) {

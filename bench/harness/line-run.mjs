@@ -48,16 +48,17 @@ export class LineRun {
   /** One of bench/clients in a process of its own: its result. */
   async client(name, file, load, { timeoutMs, env } = {}) {
     const args = ['--expose-gc'];
+    const profiling = {};
     if (this.settings.profile && name.startsWith('krafka')) {
       const folder = join(this.bench, 'results', 'profiles');
       const profile = `${this.settings.work}-${this.line}-${name.replaceAll(/\W+/g, '-')}.cpuprofile`;
       mkdirSync(folder, { recursive: true });
-      args.push('--cpu-prof', `--cpu-prof-dir=${folder}`, `--cpu-prof-name=${profile}`);
       this.profiles.push(join(folder, profile));
+      profiling.BENCH_PROFILE = join(folder, profile);
     }
     const out = await run(this.node, [...args, join(this.bench, 'clients', file), name, JSON.stringify(load)], {
       timeoutMs,
-      env: { BENCH_BROKERS: this.place.brokers, KAFKAJS_NO_PARTITIONER_WARNING: '1', ...env },
+      env: { BENCH_BROKERS: this.place.brokers, KAFKAJS_NO_PARTITIONER_WARNING: '1', ...profiling, ...env },
     });
     return lastJson(out);
   }

@@ -105,10 +105,10 @@ export const lines = [
     field: 'recordsPerSecond',
     clients: {
       krafka: client('krafka', { ...single, idempotent: true }),
-      'krafka, not idempotent': client('krafka', single),
+      'krafka not idempotent': client('krafka', single),
       ...peers({ ...single, idempotent: true }, { slow: 0.02, share: { librdkafka: 0.3 } }),
     },
-    targets: [timesAtLeast(0.9, ['krafka, not idempotent'])],
+    targets: [timesAtLeast(0.9, ['krafka not idempotent'])],
   },
   {
     name: 'batch',
@@ -210,10 +210,10 @@ export const lines = [
     field: 'recordsPerSecond',
     clients: {
       krafka: client('krafka', { ...bundles, connectionsPerBroker: 4 }),
-      'krafka, 1 connection': client('krafka', { ...bundles, connectionsPerBroker: 1 }),
-      'krafka, 2 connections': client('krafka', { ...bundles, connectionsPerBroker: 2 }),
+      'krafka 1 connection': client('krafka', { ...bundles, connectionsPerBroker: 1 }),
+      'krafka 2 connections': client('krafka', { ...bundles, connectionsPerBroker: 2 }),
     },
-    targets: [timesAtLeast(2, ['krafka, 1 connection'])],
+    targets: [timesAtLeast(2, ['krafka 1 connection'])],
     notes: ['The row called krafka has 4 connections to each broker.'],
   },
 ];

@@ -17,3 +17,36 @@ export async function producer({ brokers, idempotent, compression }) {
     close: () => own.disconnect(),
   };
 }
+
+export async function consume({ brokers, topic, groupId, mode, touch, compression }) {
+  if (!['none', 'gzip'].includes(compression)) return { absent: `has no ${compression}` };
+  const kafka = new Kafka({ brokers: brokers.split(','), clientId: 'bench', logLevel: logLevel.ERROR });
+  const own = kafka.consumer({ groupId });
+  await own.connect();
+  await own.subscribe({ topic, fromBeginning: true });
+  await own.run(
+    mode === 'batch'
+      ? {
+          eachBatch: async ({ batch }) => {
+            for (const message of batch.messages) touch(message.value);
+          },
+        }
+      : { eachMessage: async ({ message }) => touch(message.value) },
+  );
+  return { close: () => own.disconnect() };
+}
+
+export async function echo({ brokers, topic, groupId, received }) {
+  const kafka = new Kafka({ brokers: brokers.split(','), clientId: 'bench', logLevel: logLevel.ERROR });
+  const own = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner });
+  const consumer = kafka.consumer({ groupId });
+  await Promise.all([own.connect(), consumer.connect()]);
+  await consumer.subscribe({ topic });
+  const joined = new Promise((resolve) => consumer.on(consumer.events.GROUP_JOIN, resolve));
+  await consumer.run({ eachMessage: async ({ message }) => received(message.value) });
+  await joined;
+  return {
+    send: (value) => own.send({ topic, acks: -1, messages: [{ value }] }),
+    close: () => Promise.all([consumer.disconnect(), own.disconnect()]),
+  };
+}

@@ -17,3 +17,31 @@ export async function producer({
     close: () => krafka.close(),
   };
 }
+
+/** Reads a topic from its beginning in a group, commits on; `touch` is given each value. */
+export async function consume({ brokers, topic, groupId, mode, touch }) {
+  const krafka = new Krafka({ brokers, clientId: 'bench' });
+  const own = krafka.consumer({ groupId, topics: [topic], fromBeginning: true });
+  const running = own.run(
+    mode === 'batch'
+      ? {
+          eachBatch: ({ records }) => {
+            for (const record of records) touch(record.value);
+          },
+        }
+      : { eachRecord: async (record) => touch(record.value) },
+  );
+  return { failed: running, close: () => krafka.close() };
+}
+
+/** One client that sends and receives: resolves once the consumer is at the end of the topic. */
+export async function echo({ brokers, topic, groupId, received }) {
+  const krafka = new Krafka({ brokers, clientId: 'bench' });
+  const own = krafka.producer({ lingerMs: 0 });
+  const consumer = krafka.consumer({ groupId, topics: [topic] });
+  consumer.run({ eachRecord: (record) => received(record.value) }).catch((error) => {
+    throw error;
+  });
+  await consumer.start();
+  return { send: (value) => own.send({ topic, value }), close: () => krafka.close() };
+}

@@ -26,3 +26,44 @@ export async function producer({ brokers, idempotent, compression, lingerMs }) {
     close: () => own.disconnect(),
   };
 }
+
+export async function consume({ brokers, topic, groupId, mode, touch }) {
+  const kafka = await connect({ brokers });
+  if (kafka.absent !== undefined) return kafka;
+  const own = kafka.consumer({
+    'group.id': groupId,
+    'auto.offset.reset': 'earliest',
+    'enable.auto.commit': true,
+    // No bound: the most it hands over at once.
+    'js.consumer.max.batch.size': -1,
+  });
+  await own.connect();
+  await own.subscribe({ topics: [topic] });
+  await own.run(
+    mode === 'batch'
+      ? {
+          eachBatch: async ({ batch }) => {
+            for (const message of batch.messages) touch(message.value);
+          },
+        }
+      : { eachMessage: async ({ message }) => touch(message.value) },
+  );
+  return { close: () => own.disconnect() };
+}
+
+export async function echo({ brokers, topic, groupId, received }) {
+  const kafka = await connect({ brokers });
+  if (kafka.absent !== undefined) return kafka;
+  const own = kafka.producer({ acks: -1, 'linger.ms': 0 });
+  const consumer = kafka.consumer({ 'group.id': groupId, 'auto.offset.reset': 'latest', 'fetch.wait.max.ms': 500 });
+  await Promise.all([own.connect(), consumer.connect()]);
+  await consumer.subscribe({ topics: [topic] });
+  await consumer.run({ eachMessage: async ({ message }) => received(message.value) });
+  while (consumer.assignment().length === 0) await new Promise((resolve) => setTimeout(resolve, 50));
+  // Assigned is not yet positioned, and it does not tell.
+  await new Promise((resolve) => setTimeout(resolve, 2_000));
+  return {
+    send: (value) => own.send({ topic, messages: [{ value }] }),
+    close: () => Promise.all([consumer.disconnect(), own.disconnect()]),
+  };
+}
