@@ -40,3 +40,13 @@ export type { TopicPattern } from './topic-name.js';
 export type { TopicDeclaration } from './topics.js';
 export type { IncomingValue } from './wire/incoming-value.js';
 export type { KafkaMessageLike } from './wire/outgoing-record.js';
+export type { NestDeserializer, NestSerializer } from './wire/payloads.js';
+export { schemaRegistrySerde, type SchemaCodec, type SchemaRegistry } from './wire/schema-registry.js';
+export {
+  jsonSerde,
+  rawSerde,
+  type DeserializeContext,
+  type KrafkaSerde,
+  type SerdeOptions,
+  type SerializeContext,
+} from './wire/serde.js';

@@ -29,6 +29,8 @@ import { NestLogger } from './nest-logger.js';
 import { topicOf } from './topic-name.js';
 import type { TopicNames } from './topic-from-config.js';
 import type { TopicDeclaration } from './topics.js';
+import type { NestDeserializer, NestSerializer } from './wire/payloads.js';
+import { checkSerdes, type KrafkaSerde, type SerdeOptions } from './wire/serde.js';
 
 /** What is done about the topics where replies arrive: `<pattern>.reply`. */
 export interface ReplyTopicOptions {
@@ -54,6 +56,12 @@ interface CommonOptions {
   readonly logger?: Logger | undefined;
   /** Where `fromConfig(key)` finds the names of topics: an object, a function, or what has `get(key)`, as ConfigService. Default: nowhere. */
   readonly topicNames?: TopicNames | undefined;
+  /** How payloads become bytes and are made of them: one serde, or serdes by topic. Default: text and JSON by the rules of Nest's Kafka transport. */
+  readonly serde?: KrafkaSerde | SerdeOptions | undefined;
+  /** A serializer written for Nest's Kafka transport, for topics without a serde. Default none. */
+  readonly serializer?: NestSerializer | undefined;
+  /** A deserializer written for Nest's Kafka transport, for topics without a serde. Default none. */
+  readonly deserializer?: NestDeserializer | undefined;
 }
 
 /** The options of a {@link KrafkaClient} of its own, as in `ClientsModule.register([{ name, customClass: KrafkaClient, options }])`. */
@@ -80,6 +88,11 @@ export interface KrafkaServerOptions extends CommonOptions {
   readonly onFailure?: FailureOptions | undefined;
   /** How long `close()` waits for handlers and replies that are under way, in milliseconds. Default 10,000. */
   readonly shutdownTimeoutMs?: number | undefined;
+  /**
+   * How long after its deadline a request is still worked on, in milliseconds; false works on all of them. Clients write the
+   * deadline into the header `krafka_deadline` by their own clock: allow for what clocks differ. Default 1,000.
+   */
+  readonly lateRequestGraceMs?: number | false | undefined;
   /** Which of Nest's transports this is to handlers that name one. Default `Transport.KAFKA`. */
   readonly transportId?: TransportId | undefined;
 }
@@ -102,6 +115,10 @@ export interface KrafkaSettings {
   readonly transportId: TransportId;
   readonly logger: Logger;
   readonly topicNames: TopicNames | undefined;
+  readonly serde: SerdeOptions;
+  readonly serializer: NestSerializer | undefined;
+  readonly deserializer: NestDeserializer | undefined;
+  readonly lateRequestGraceMs: number | undefined;
 }
 
 const MAX_TIMER_MS = 2_147_483_647;
@@ -195,6 +212,9 @@ const COMMON = {
   logger: (value: unknown, path: string): Logger =>
     value === undefined ? new NestLogger() : anObjectWith<Logger>('debug', 'info', 'warn', 'error')(value, path),
   topicNames: theTopicNames,
+  serde: checkSerdes,
+  serializer: optional(anObjectWith<NestSerializer>('serialize')),
+  deserializer: optional(anObjectWith<NestDeserializer>('deserialize')),
 };
 
 const OF_A_CLIENT = {
@@ -209,6 +229,8 @@ const OF_A_SERVER = {
     failurePolicy(checkFailureOptions(value, path), DEFAULT_FAILURE_POLICY),
   shutdownTimeoutMs: withDefault(aWhole('milliseconds', 0, MAX_TIMER_MS), 10_000),
   transportId: withDefault(aTransportId, Transport.KAFKA),
+  lateRequestGraceMs: (value: unknown, path: string): number | undefined =>
+    value === false ? undefined : aWhole('milliseconds', 0, MAX_TIMER_MS)(value ?? 1_000, path),
 };
 
 /** The settings a client uses. */

@@ -5,13 +5,15 @@ import { AsyncSubject, from, Observable, throwError } from 'rxjs';
 import type { Admin } from '../../core/admin/index.js';
 import type { Consumer, OffsetToCommit } from '../../core/consumer/index.js';
 import type { Krafka } from '../../core/index.js';
+import type { ConsumerRecord } from '../../core/protocol/index.js';
 import type { Producer, ProducerRecord, RecordMetadata } from '../../core/producer/index.js';
 import { Deadline, KrafkaClosedError, KrafkaConfigError, KrafkaError, TypedEvents } from '../../core/support/index.js';
 import { checkClientOptions, type ClientSettings, type KrafkaClientOptions } from '../options.js';
 import { SharedKrafka } from '../shared-krafka.js';
 import { oneTopicOf } from '../topic-from-config.js';
-import { toOutgoingRecord, type OutgoingRecord } from '../wire/outgoing-record.js';
-import { decodeReply, replyTopicOf } from '../wire/reply.js';
+import type { OutgoingRecord } from '../wire/outgoing-record.js';
+import { isPromise, Payloads } from '../wire/payloads.js';
+import { correlationIdOf, DEADLINE_HEADER, decodeReply, replyTopicOf } from '../wire/reply.js';
 import { KrafkaRecord } from './krafka-record.js';
 import { PendingRequests, type ReplyStats } from './pending-requests.js';
 import { ReplyInbox } from './reply-inbox.js';
@@ -25,7 +27,7 @@ export type KrafkaClientEvents = {
   readonly crashed: (event: { readonly error: Error }) => void;
 };
 
-type Payloads = { [Name in keyof KrafkaClientEvents]: Parameters<KrafkaClientEvents[Name]>[0] };
+type EventPayloads = { [Name in keyof KrafkaClientEvents]: Parameters<KrafkaClientEvents[Name]>[0] };
 
 /** Several messages for one topic, as `emitBatch()` takes them. */
 export interface KrafkaBatch {
@@ -50,8 +52,11 @@ export class KrafkaClient extends ClientProxy<KrafkaClientEvents> {
   readonly #logger = new Logger(KrafkaClient.name);
   readonly #settings: ClientSettings;
   readonly #surroundings: ClientSurroundings | undefined;
-  readonly #events = new TypedEvents<Payloads>();
+  readonly #events = new TypedEvents<EventPayloads>();
   readonly #pending: PendingRequests;
+  readonly #payloads: Payloads;
+  /** The encoding that the next event waits for, while one takes its time: events keep their order. */
+  #encoding: Promise<unknown> | undefined;
   #ownShared: SharedKrafka | undefined;
   #inbox: ReplyInbox | undefined;
 
@@ -62,6 +67,7 @@ export class KrafkaClient extends ClientProxy<KrafkaClientEvents> {
     this.#surroundings = surroundings;
     // Made at once, though it does nothing yet: wrong options are told now.
     if (surroundings === undefined) this.#ownShared = new SharedKrafka(this.#settings);
+    this.#payloads = new Payloads(this.#settings);
     const { clock, random } = this.#shared.ports;
     this.#pending = new PendingRequests(clock, random.bytes(15).toString('base64url'));
   }
@@ -129,8 +135,9 @@ export class KrafkaClient extends ClientProxy<KrafkaClientEvents> {
     if (isNil(pattern) || isNil(data)) return throwError(() => new InvalidMessageException());
     return this.#hot(async () => {
       const topic = this.#topicOf(pattern);
-      const records = data.messages.map((message) => this.#event(topic, this.#packet(pattern, message)));
-      return (await this.#shared.producer.sendAll(records)) as Result;
+      const encoding = data.messages.map((message) => this.#event(topic, this.#packet(pattern, message)));
+      const records = encoding.some(isPromise) ? await this.#inOrder(Promise.all(encoding)) : encoding;
+      return (await this.#shared.producer.sendAll(records as ProducerRecord[])) as Result;
     });
   }
 
@@ -176,13 +183,19 @@ export class KrafkaClient extends ClientProxy<KrafkaClientEvents> {
       const topic = this.#topicOf(packet.pattern);
       const replyTopic = replyTopicOf(topic);
       const timeoutMs = this.#timeoutOf(packet.data);
-      const request = this.#request(topic, packet);
-      const waiting = (id = this.#pending.add(callback, timeoutMs, `the reply to a request on '${topic}'`));
+      const encoding = this.#encode(topic, packet);
+      const signal = packet.data instanceof KrafkaRecord ? packet.data.signal : undefined;
+      const waiting = (id = this.#pending.add(callback, {
+        timeoutMs,
+        waitedFor: `the reply to a request on '${topic}'`,
+        signal,
+      }));
+      const deadline = timeoutMs === 0 ? undefined : this.#shared.ports.clock.now() + timeoutMs;
       const partition = this.#replies.partitionOf(replyTopic);
       const sending =
-        partition === undefined
-          ? this.#replies.open(replyTopic).then((opened) => this.#ask(request, waiting, replyTopic, opened))
-          : this.#ask(request, waiting, replyTopic, partition);
+        partition === undefined || isPromise(encoding)
+          ? this.#askSlowly(encoding, waiting, replyTopic, deadline)
+          : this.#ask(encoding, { id: waiting, replyTopic, replyPartition: partition, deadline });
       sending.catch((error: unknown) => this.#pending.fail(waiting, error));
       return () => this.#pending.remove(waiting);
     } catch (error) {
@@ -194,8 +207,10 @@ export class KrafkaClient extends ClientProxy<KrafkaClientEvents> {
 
   /** Sends an event. */
   protected override async dispatchEvent<Result = RecordMetadata>(packet: ReadPacket): Promise<Result> {
-    const record = this.#event(this.#topicOf(packet.pattern), packet);
-    return (await this.#shared.producer.send(record)) as Result;
+    const encoding = this.#event(this.#topicOf(packet.pattern), packet);
+    const signal = packet.data instanceof KrafkaRecord ? packet.data.signal : undefined;
+    const record = isPromise(encoding) || this.#encoding !== undefined ? await this.#inOrder(encoding) : encoding;
+    return (await this.#shared.producer.send(record, signal && { signal })) as Result;
   }
 
   get #shared(): SharedKrafka {
@@ -204,10 +219,7 @@ export class KrafkaClient extends ClientProxy<KrafkaClientEvents> {
 
   get #replies(): ReplyInbox {
     return (this.#inbox ??= new ReplyInbox(this.#shared, this.#settings.replyTopics, {
-      onReply: (record) => {
-        const reply = decodeReply(record);
-        if (reply !== undefined) this.#pending.settle(reply.id, reply.packet);
-      },
+      onReply: (record) => this.#settle(record),
       onCrash: (error) => this.#crashed(error),
     }));
   }
@@ -219,21 +231,49 @@ export class KrafkaClient extends ClientProxy<KrafkaClientEvents> {
     return packet;
   }
 
-  #outgoing(packet: ReadPacket): OutgoingRecord {
-    const outgoing = toOutgoingRecord(packet.data);
-    for (const [name, value] of Object.entries(packet.metadata ?? {})) outgoing.headers[name] ??= value;
-    return outgoing;
+  /** Undefined when it is settled; a promise, which the replies after it wait for, while a serializer takes its time. */
+  #settle(record: ConsumerRecord): void | Promise<void> {
+    const id = correlationIdOf(record);
+    // Replies that nobody waits for are not worth reading.
+    if (id === undefined || !this.#pending.expects(id)) return;
+    try {
+      const packet = decodeReply(record, this.#payloads);
+      if (!isPromise(packet)) {
+        this.#pending.settle(id, packet);
+        return;
+      }
+      return packet.then(
+        (decoded) => this.#pending.settle(id, decoded),
+        (error: unknown) => this.#pending.fail(id, error),
+      );
+    } catch (error) {
+      this.#pending.fail(id, error);
+    }
   }
 
-  #event(topic: string, packet: ReadPacket): ProducerRecord {
+  #encode(topic: string, packet: ReadPacket): Sent | Promise<Sent> {
+    const encoding = this.#payloads.encode(topic, packet.data);
+    const { metadata } = packet;
+    return encoding instanceof Promise
+      ? encoding.then((outgoing) => sentOn(topic, outgoing, metadata))
+      : sentOn(topic, encoding, metadata);
+  }
+
+  #event(topic: string, packet: ReadPacket): Sent | Promise<Sent> {
     if (packet.data instanceof KrafkaRecord && packet.data.timeoutMs !== undefined) {
       throw new KrafkaConfigError('setTimeout', "is for requests: an event's time is the producer's deliveryTimeoutMs");
     }
-    return { topic, ...this.#outgoing(packet) };
+    return this.#encode(topic, packet);
   }
 
-  #request(topic: string, packet: ReadPacket): ProducerRecord & { readonly headers: OutgoingRecord['headers'] } {
-    return { topic, ...this.#outgoing(packet) };
+  /** What is being encoded, once what was given before it has been. */
+  async #inOrder<T>(encoding: T | Promise<T>): Promise<T> {
+    const before = this.#encoding;
+    const turn = Promise.allSettled([before, encoding]);
+    this.#encoding = turn;
+    await turn;
+    if (this.#encoding === turn) this.#encoding = undefined;
+    return encoding;
   }
 
   #topicOf(pattern: unknown): string {
@@ -249,18 +289,25 @@ export class KrafkaClient extends ClientProxy<KrafkaClientEvents> {
     return own;
   }
 
-  async #ask(
-    request: ProducerRecord & { readonly headers: OutgoingRecord['headers'] },
+  async #askSlowly(
+    encoding: Sent | Promise<Sent>,
     id: string,
     replyTopic: string,
-    replyPartition: number,
+    deadline: number | undefined,
   ): Promise<void> {
+    const [request, replyPartition] = await Promise.all([encoding, this.#replies.open(replyTopic)]);
+    await this.#ask(request, { id, replyTopic, replyPartition, deadline });
+  }
+
+  async #ask(request: Sent, { id, replyTopic, replyPartition, deadline }: ReturnAddress): Promise<void> {
     // Forgotten or out of time while the reply partition was made ready: nobody would hear the answer.
     if (!this.#pending.has(id)) return;
-    request.headers[KafkaHeaders.CORRELATION_ID] = id;
-    request.headers[KafkaHeaders.REPLY_TOPIC] = replyTopic;
-    request.headers[KafkaHeaders.REPLY_PARTITION] = String(replyPartition);
-    await this.#shared.producer.send(request, { immediate: true });
+    const { headers } = request;
+    headers[KafkaHeaders.CORRELATION_ID] = id;
+    headers[KafkaHeaders.REPLY_TOPIC] = replyTopic;
+    headers[KafkaHeaders.REPLY_PARTITION] = String(replyPartition);
+    if (deadline !== undefined) headers[DEADLINE_HEADER] = String(deadline);
+    await this.#shared.producer.send(request, IMMEDIATE);
   }
 
   #hot<Result>(work: () => Promise<Result>): Observable<Result> {
@@ -292,5 +339,25 @@ export class KrafkaClient extends ClientProxy<KrafkaClientEvents> {
 }
 
 const MAX_TIMER_MS = 2_147_483_647;
+const IMMEDIATE = { immediate: true };
+
+/** A record that is complete but for the headers of a request. */
+type Sent = ProducerRecord & { readonly headers: OutgoingRecord['headers'] };
+
+/** Where the replies to a request go, and until when somebody waits for them. */
+interface ReturnAddress {
+  readonly id: string;
+  readonly replyTopic: string;
+  readonly replyPartition: number;
+  readonly deadline: number | undefined;
+}
+
+function sentOn(topic: string, outgoing: OutgoingRecord, metadata: ReadPacket['metadata']): Sent {
+  if (metadata !== undefined) {
+    for (const [name, value] of Object.entries(metadata)) outgoing.headers[name] ??= value;
+  }
+  const { key, value, headers, partition, timestamp } = outgoing;
+  return { topic, partition, key, value, headers, timestamp };
+}
 
 const isNil = (value: unknown): value is null | undefined => value === null || value === undefined;

@@ -8,6 +8,8 @@ export class KrafkaRecord<Value = unknown> {
   readonly timestamp: number | undefined;
   /** The deadline of this one request in milliseconds; 0 for none. */
   readonly timeoutMs: number | undefined;
+  /** Ends the waiting for this one request, or for the acknowledgement of this one event. */
+  readonly signal: AbortSignal | undefined;
 
   constructor(parts: {
     value: Value;
@@ -16,6 +18,7 @@ export class KrafkaRecord<Value = unknown> {
     partition?: number | undefined;
     timestamp?: number | undefined;
     timeoutMs?: number | undefined;
+    signal?: AbortSignal | undefined;
   }) {
     this.value = parts.value;
     this.key = parts.key;
@@ -23,6 +26,7 @@ export class KrafkaRecord<Value = unknown> {
     this.partition = parts.partition;
     this.timestamp = parts.timestamp;
     this.timeoutMs = parts.timeoutMs;
+    this.signal = parts.signal;
   }
 }
 
@@ -40,6 +44,7 @@ export class KrafkaRecordBuilder<Value = unknown> {
   #partition: number | undefined;
   #timestamp: number | undefined;
   #timeoutMs: number | undefined;
+  #signal: AbortSignal | undefined;
 
   constructor(value: Value) {
     this.#value = value;
@@ -81,6 +86,12 @@ export class KrafkaRecordBuilder<Value = unknown> {
     return this;
   }
 
+  /** Ends this one `send()` with the signal's reason; for `emit()`, an event that has not left yet is not sent. */
+  setSignal(signal: AbortSignal): this {
+    this.#signal = signal;
+    return this;
+  }
+
   build(): KrafkaRecord<Value> {
     return new KrafkaRecord({
       value: this.#value,
@@ -89,6 +100,7 @@ export class KrafkaRecordBuilder<Value = unknown> {
       partition: this.#partition,
       timestamp: this.#timestamp,
       timeoutMs: this.#timeoutMs,
+      signal: this.#signal,
     });
   }
 }

@@ -7,7 +7,8 @@ function setUp() {
   const clock = new HandClock();
   const requests = new PendingRequests(clock, 'me');
   const packets: WritePacket[] = [];
-  const add = (timeoutMs = 1_000) => requests.add((packet) => packets.push(packet), timeoutMs, 'the reply');
+  const add = (timeoutMs = 1_000, signal?: AbortSignal) =>
+    requests.add((packet) => packets.push(packet), { timeoutMs, waitedFor: 'the reply', signal });
   return { clock, requests, packets, add };
 }
 
@@ -41,6 +42,22 @@ describe('Pending requests', () => {
     requests.settle(id, { response: 1, isDisposed: false });
     await clock.pass(100);
     expect(packets[1]?.err).toBeInstanceOf(KrafkaTimeoutError);
+  });
+
+  it('end with the reason of the signal they were given, and hear it no longer once they have ended', async () => {
+    const { clock, requests, packets, add } = setUp();
+    const controller = new AbortController();
+    add(1_000, controller.signal);
+    const answered = add(1_000, controller.signal);
+    requests.settle(answered, { response: 1, isDisposed: true });
+    controller.abort(new Error('enough'));
+    expect(packets).toEqual([
+      { response: 1, isDisposed: true },
+      { err: new Error('enough'), isDisposed: true },
+    ]);
+    expect({ ...requests.stats(), waits: clock.waits }).toMatchObject({ pending: 0, waits: [] });
+    expect(() => add(1_000, controller.signal)).toThrow('enough');
+    expect(requests.stats().pending).toBe(0);
   });
 
   it('may wait for ever', () => {

@@ -7,6 +7,18 @@ export type ReplyCallback = (packet: WritePacket) => void;
 interface Pending {
   readonly callback: ReplyCallback;
   readonly timer: Timer | undefined;
+  /** Has the caller's signal forget the request. */
+  readonly unhear: (() => void) | undefined;
+}
+
+/** What a request is given to wait with. */
+export interface RequestBounds {
+  /** 0 lets it wait for ever. */
+  readonly timeoutMs: number;
+  /** What the timeout's error says it waited for. */
+  readonly waitedFor: string;
+  /** Ends the request with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What replies came to. Counts since the client was made. */
@@ -37,12 +49,13 @@ export class PendingRequests {
     this.#prefix = `${prefix}.`;
   }
 
-  /** Adds a request and answers with its correlation id. A `timeoutMs` of 0 lets it wait for ever. */
-  add(callback: ReplyCallback, timeoutMs: number, waitedFor: string): string {
+  /** Adds a request and answers with its correlation id. @throws the signal's reason, when it is aborted already */
+  add(callback: ReplyCallback, { timeoutMs, waitedFor, signal }: RequestBounds): string {
+    signal?.throwIfAborted();
     const id = `${this.#prefix}${(this.#count++).toString(36)}`;
     const timer =
       timeoutMs === 0 ? undefined : this.#clock.setTimer(timeoutMs, () => this.#expire(id, timeoutMs, waitedFor));
-    this.#pending.set(id, { callback, timer });
+    this.#pending.set(id, { callback, timer, unhear: signal && this.#hear(signal, id) });
     return id;
   }
 
@@ -53,16 +66,26 @@ export class PendingRequests {
 
   /** Forgets a request: its replies will be late. */
   remove(id: string): void {
-    this.#pending.get(id)?.timer?.cancel();
+    const pending = this.#pending.get(id);
+    if (pending === undefined) return;
+    pending.timer?.cancel();
+    pending.unhear?.();
     this.#pending.delete(id);
+  }
+
+  /** True when somebody waits for a reply of this correlation id; counts it when nobody does. */
+  expects(id: string): boolean {
+    if (this.#pending.has(id)) return true;
+    if (id.startsWith(this.#prefix)) this.#late += 1;
+    else this.#foreign += 1;
+    return false;
   }
 
   /** Hands a reply to its request; the last one ends it. */
   settle(id: string, packet: WritePacket): void {
     const pending = this.#pending.get(id);
     if (pending === undefined) {
-      if (id.startsWith(this.#prefix)) this.#late += 1;
-      else this.#foreign += 1;
+      this.expects(id);
       return;
     }
     this.#matched += 1;
@@ -85,6 +108,12 @@ export class PendingRequests {
 
   stats(): ReplyStats {
     return { pending: this.#pending.size, matched: this.#matched, late: this.#late, foreign: this.#foreign };
+  }
+
+  #hear(signal: AbortSignal, id: string): () => void {
+    const abort = (): void => this.fail(id, signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+    return () => signal.removeEventListener('abort', abort);
   }
 
   #expire(id: string, timeoutMs: number, waitedFor: string): void {

@@ -1,5 +1,4 @@
-import type { Consumer, ManualAssignment } from '../../core/consumer/index.js';
-import type { ConsumerRecord } from '../../core/protocol/index.js';
+import type { Consumer, ManualAssignment, RecordHandler } from '../../core/consumer/index.js';
 import { KrafkaClosedError } from '../../core/support/index.js';
 import type { ClientSettings } from '../options.js';
 import type { SharedKrafka } from '../shared-krafka.js';
@@ -11,7 +10,7 @@ import type { SharedKrafka } from '../shared-krafka.js';
 export class ReplyInbox {
   readonly #shared: SharedKrafka;
   readonly #settings: ClientSettings['replyTopics'];
-  readonly #onReply: (record: ConsumerRecord) => void;
+  readonly #onReply: RecordHandler;
   readonly #onCrash: (error: Error) => void;
   readonly #ready = new Map<string, number>();
   readonly #opening = new Map<string, Promise<number>>();
@@ -23,7 +22,7 @@ export class ReplyInbox {
   constructor(
     shared: SharedKrafka,
     settings: ClientSettings['replyTopics'],
-    receiver: { readonly onReply: (record: ConsumerRecord) => void; readonly onCrash: (error: Error) => void },
+    receiver: { readonly onReply: RecordHandler; readonly onCrash: (error: Error) => void },
   ) {
     this.#shared = shared;
     this.#settings = settings;

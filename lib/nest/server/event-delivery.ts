@@ -6,7 +6,7 @@ import { messageOf } from '../failure-policy/dead-letter.js';
 import { failurePolicy, type FailurePolicy } from '../failure-policy/failure-policy.js';
 import { originalError } from '../failure-policy/original-error.js';
 import { judge } from '../failure-policy/verdict.js';
-import { parseValue } from '../wire/incoming-value.js';
+import { isPromise } from '../wire/payloads.js';
 import type { Delivery } from './delivery.js';
 import type { Handler } from './handler-registry.js';
 import { KrafkaContext } from './krafka-context.js';
@@ -76,7 +76,8 @@ const callEvent = (
   context: KrafkaContext,
 ): Promise<void> =>
   betweenHooks(delivery.hooks(), context, async (end) => {
-    const result: unknown = await handler.callback(parseValue(record.value), context);
+    const payload = delivery.payloads.decode(record);
+    const result: unknown = await handler.callback(isPromise(payload) ? await payload : payload, context);
     if (isObservable(result)) await completion(result);
     end();
   });

@@ -3,6 +3,7 @@ import type { Consumer, HandlerContext } from '../../core/consumer/index.js';
 import type { Producer } from '../../core/producer/index.js';
 import type { ConsumerRecord } from '../../core/protocol/index.js';
 import { parseHeaders, parseValue, type IncomingValue } from '../wire/incoming-value.js';
+import { deadlineOf } from '../wire/reply.js';
 
 /** A record as Nest's Kafka transport shows it: key, value and headers parsed, offset and timestamp as text. */
 export interface KafkaMessageView {
@@ -66,6 +67,11 @@ export class KrafkaContext extends KafkaContextBase {
   /** Aborted when the partition goes to another consumer or the application closes. */
   get signal(): AbortSignal {
     return this.#partition.signal;
+  }
+
+  /** When whoever asked stops waiting, in milliseconds since the epoch by their clock; undefined when they don't say. */
+  get deadline(): number | undefined {
+    return deadlineOf(this.record);
   }
 
   /** The record as Nest's transport shows it. */

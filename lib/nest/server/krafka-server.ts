@@ -18,6 +18,7 @@ import { checkServerOptions, type KrafkaServerOptions, type ServerSettings } fro
 import { SharedKrafka } from '../shared-krafka.js';
 import { topicPatternsOf } from '../topic-from-config.js';
 import { describePattern, type TopicPattern } from '../topic-name.js';
+import { Payloads } from '../wire/payloads.js';
 import type { Delivery, DeliveryCounts } from './delivery.js';
 import { dispatchTo } from './dispatch.js';
 import { GroupWorker, type GroupHealth } from './group-worker.js';
@@ -36,7 +37,7 @@ export type KrafkaServerEvents = {
   readonly crashed: (event: { readonly groupId: string; readonly error: KrafkaError }) => void;
 };
 
-type Payloads = { [Name in keyof KrafkaServerEvents]: Parameters<KrafkaServerEvents[Name]>[0] };
+type EventPayloads = { [Name in keyof KrafkaServerEvents]: Parameters<KrafkaServerEvents[Name]>[0] };
 
 /** `unwrap()`: what is underneath, in the order of Nest's Kafka transport. */
 export type KrafkaServerCore = [krafka: Krafka, consumer: Consumer | undefined, producer: Producer];
@@ -61,9 +62,10 @@ export class KrafkaServer extends Server<KrafkaServerEvents, KrafkaStatus> imple
   readonly #ownsShared: boolean;
   readonly #handlers = new HandlerRegistry();
   readonly #inFlight = new InFlight();
-  readonly #events = new TypedEvents<Payloads>();
-  readonly #counts: DeliveryCounts = { retries: 0, skipped: 0, deadLetters: 0 };
+  readonly #events = new TypedEvents<EventPayloads>();
+  readonly #counts: DeliveryCounts = { retries: 0, skipped: 0, deadLetters: 0, lateRequests: 0 };
   readonly #deadLetters: DeadLetters;
+  readonly #payloads: Payloads;
   readonly #workers: GroupWorker[] = [];
   #hooks: ProcessingHooks;
   #connected = false;
@@ -84,6 +86,7 @@ export class KrafkaServer extends Server<KrafkaServerEvents, KrafkaStatus> imple
     this.#shared.checkConsumer(this.#settings.consumer);
     this.transportId = this.#settings.transportId;
     this.#hooks = { transportId: this.#settings.transportId, onStart: undefined, onEnd: undefined };
+    this.#payloads = new Payloads(this.#settings);
     this.#deadLetters = new DeadLetters(this.#shared.topics, this.#shared.producer, this.#shared.ports);
     rememberOriginalErrors();
   }
@@ -203,7 +206,7 @@ export class KrafkaServer extends Server<KrafkaServerEvents, KrafkaStatus> imple
     event: EventKey,
     callback: EventCallback,
   ): () => void {
-    return this.#events.on(event, callback as (payload: Payloads[EventKey]) => void);
+    return this.#events.on(event, callback as (payload: EventPayloads[EventKey]) => void);
   }
 
   unwrap<T = KrafkaServerCore>(): T {
@@ -286,6 +289,8 @@ export class KrafkaServer extends Server<KrafkaServerEvents, KrafkaStatus> imple
       onFailure: this.#settings.onFailure,
       deadLetters: this.#deadLetters,
       counts: this.#counts,
+      payloads: this.#payloads,
+      lateRequestGraceMs: this.#settings.lateRequestGraceMs,
       hooks: () => this.#hooks,
       track: (work) => this.#inFlight.track(work),
     };

@@ -2,6 +2,7 @@ import { Deferred, KrafkaError, KrafkaRecordTooLargeError } from '../../core/sup
 import { KeepingLogger, KeepingProducer } from '../spec-support/delivery.js';
 import { turns } from '../spec-support/hand-clock.js';
 import { aRecord } from '../spec-support/records.js';
+import { Payloads } from '../wire/payloads.js';
 import { decodeReply } from '../wire/reply.js';
 import { Replies } from './replies.js';
 
@@ -9,11 +10,11 @@ function setUp() {
   const producer = new KeepingProducer();
   const logger = new KeepingLogger();
   const replies = new Replies(
-    { producer, ports: { logger } },
-    { correlationId: Buffer.from('c'), topic: 'price.reply', partition: 1 },
+    { producer, ports: { logger }, payloads: new Payloads() },
+    { correlationId: Buffer.from('c'), topic: 'price.reply', partition: 1, deadline: undefined },
   );
   const packets = () =>
-    producer.sent.map(({ value, headers }) => decodeReply(aRecord({ value, headers: headers ?? {} }))?.packet);
+    producer.sent.map(({ value, headers }) => decodeReply(aRecord({ value, headers: headers ?? {} }), new Payloads()));
   return { producer, logger, replies, packets };
 }
 

@@ -1,12 +1,17 @@
 import type { Producer, ProducerRecord } from '../../core/producer/index.js';
 import { KrafkaRecordTooLargeError, KrafkaSerializationError, type Ports } from '../../core/support/index.js';
+import { isPromise, type Payloads } from '../wire/payloads.js';
 import { encodeReply, UNKNOWN_ERROR, type ReplyAddress, type ReplyPacket } from '../wire/reply.js';
 
 /** What replies need of the server they are sent from. */
 export interface ReplyOutlet {
   readonly producer: Pick<Producer, 'send'>;
   readonly ports: Pick<Ports, 'logger'>;
+  readonly payloads: Payloads;
 }
+
+/** How many replies may wait before a source that can be asked to wait is. */
+const BACKLOG = 64;
 
 /**
  * The replies to one request, in order. What is emitted in one turn goes out together, what is emitted while those are on
@@ -28,6 +33,16 @@ export class Replies {
   /** Resolves once everything emitted so far has been sent, or could not be. Never rejects. */
   get settled(): Promise<void> {
     return this.#wave ?? Promise.resolve();
+  }
+
+  /** Undefined while there is room for another reply; else resolves when there is. Whoever pulls from a source asks before. */
+  get room(): Promise<void> | undefined {
+    return this.#waiting.length < BACKLOG ? undefined : this.#wave;
+  }
+
+  /** True once the last reply or an error was given: what comes after that is dropped. */
+  get ended(): boolean {
+    return this.#ended;
   }
 
   /** Called when a reply can't be sent as it is and the request was answered with an error: its source may stop. */
@@ -72,22 +87,46 @@ export class Replies {
   async #flush(): Promise<void> {
     while (this.#waiting.length > 0) {
       const wave = this.#waiting.splice(0);
-      await Promise.all(wave.map((packet) => this.#send(packet)));
+      // Each begins to be sent in its turn, so that they arrive in order however long one takes to be encoded.
+      const sendings: Promise<void>[] = [];
+      for (const packet of wave) {
+        const encoding = this.#encode(packet);
+        const record = isPromise(encoding) ? await encoding : encoding;
+        // After a reply that could not be encoded goes nothing but the error in its place.
+        if (record === undefined) break;
+        sendings.push(this.#send(packet, record));
+      }
+      await Promise.all(sendings);
     }
     this.#wave = undefined;
   }
 
-  async #send(packet: ReplyPacket): Promise<void> {
+  async #send(packet: ReplyPacket, record: ProducerRecord): Promise<void> {
     try {
-      await this.#outlet.producer.send(this.#encode(packet), { immediate: true });
+      await this.#outlet.producer.send(record, { immediate: true });
     } catch (error) {
-      if (packet.err === undefined && isRefusal(error)) this.#refuse(error);
-      else this.#outlet.ports.logger.error('a reply was not sent', { topic: this.#address.topic, error });
+      this.#failed(packet, error);
     }
   }
 
-  #encode(packet: ReplyPacket): ProducerRecord {
-    return encodeReply(packet, this.#address);
+  #encode(packet: ReplyPacket): ProducerRecord | undefined | Promise<ProducerRecord | undefined> {
+    try {
+      const record = encodeReply(packet, this.#address, this.#outlet.payloads);
+      if (!isPromise(record)) return record;
+      return record.catch((error: unknown): undefined => this.#unencoded(error));
+    } catch (error) {
+      return this.#unencoded(error);
+    }
+  }
+
+  #unencoded(error: unknown): undefined {
+    this.#refuse(error instanceof Error ? error : new KrafkaSerializationError(String(error), error));
+    return undefined;
+  }
+
+  #failed(packet: ReplyPacket, error: unknown): void {
+    if (packet.err === undefined && isRefusal(error)) this.#refuse(error);
+    else this.#outlet.ports.logger.error('a reply was not sent', { topic: this.#address.topic, error });
   }
 
   // The caller must not wait for what can never be sent.

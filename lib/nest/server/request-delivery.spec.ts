@@ -1,9 +1,11 @@
-import { KafkaRetriableException } from '@nestjs/microservices';
+import { KafkaRetriableException, RpcException } from '@nestjs/microservices';
 import { EMPTY, of, Subject, throwError } from 'rxjs';
 import { aDelivery, aHandler, aPartition } from '../spec-support/delivery.js';
 import { turns } from '../spec-support/hand-clock.js';
 import { aRecord } from '../spec-support/records.js';
+import { Payloads } from '../wire/payloads.js';
 import { decodeReply, replyAddressOf, type ReplyAddress } from '../wire/reply.js';
+import { jsonSerde } from '../wire/serde.js';
 import { dispatchTo } from './dispatch.js';
 import { HandlerRegistry } from './handler-registry.js';
 import { deliverRequest } from './request-delivery.js';
@@ -18,7 +20,9 @@ const address = replyAddressOf(request) as ReplyAddress;
 function setUp() {
   const parts = aDelivery();
   const packets = () =>
-    parts.producer.sent.map(({ value, headers }) => decodeReply(aRecord({ value, headers: headers ?? {} }))?.packet);
+    parts.producer.sent.map(({ value, headers }) =>
+      decodeReply(aRecord({ value, headers: headers ?? {} }), new Payloads()),
+    );
   return { ...parts, packets };
 }
 
@@ -172,6 +176,147 @@ describe('A record', () => {
     ]);
     expect(logger.lines).toEqual([
       'error There is no matching event handler defined in the remote service. Event pattern: price',
+    ]);
+  });
+
+  describe('with a deadline', () => {
+    const until = (deadline: number): ReplyAddress => ({ ...address, deadline });
+
+    it('is not worked on once that and the grace have passed', async () => {
+      const { delivery, clock, packets, logger, settled } = setUp();
+      await clock.pass(5_000);
+      let calls = 0;
+      const handler = aHandler(async () => (calls += 1));
+      await deliverRequest(delivery, handler, request, until(4_001), aPartition());
+      expect(calls).toBe(1);
+      for (let n = 0; n < 5; n++) await deliverRequest(delivery, handler, request, until(4_000), aPartition());
+      expect({ calls, late: delivery.counts.lateRequests, told: logger.lines.length }).toEqual({
+        calls: 1,
+        late: 5,
+        told: 3,
+      });
+      await settled();
+      expect(packets()).toHaveLength(1);
+    });
+
+    it('is worked on for ever where the server says so', async () => {
+      const { delivery, clock, packets, settled } = setUp();
+      await clock.pass(5_000);
+      const handler = aHandler(async () => 'late');
+      const patient = { ...delivery, lateRequestGraceMs: undefined };
+      await deliverRequest(patient, handler, request, until(1), aPartition());
+      await settled();
+      expect(packets()).toEqual([{ response: 'late', isDisposed: true }]);
+    });
+
+    it('has its stream ended when it passes, and its source is let go', async () => {
+      const { delivery, clock, packets, settled } = setUp();
+      const source = new Subject<number>();
+      const delivering = deliverRequest(
+        delivery,
+        aHandler(async () => source),
+        request,
+        until(2_000),
+        aPartition(),
+      );
+      await turns();
+      source.next(1);
+      await delivering;
+      await clock.pass(2_999);
+      expect(source.observed).toBe(true);
+      await clock.pass(1);
+      expect({ observed: source.observed, late: delivery.counts.lateRequests }).toEqual({ observed: false, late: 1 });
+      await settled();
+      expect(packets()).toEqual([{ response: '1', isDisposed: false }]);
+    });
+  });
+
+  describe('that is answered with an async iterable', () => {
+    it('gets each value in order, and the end', async () => {
+      const { delivery, packets, settled } = setUp();
+      async function* answers(): AsyncIterable<number> {
+        yield 1;
+        await turns();
+        yield 2;
+      }
+      await deliverRequest(
+        delivery,
+        aHandler(async () => answers()),
+        request,
+        address,
+        aPartition(),
+      );
+      await settled();
+      expect(packets()).toEqual([
+        { response: '1', isDisposed: false },
+        { response: '2', isDisposed: true },
+      ]);
+    });
+
+    it('asks for the next value only when there is room: a source that never ends does not fill the memory', async () => {
+      const { delivery, producer } = setUp();
+      let pulled = 0;
+      producer.before = () => new Promise(() => undefined);
+      async function* endless(): AsyncIterable<number> {
+        for (;;) yield (pulled += 1);
+      }
+      await deliverRequest(
+        delivery,
+        aHandler(async () => endless()),
+        request,
+        address,
+        aPartition(),
+      );
+      await turns();
+      const before = pulled;
+      await turns();
+      expect(pulled).toBe(before);
+      expect(pulled).toBeLessThan(200);
+    });
+
+    it('is told what went wrong, in the words of Nest', async () => {
+      const failing = async (error: Error): Promise<unknown> => {
+        const { delivery, packets, settled } = setUp();
+        async function* answers(): AsyncIterable<number> {
+          yield 1;
+          throw error;
+        }
+        await deliverRequest(
+          delivery,
+          aHandler(async () => answers()),
+          request,
+          address,
+          aPartition(),
+        );
+        await settled();
+        return packets().at(-1);
+      };
+      expect(await failing(new RpcException({ code: 'NO' }))).toEqual({ err: { code: 'NO' }, isDisposed: true });
+      expect(await failing(new RpcException('no'))).toEqual({
+        err: { status: 'error', message: 'no' },
+        isDisposed: true,
+      });
+      expect(await failing(new Error('secret'))).toEqual({
+        err: { status: 'error', message: 'Internal server error' },
+        isDisposed: true,
+      });
+    });
+  });
+
+  it('whose payload the serde refuses is answered with what is wrong', async () => {
+    const { delivery, packets, settled } = setUp();
+    const raw = aRecord({ topic: 'price', value: 'no JSON' });
+    const strict = { ...delivery, payloads: new Payloads({ serde: { topics: { price: jsonSerde } } }) };
+    await deliverRequest(
+      strict,
+      aHandler(async () => 1),
+      raw,
+      address,
+      aPartition(),
+    );
+    await settled();
+    expect(packets()).toMatchObject([
+      { err: { status: 'error', code: 'SERIALIZATION', message: expect.stringContaining('no JSON') as string } },
     ]);
   });
 });

@@ -1,12 +1,12 @@
-import { KafkaRetriableException } from '@nestjs/microservices';
+import { KafkaRetriableException, RpcException } from '@nestjs/microservices';
 import { finalize, isObservable, type Observable } from 'rxjs';
 import type { HandlerContext } from '../../core/consumer/index.js';
 import type { ConsumerRecord } from '../../core/protocol/index.js';
-import { backoffMs, sleep } from '../../core/support/index.js';
+import { backoffMs, sleep, type Timer } from '../../core/support/index.js';
 import { messageOf } from '../failure-policy/dead-letter.js';
 import { failurePolicy } from '../failure-policy/failure-policy.js';
-import { parseValue } from '../wire/incoming-value.js';
-import type { ReplyAddress } from '../wire/reply.js';
+import { isPromise } from '../wire/payloads.js';
+import { UNKNOWN_ERROR, type ReplyAddress } from '../wire/reply.js';
 import type { Delivery } from './delivery.js';
 import type { Handler } from './handler-registry.js';
 import { KrafkaContext } from './krafka-context.js';
@@ -14,7 +14,8 @@ import { betweenHooks } from './processing-hooks.js';
 import { Replies } from './replies.js';
 
 /**
- * Calls the handler of a request and sends what it answers: a value, or each value of a stream, or its error.
+ * Calls the handler of a request and sends what it answers: a value, each value of an Observable or an async iterable, or its
+ * error. A request whose deadline has passed is not worked on: nobody waits for it.
  *
  * Resolves when the handler has answered or begun to, as Nest's transport does; the rest of a stream and the replies on
  * their way are tracked. A failed request is not retried, its caller decides, unless the handler throws
@@ -30,9 +31,13 @@ export async function deliverRequest(
   const replies = new Replies(delivery, address);
   const policy = failurePolicy(handler.onFailure, delivery.onFailure);
   for (let attempt = 1; ; attempt++) {
+    if (remainingMs(delivery, address) <= 0) {
+      countLate(delivery, record);
+      return;
+    }
     const context = new KrafkaContext(delivery, record, partition, attempt);
     try {
-      await callRequest(delivery, handler, record, context, replies);
+      await callRequest(delivery, handler, record, context, replies, address);
       return;
     } catch (error) {
       if (!(error instanceof KafkaRetriableException) || attempt > policy.retries) {
@@ -56,6 +61,23 @@ export async function deliverRequest(
   }
 }
 
+/** How long somebody still waits for the answer, as far as the clocks of both sides agree. */
+function remainingMs({ lateRequestGraceMs, ports }: Delivery, { deadline }: ReplyAddress): number {
+  if (deadline === undefined || lateRequestGraceMs === undefined) return Infinity;
+  return deadline + lateRequestGraceMs - ports.clock.now();
+}
+
+function countLate({ counts, ports }: Delivery, { topic }: ConsumerRecord): void {
+  const late = (counts.lateRequests += 1);
+  // All of a backlog may be late: told with the 1st, 2nd, 4th, 8th ...
+  if ((late & (late - 1)) === 0) {
+    ports.logger.warn("a request was not answered: its deadline has passed (or the clocks of both sides don't agree)", {
+      topic,
+      lateRequests: late,
+    });
+  }
+}
+
 /** Rejects with what the handler failed with before it answered anything. */
 const callRequest = (
   delivery: Delivery,
@@ -63,11 +85,15 @@ const callRequest = (
   record: ConsumerRecord,
   context: KrafkaContext,
   replies: Replies,
+  address: ReplyAddress,
 ): Promise<void> =>
   betweenHooks(delivery.hooks(), context, async (end) => {
-    const result: unknown = await handler.callback(parseValue(record.value), context);
+    const payload = delivery.payloads.decode(record);
+    const result: unknown = await handler.callback(isPromise(payload) ? await payload : payload, context);
     if (isObservable(result)) {
-      await firstAnswer(delivery, result, replies, end);
+      await firstAnswer(delivery, record, address, result, replies, end);
+    } else if (isAsyncIterable(result)) {
+      await firstPulled(delivery, record, address, result, replies, end);
     } else {
       replies.last(result);
       delivery.track(replies.settled);
@@ -78,12 +104,15 @@ const callRequest = (
 /** Sends the values of a stream as they come. Resolves with the first or the end, rejects with an error before either. */
 const firstAnswer = (
   delivery: Delivery,
+  record: ConsumerRecord,
+  address: ReplyAddress,
   stream: Observable<unknown>,
   replies: Replies,
   end: () => void,
 ): Promise<void> =>
   new Promise((resolve, reject) => {
     let answered = false;
+    let bound: Timer | undefined;
     const streaming = new Promise<void>((ended) => {
       const subscription = stream.pipe(finalize(end), finalize(ended)).subscribe({
         next: (value) => {
@@ -100,7 +129,87 @@ const firstAnswer = (
           resolve();
         },
       });
+      if (subscription.closed) return;
       replies.onRefused(() => subscription.unsubscribe());
+      bound = atDeadline(delivery, record, address, () => {
+        subscription.unsubscribe();
+        resolve();
+      });
     });
-    delivery.track(streaming.then(() => replies.settled));
+    delivery.track(
+      streaming.then(() => {
+        bound?.cancel();
+        return replies.settled;
+      }),
+    );
   });
+
+/** As {@link firstAnswer}, but the next value is asked for only when there is room for it: the source goes at the pace of Kafka. */
+const firstPulled = (
+  delivery: Delivery,
+  record: ConsumerRecord,
+  address: ReplyAddress,
+  source: AsyncIterable<unknown>,
+  replies: Replies,
+  end: () => void,
+): Promise<void> =>
+  new Promise((resolve) => {
+    let isLate = false;
+    const bound = atDeadline(delivery, record, address, () => {
+      isLate = true;
+      resolve();
+    });
+    const pull = async (): Promise<void> => {
+      try {
+        for await (const value of source) {
+          if (isLate || replies.ended) return;
+          replies.next(value);
+          resolve();
+          await replies.room;
+          if (isLate || replies.ended) return;
+        }
+        replies.complete();
+      } catch (error) {
+        replies.fail(errorOfAnIterable(delivery, error));
+      } finally {
+        bound?.cancel();
+        end();
+        resolve();
+      }
+      await replies.settled;
+    };
+    delivery.track(pull());
+  });
+
+function atDeadline(
+  delivery: Delivery,
+  record: ConsumerRecord,
+  address: ReplyAddress,
+  callback: () => void,
+): Timer | undefined {
+  const leftMs = remainingMs(delivery, address);
+  if (leftMs > LONGEST_TIMER_MS) return undefined;
+  return delivery.ports.clock.setTimer(
+    Math.max(0, leftMs),
+    () => {
+      countLate(delivery, record);
+      callback();
+    },
+    true,
+  );
+}
+
+const LONGEST_TIMER_MS = 2_147_483_647;
+
+// Nest's filters have returned when an iterable is pulled: what it throws is told as Nest's last filter tells it.
+function errorOfAnIterable({ ports }: Delivery, error: unknown): unknown {
+  if (error instanceof RpcException) {
+    const details = error.getError();
+    return typeof details === 'object' ? details : { status: 'error', message: details };
+  }
+  ports.logger.error('a stream of replies failed', { error: messageOf(error) });
+  return { status: 'error', message: UNKNOWN_ERROR };
+}
+
+const isAsyncIterable = (value: unknown): value is AsyncIterable<unknown> =>
+  typeof value === 'object' && value !== null && Symbol.asyncIterator in value;

@@ -5,6 +5,7 @@ import { seededRandom, type LogDetails, type Logger } from '../../core/support/i
 import { DEFAULT_FAILURE_POLICY } from '../failure-policy/failure-policy.js';
 import type { Delivery } from '../server/delivery.js';
 import type { Handler } from '../server/handler-registry.js';
+import { Payloads } from '../wire/payloads.js';
 import { HandClock } from './hand-clock.js';
 
 /** A producer that keeps what it is given, and fails when told to. */
@@ -61,7 +62,9 @@ export function aDelivery(changes: Partial<Delivery> = {}) {
         deadLetters.push({ offset: record.offset, error });
       },
     },
-    counts: { retries: 0, skipped: 0, deadLetters: 0 },
+    counts: { retries: 0, skipped: 0, deadLetters: 0, lateRequests: 0 },
+    payloads: new Payloads(),
+    lateRequestGraceMs: 1_000,
     hooks: () => ({ transportId: Transport.KAFKA, onStart: undefined, onEnd: undefined }),
     track: (work) => void tracked.push(work),
     ...changes,

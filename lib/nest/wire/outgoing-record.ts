@@ -98,4 +98,7 @@ function encodeTimestamp(timestamp: number | string): number {
 const isMessage = (data: unknown): data is KafkaMessageLike =>
   typeof data === 'object' && data !== null && ('key' in data || 'value' in data);
 
+/** The message that data is, or that it is the value of. */
+export const asMessage = (data: unknown): KafkaMessageLike => (isMessage(data) ? data : { value: data });
+
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,12 +1,27 @@
 import type { ProducerRecord } from '../../core/producer/index.js';
 import type { ConsumerRecord } from '../../core/protocol/index.js';
 import { aRecord } from '../spec-support/records.js';
-import { decodeReply, encodeReply, replyAddressOf, type ReplyAddress, type ReplyPacket } from './reply.js';
+import { Payloads } from './payloads.js';
+import {
+  correlationIdOf,
+  decodeReply,
+  encodeReply,
+  replyAddressOf,
+  type ReplyAddress,
+  type ReplyPacket,
+} from './reply.js';
 
-const address: ReplyAddress = { correlationId: Buffer.from('c-1'), topic: 'price.reply', partition: 2 };
+const address: ReplyAddress = {
+  correlationId: Buffer.from('c-1'),
+  topic: 'price.reply',
+  partition: 2,
+  deadline: undefined,
+};
+
+const plain = new Payloads();
 
 const encode = (packet: Partial<ReplyPacket>): ProducerRecord =>
-  encodeReply({ hasValue: 'response' in packet, isDisposed: false, ...packet }, address);
+  encodeReply({ hasValue: 'response' in packet, isDisposed: false, ...packet }, address, plain) as ProducerRecord;
 
 const errorOf = (err: unknown): unknown => encode({ err, isDisposed: true }).headers?.['kafka_nest-err'];
 
@@ -19,6 +34,16 @@ describe('A request', () => {
       headers: { kafka_correlationId: 'c-1', kafka_replyTopic: 'price.reply', kafka_replyPartition: '2' },
     });
     expect(replyAddressOf(request)).toEqual(address);
+  });
+
+  it('may say when nobody waits for it any more', () => {
+    const deadlineIn = (krafka_deadline: string): number | undefined =>
+      replyAddressOf(
+        aRecord({ headers: { kafka_correlationId: 'c-1', kafka_replyTopic: 'price.reply', krafka_deadline } }),
+      )?.deadline;
+    expect(deadlineIn('1700000000000')).toBe(1_700_000_000_000);
+    expect(deadlineIn('soon')).toBeUndefined();
+    expect(deadlineIn('')).toBeUndefined();
   });
 
   it('may leave the partition to the one who replies', () => {
@@ -56,6 +81,7 @@ describe('A reply', () => {
     expect(errorOf(7)).toBe('7');
     expect(errorOf('')).toBe('Internal server error');
     expect(errorOf(new Error('no'))).toBe('{"status":"error","message":"no"}');
+    expect(errorOf(Object.assign(new Error('no'), { code: 7 }))).toBe('{"status":"error","code":7,"message":"no"}');
   });
 
   it('still says that it failed when the error has no JSON', () => {
@@ -73,20 +99,22 @@ describe('A reply', () => {
     ['the end alone, which is no null', { isDisposed: true }, { isDisposed: true }],
     ['an error', { err: { code: 1 }, isDisposed: true }, { err: { code: 1 }, isDisposed: true }],
   ])('is understood on the other side: %s', (_what, packet, understood) => {
-    expect(decodeReply(received(encode(packet)))).toEqual({ id: 'c-1', packet: understood });
+    const reply = received(encode(packet));
+    expect(correlationIdOf(reply)).toBe('c-1');
+    expect(decodeReply(reply, plain)).toEqual(understood);
   });
 
   it("is understood from Nest's own server: a completion is a null there, an empty error still an error", () => {
     const completion = { kafka_correlationId: 'c-1', 'kafka_nest-is-disposed': Buffer.alloc(1) };
-    expect(decodeReply(aRecord({ headers: completion }))?.packet).toEqual({ response: null, isDisposed: true });
+    expect(decodeReply(aRecord({ headers: completion }), plain)).toEqual({ response: null, isDisposed: true });
     const failure = { kafka_correlationId: 'c-1', 'kafka_nest-err': '' };
-    expect(decodeReply(aRecord({ headers: failure }))?.packet).toEqual({
+    expect(decodeReply(aRecord({ headers: failure }), plain)).toEqual({
       err: 'Internal server error',
       isDisposed: true,
     });
   });
 
   it('is none without a correlation id', () => {
-    expect(decodeReply(aRecord({ value: 'x' }))).toBeUndefined();
+    expect(correlationIdOf(aRecord({ value: 'x' }))).toBeUndefined();
   });
 });

@@ -2,13 +2,17 @@ import { KafkaHeaders, type WritePacket } from '@nestjs/microservices';
 import type { ProducerRecord } from '../../core/producer/index.js';
 import type { ConsumerRecord } from '../../core/protocol/index.js';
 import { headerBytes, headerText, parseValue } from './incoming-value.js';
-import { toOutgoingRecord } from './outgoing-record.js';
+import { toOutgoingRecord, type OutgoingRecord } from './outgoing-record.js';
+import { isPromise, type Payloads } from './payloads.js';
 
 /**
  * Beside `kafka_nest-is-disposed`: this record ends the replies and carries none itself. Nest's wire can't tell that from a
  * last reply that is `null`; clients that don't know the header see the `null` they always saw.
  */
 export const NO_VALUE_HEADER = 'krafka_no-value';
+
+/** When whoever asks stops waiting, in milliseconds since the epoch: a server need not work on a request after that. */
+export const DEADLINE_HEADER = 'krafka_deadline';
 
 /** Where the replies to a request go. */
 export interface ReplyAddress {
@@ -17,6 +21,8 @@ export interface ReplyAddress {
   readonly topic: string;
   /** Undefined when the request named none: the producer's partitioner decides. */
   readonly partition: number | undefined;
+  /** When whoever asks stops waiting, in milliseconds since the epoch by their clock; undefined when they don't say. */
+  readonly deadline: number | undefined;
 }
 
 /** One reply on its way: a value, the end of the replies, both, or an error. */
@@ -41,12 +47,31 @@ export function replyAddressOf(record: ConsumerRecord): ReplyAddress | undefined
     correlationId: Buffer.from(correlationId),
     topic,
     partition: Number.isNaN(partition) ? undefined : partition,
+    deadline: deadlineOf(record),
   };
 }
 
-/** A reply as a record. @throws KrafkaSerializationError when the value has no form as bytes */
-export function encodeReply(packet: ReplyPacket, address: ReplyAddress): ProducerRecord {
-  const outgoing = toOutgoingRecord(packet.hasValue ? packet.response : null);
+/** When whoever asked stops waiting, in milliseconds since the epoch; undefined when they don't say. */
+export function deadlineOf({ headers }: ConsumerRecord): number | undefined {
+  const text = headerText(headers, DEADLINE_HEADER);
+  const deadline = text === undefined || text === '' ? Number.NaN : Number(text);
+  return Number.isFinite(deadline) ? deadline : undefined;
+}
+
+/** A reply as a record; a promise where a serializer makes one. @throws KrafkaSerializationError when the value has no form as bytes */
+export function encodeReply(
+  packet: ReplyPacket,
+  address: ReplyAddress,
+  payloads: Payloads,
+): ProducerRecord | Promise<ProducerRecord> {
+  if (!packet.hasValue) return replyRecord(packet, address, toOutgoingRecord(null));
+  const outgoing = payloads.encode(address.topic, packet.response);
+  return outgoing instanceof Promise
+    ? outgoing.then((encoded) => replyRecord(packet, address, encoded))
+    : replyRecord(packet, address, outgoing);
+}
+
+function replyRecord(packet: ReplyPacket, address: ReplyAddress, outgoing: OutgoingRecord): ProducerRecord {
   const headers = outgoing.headers;
   headers[KafkaHeaders.CORRELATION_ID] = address.correlationId;
   if (packet.err !== undefined) headers[KafkaHeaders.NEST_ERR] = encodeError(packet.err);
@@ -58,17 +83,22 @@ export function encodeReply(packet: ReplyPacket, address: ReplyAddress): Produce
   return { topic: address.topic, partition: address.partition ?? outgoing.partition, key, value, headers, timestamp };
 }
 
-/** A reply as Nest's ClientProxy takes it, with the correlation id it is for; undefined for what is no reply at all. */
-export function decodeReply(record: ConsumerRecord): { readonly id: string; readonly packet: WritePacket } | undefined {
+/** Which request a reply is for; undefined for what is no reply at all. */
+export const correlationIdOf = ({ headers }: ConsumerRecord): string | undefined =>
+  headerText(headers, KafkaHeaders.CORRELATION_ID);
+
+/** A reply as Nest's ClientProxy takes it; a promise where a serializer makes one. @throws whatever the serializer throws */
+export function decodeReply(record: ConsumerRecord, payloads: Payloads): WritePacket | Promise<WritePacket> {
   const { headers } = record;
-  const id = headerText(headers, KafkaHeaders.CORRELATION_ID);
-  if (id === undefined) return undefined;
   const error = headerBytes(headers, KafkaHeaders.NEST_ERR);
   // An error that says nothing is one all the same.
-  if (error !== undefined) return { id, packet: { err: parseValue(error) || UNKNOWN_ERROR, isDisposed: true } };
+  if (error !== undefined) return { err: parseValue(error) || UNKNOWN_ERROR, isDisposed: true };
   const isDisposed = headerBytes(headers, KafkaHeaders.NEST_IS_DISPOSED) !== undefined;
-  if (isDisposed && headerBytes(headers, NO_VALUE_HEADER) !== undefined) return { id, packet: { isDisposed } };
-  return { id, packet: { response: parseValue(record.value), isDisposed } };
+  if (isDisposed && headerBytes(headers, NO_VALUE_HEADER) !== undefined) return { isDisposed };
+  const response = payloads.decode(record);
+  return isPromise(response)
+    ? Promise.resolve(response).then((value) => ({ response: value, isDisposed }))
+    : { response, isDisposed };
 }
 
 /** What a caller is told of an error that says nothing, in Nest's words. */
@@ -79,10 +109,8 @@ function encodeError(error: unknown): string {
   if (typeof error === 'string') return error || UNKNOWN_ERROR;
   if (error === undefined || error === null) return UNKNOWN_ERROR;
   try {
-    // JSON shows nothing of a bare Error.
-    if (error instanceof Error && Object.keys(error).length === 0) {
-      return JSON.stringify({ status: 'error', message: error.message });
-    }
+    // JSON shows of an Error what it has beside its message.
+    if (error instanceof Error) return JSON.stringify({ status: 'error', ...error, message: error.message });
     return JSON.stringify(error) ?? UNKNOWN_ERROR;
   } catch {
     return JSON.stringify({ status: 'error', message: UNKNOWN_ERROR });

@@ -1,0 +1,186 @@
+import { Controller } from '@nestjs/common';
+import { Ctx, Payload, RpcException } from '@nestjs/microservices';
+import { firstValueFrom, lastValueFrom, NEVER, range, toArray } from 'rxjs';
+import {
+  EventPattern,
+  KrafkaContext,
+  KrafkaRecordBuilder,
+  KrafkaServer,
+  MessagePattern,
+  schemaRegistrySerde,
+  type KrafkaSerde,
+  type SchemaCodec,
+} from '../../../lib/index.js';
+import { NestApps, until } from '../../support/nest-apps.js';
+import { openTestCluster, type TestCluster } from '../../support/test-cluster.js';
+
+let cluster: TestCluster;
+let apps: NestApps;
+
+beforeAll(async () => void (cluster = await openTestCluster()));
+beforeEach(() => void (apps = new NestApps(cluster)));
+afterEach(() => apps.close());
+afterAll(() => cluster.close());
+
+describe('A request', () => {
+  it('tells the server its deadline, and is not worked on once that has passed', async () => {
+    const topic = await cluster.newTopic();
+    const calls: unknown[] = [];
+
+    @Controller()
+    class Prices {
+      @MessagePattern(topic)
+      price(@Payload() payload: unknown, @Ctx() context: KrafkaContext): unknown {
+        calls.push({ payload, deadline: context.deadline });
+        return 'priced';
+      }
+    }
+    const app = await apps.service({ controllers: [Prices] });
+    const { client } = await apps.client();
+    const before = Date.now();
+    await firstValueFrom(client.send(topic, new KrafkaRecordBuilder('in time').setTimeout(20_000).build()));
+    const [{ deadline }] = calls as [{ deadline: number }];
+    expect(deadline).toBeGreaterThanOrEqual(before + 20_000);
+    expect(deadline).toBeLessThanOrEqual(Date.now() + 20_000);
+    await firstValueFrom(client.send(topic, new KrafkaRecordBuilder('no deadline').setTimeout(0).build()));
+    // As a request looks that has waited for long while nobody served.
+    const headers = { kafka_correlationId: 'x', kafka_replyTopic: `${topic}.reply`, kafka_replyPartition: '0' };
+    await lastValueFrom(client.emit(topic, { value: 'late', headers: { ...headers, krafka_deadline: '1000' } }));
+    await firstValueFrom(client.send(topic, 'after'));
+    expect(calls.map((call) => (call as { payload: unknown }).payload)).toEqual(['in time', 'no deadline', 'after']);
+    expect(app.get(KrafkaServer).deliveryCounts().lateRequests).toBe(1);
+  });
+
+  it('ends with the reason of its signal', async () => {
+    const topic = await cluster.newTopic();
+
+    @Controller()
+    class Silent {
+      @MessagePattern(topic)
+      answer(): unknown {
+        return NEVER;
+      }
+    }
+    await apps.service({ controllers: [Silent], options: { shutdownTimeoutMs: 200 } });
+    const { client } = await apps.client();
+    const controller = new AbortController();
+    const asking = firstValueFrom(
+      client.send(topic, new KrafkaRecordBuilder('a').setSignal(controller.signal).build()),
+    );
+    await until('the request to wait', () => client.replyStats().pending === 1);
+    controller.abort(new Error('the user has left'));
+    await expect(asking).rejects.toThrow('the user has left');
+    expect(client.replyStats().pending).toBe(0);
+    const late = client.send(topic, new KrafkaRecordBuilder('a').setSignal(controller.signal).build());
+    await expect(firstValueFrom(late)).rejects.toThrow('the user has left');
+  });
+
+  it('is answered with a long stream in order, by Observables and by async generators', async () => {
+    const [observed, pulled] = await Promise.all([cluster.newTopic(), cluster.newTopic()]);
+
+    @Controller()
+    class Numbers {
+      @MessagePattern(observed)
+      all(@Payload() count: string): unknown {
+        return range(0, Number(count));
+      }
+
+      @MessagePattern(pulled)
+      async *each(@Payload() count: string): AsyncIterable<number> {
+        for (let n = 0; n < Number(count); n++) yield n;
+        if (count === '3') throw new RpcException({ code: 'ENOUGH' });
+      }
+    }
+    await apps.service({ controllers: [Numbers] });
+    const { client } = await apps.client();
+    const expected = Array.from({ length: 2_000 }, (_, n) => String(n));
+    expect(await lastValueFrom(client.send(observed, 2_000).pipe(toArray()))).toEqual(expected);
+    expect(await lastValueFrom(client.send(pulled, 2_000).pipe(toArray()))).toEqual(expected);
+    expect(await lastValueFrom(client.send(pulled, 0).pipe(toArray()))).toEqual([]);
+    const heard: unknown[] = [];
+    const failing = new Promise((_resolve, reject) => {
+      client.send(pulled, 3).subscribe({ next: (value) => heard.push(value), error: reject });
+    });
+    await expect(failing).rejects.toEqual({ code: 'ENOUGH' });
+    expect(heard).toEqual(['0', '1', '2']);
+  });
+});
+
+describe('Serdes', () => {
+  it('keep the order of what is sent while they take their time, on either side', async () => {
+    const [events, requests] = await Promise.all([cluster.newTopic(), cluster.newTopic()]);
+    const slow = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+    const unsteady: KrafkaSerde = {
+      serialize: async (value) => {
+        await slow(Number(value) % 2 === 0 ? 10 : 0);
+        return `<${String(value)}>`;
+      },
+      deserialize: async (bytes) => {
+        await slow(bytes.includes('0>') ? 5 : 0);
+        return Number(bytes.toString().slice(1, -1));
+      },
+    };
+    const seen: unknown[] = [];
+
+    @Controller()
+    class Numbers {
+      @EventPattern(events)
+      one(@Payload() payload: unknown): void {
+        seen.push(payload);
+      }
+
+      @MessagePattern(requests)
+      all(@Payload() count: number): unknown {
+        return range(0, count);
+      }
+    }
+    const serde = { topics: { [events]: unsteady, [requests]: unsteady } };
+    await apps.service({ controllers: [Numbers], options: { serde } });
+    const { client } = await apps.client({ serde });
+    const numbers = Array.from({ length: 20 }, (_, n) => n);
+    await Promise.all(numbers.map((n) => lastValueFrom(client.emit(events, n))));
+    await lastValueFrom(client.emitBatch(events, { messages: [20, 21, 22] }));
+    await until('all events', () => seen.length === 23);
+    expect(seen).toEqual([...numbers, 20, 21, 22]);
+    expect(await lastValueFrom(client.send(requests, 20).pipe(toArray()))).toEqual(numbers);
+  });
+
+  it('speak the envelope of a schema registry: what it can read is handled, what it never can goes to the dead letters', async () => {
+    const topic = await cluster.newTopic();
+    const codec: SchemaCodec = {
+      encode: (value) => Buffer.from(JSON.stringify(value)),
+      decode: (bytes) => JSON.parse(bytes.toString()) as unknown,
+    };
+    let away = 2;
+    const serde = schemaRegistrySerde({
+      schemaFor: async () => ({ id: 7, codec }),
+      // A registry that is away at first: that may pass, and is retried.
+      schemaOf: async (id) => {
+        if (away-- > 0) throw new Error('the registry is away');
+        return id === 7 ? codec : undefined;
+      },
+    });
+    const seen: unknown[] = [];
+
+    @Controller()
+    class Orders {
+      @EventPattern(topic)
+      placed(@Payload() payload: unknown): void {
+        seen.push(payload);
+      }
+    }
+    const app = await apps.service({
+      controllers: [Orders],
+      options: { serde, onFailure: { retries: 5, backoffMs: 1, maxBackoffMs: 1 } },
+    });
+    const { client } = await apps.client({ serde });
+    const plain = await apps.client();
+    await lastValueFrom(client.emit(topic, { id: 1 }));
+    await lastValueFrom(plain.client.emit(topic, 'no envelope'));
+    await lastValueFrom(plain.client.emit(topic, Buffer.from([0, 0, 0, 0, 9, 1])));
+    await lastValueFrom(client.emit(topic, { id: 2 }));
+    await until('both events', () => seen.length === 2);
+    expect(seen).toEqual([{ id: 1 }, { id: 2 }]);
+    expect(app.get(KrafkaServer).deliveryCounts()).toMatchObject({ deadLetters: 2, retries: 2 });
+  });
+});
