@@ -10,6 +10,7 @@ const PAGES = [
   ['topics[]', 'lib/nest/topics.ts', 'TopicDeclaration'],
   ['onFailure, and @OnFailure', 'lib/nest/failure-policy/failure-policy.ts', 'FailureOptions'],
   ['new Krafka', 'lib/core/krafka.ts', 'KrafkaOptions'],
+  ['transactions', 'lib/core/transactional-producers.ts', 'TransactionsOptions'],
   ['connection', 'lib/core/network/connection-options.ts', 'ConnectionOptions'],
   ['producer', 'lib/core/producer/options.ts', 'ProducerOptions'],
   ['producer.accumulator', 'lib/core/producer/options.ts', 'AccumulatorConfig'],

@@ -43,6 +43,11 @@ export {
   type TlsOptions,
 } from './network/index.js';
 export * from './producer/index.js';
+export type {
+  KrafkaTransactionOptions,
+  TransactionalProducerOptions,
+  TransactionsOptions,
+} from './transactional-producers.js';
 export {
   ConsumerRecord,
   errorName,

@@ -8,7 +8,7 @@ import {
   type ConnectionOptions,
   type NetworkPorts,
 } from './network/index.js';
-import { Producer, type ProducerOptions, type RecordContent } from './producer/index.js';
+import { Producer, type ProducerOptions, type RecordContent, type TransactionScope } from './producer/index.js';
 import {
   aBoolean,
   anObjectWith,
@@ -22,7 +22,14 @@ import {
   optional,
   withDefault,
   type Logger,
+  type OptionRules,
 } from './support/index.js';
+import {
+  checkTransactionsOptions,
+  TransactionalProducers,
+  type KrafkaTransactionOptions,
+  type TransactionsOptions,
+} from './transactional-producers.js';
 
 /** What a {@link Krafka} is made of. */
 export interface KrafkaOptions {
@@ -43,6 +50,8 @@ export interface KrafkaOptions {
    * allows that. Default true.
    */
   readonly allowAutoTopicCreation?: boolean | undefined;
+  /** How {@link Krafka.transaction} works. */
+  readonly transactions?: TransactionsOptions | undefined;
 }
 
 /** How a {@link Krafka} is closed. */
@@ -50,6 +59,11 @@ export interface KrafkaCloseOptions {
   /** How long everything together may take, in milliseconds. Default 30,000. */
   readonly timeoutMs?: number;
 }
+
+const TRANSACTION_RULES: OptionRules<KrafkaTransactionOptions> = {
+  transactionalId: optional(aString),
+  signal: optional(anObjectWith<AbortSignal>('addEventListener', 'removeEventListener')),
+};
 
 interface Closing {
   close(options: { readonly timeoutMs: number }): Promise<unknown>;
@@ -105,6 +119,7 @@ export class Krafka {
   readonly #ports: NetworkPorts;
   readonly #consumers = new Set<Consumer>();
   readonly #producers = new Set<Closing>();
+  readonly #transactions: TransactionalProducers;
   #closing: Promise<void> | undefined;
 
   /** @throws KrafkaConfigError naming the option that is unknown, wrong, or would be ignored */
@@ -119,6 +134,7 @@ export class Krafka {
         logger: optional(anObjectWith<Logger>('debug', 'info', 'warn', 'error')),
         metadataMaxAgeMs: optional(aWhole('milliseconds', 1, LONGEST_MS)),
         allowAutoTopicCreation: optional(aBoolean),
+        transactions: checkTransactionsOptions,
       },
       '',
     );
@@ -135,6 +151,12 @@ export class Krafka {
         allowAutoTopicCreation: checked.allowAutoTopicCreation,
       },
       this.#ports,
+    );
+    this.#transactions = new TransactionalProducers(
+      checked.transactions ?? {},
+      this.config.clientId,
+      this.#ports,
+      (producer) => this.producer(producer),
     );
   }
 
@@ -153,6 +175,32 @@ export class Krafka {
     );
     this.#producers.add(producer);
     return producer;
+  }
+
+  /**
+   * Runs `work` in a transaction: what it sends, and the offsets it commits, `read_committed` consumers see all or nothing of.
+   * It is committed when `work` resolves (after everything that was sent in it, awaited or not, is written) and aborted when
+   * `work` rejects or anything in it fails. Transactions go on side by side, `transactions.maxConcurrent` at a time.
+   *
+   * ```ts
+   * await krafka.transaction(async (tx) => {
+   *   await tx.send({ topic: 'payments', value: 'paid' });
+   *   await tx.sendOffsets([{ topic, partition, offset: offset + 1 }], consumer.groupMetadata());
+   * });
+   * ```
+   *
+   * @throws what `work` throws, or what else failed first, with nothing committed
+   * @throws KrafkaFencedError when another client has taken over the transactional id; nothing is committed
+   * @throws KrafkaTimeoutError after `transactionTimeoutMs`; nothing is committed
+   * @throws KrafkaError TRANSACTION_OUTCOME_UNKNOWN when the commit was not answered: it may have happened
+   */
+  async transaction<Result>(
+    work: (tx: TransactionScope) => Result | Promise<Result>,
+    options: KrafkaTransactionOptions = {},
+  ): Promise<Result> {
+    this.#assertOpen();
+    const checked = checkOptions<KrafkaTransactionOptions>(options, TRANSACTION_RULES, 'transaction');
+    return this.#transactions.run(work, checked);
   }
 
   /**

@@ -1,3 +1,5 @@
+import type { TransactionState } from './transactions/transaction.js';
+
 /** What a producer tells of as it works; the payloads name one batch each unless they say otherwise. */
 export interface ProducerEvents {
   /** A batch was acknowledged. */
@@ -10,6 +12,12 @@ export interface ProducerEvents {
   readonly split: BatchProgress & { readonly into: number };
   /** The idempotent identity is new: the first one, or after its epoch was raised. */
   readonly identity: { readonly producerId: number; readonly producerEpoch: number };
+  /** A transaction began (`open`, with no state before), or is in another state. */
+  readonly transaction: {
+    readonly transactionalId: string;
+    readonly state: TransactionState;
+    readonly previous: TransactionState | undefined;
+  };
 }
 
 /** One batch on its way. */

@@ -11,3 +11,10 @@ export * from './producer.js';
 export type { ProducerRecord, RecordContent, RecordMetadata, SendOptions, SendOutcome } from './record.js';
 export type { SerializationContext, Serializer } from './serializer.js';
 export type { ProducerStats } from './stats.js';
+export type { TransactionGroup, TransactionOffset } from './transactions/group-offsets.js';
+export type {
+  Transaction,
+  TransactionOptions,
+  TransactionScope,
+  TransactionState,
+} from './transactions/transaction.js';

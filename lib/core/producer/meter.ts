@@ -1,5 +1,6 @@
 import type { ProducerBatch } from './accumulator/producer-batch.js';
 import type { ProducerStats } from './stats.js';
+import type { TransactionState } from './transactions/transaction.js';
 
 /** What the producer counts; written by the sender, read by `stats()`. Once a batch, never once a record. */
 export class Meter {
@@ -14,6 +15,7 @@ export class Meter {
   duplicates = 0;
   epochBumps = 0;
   interceptorErrors = 0;
+  readonly #transactions = { committed: 0, aborted: 0, unknown: 0 };
   #plainBytes = 0;
   #queueTimeMs = 0;
 
@@ -32,6 +34,11 @@ export class Meter {
     this.failedRecords += batch.recordCount;
   }
 
+  /** A transaction is in another state. */
+  transaction(state: TransactionState): void {
+    if (state === 'committed' || state === 'aborted' || state === 'unknown') this.#transactions[state]++;
+  }
+
   snapshot(now: Pick<ProducerStats, 'incompleteBatches' | 'inFlight' | 'waitingSends' | 'buffer'>): ProducerStats {
     const { records, failedRecords, batches, failedBatches, bytes } = this;
     return {
@@ -48,6 +55,7 @@ export class Meter {
       splits: this.splits,
       duplicates: this.duplicates,
       epochBumps: this.epochBumps,
+      transactions: { ...this.#transactions },
       interceptorErrors: this.interceptorErrors,
       ...now,
     };

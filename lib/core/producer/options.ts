@@ -63,6 +63,13 @@ export interface ProducerOptions<Key = RecordContent, Value = RecordContent> {
   readonly maxInFlight?: number;
   /** Wait before the first retry, doubling up to a second (KIP-580). Default 100 ms. */
   readonly retryBackoffMs?: number;
+  /**
+   * The name under which this producer does transactions, of which only one producer is the owner at a time: a newer one fences
+   * the older. Default: no transactions.
+   */
+  readonly transactionalId?: string;
+  /** How long a transaction may be open before its coordinator aborts it. Only with `transactionalId`. Default 60,000 ms. */
+  readonly transactionTimeoutMs?: number;
   /** Default 'default'. */
   readonly partitioner?: PartitionerName | Partitioner | PartitionFunction;
   /** Default: keys are strings, Buffers or null. */
@@ -89,6 +96,8 @@ export interface ProducerConfig<Key = RecordContent, Value = RecordContent> {
   readonly maxRequestSize: number;
   readonly maxInFlight: number;
   readonly retryBackoffMs: number;
+  readonly transactionalId: string | undefined;
+  readonly transactionTimeoutMs: number;
   readonly partitioner: PartitionerName | Partitioner | PartitionFunction;
   readonly keySerializer: Serializer<Key> | undefined;
   readonly valueSerializer: Serializer<Value> | undefined;
@@ -104,6 +113,8 @@ const MAX_IDEMPOTENT_IN_FLIGHT = 5;
 
 /** The largest a retry's wait grows to. */
 export const MAX_RETRY_BACKOFF_MS = 1_000;
+
+const TRANSACTION_TIMEOUT_MS = 60_000;
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -130,6 +141,8 @@ export function checkProducerOptions<Key, Value>(
       maxRequestSize: withDefault(aWhole('bytes', 1, MOST_BYTES), MIB),
       maxInFlight: withDefault(aWhole('requests', 1), 5),
       retryBackoffMs: withDefault(aWhole('milliseconds', 1, MAX_RETRY_BACKOFF_MS), 100),
+      transactionalId: optional(aString),
+      transactionTimeoutMs: optional(aWhole('milliseconds', 1, 2 ** 31 - 1)),
       partitioner: withDefault(aPartitioner, 'default'),
       keySerializer: optional(anObjectWith<Serializer<Key>>('serialize')),
       valueSerializer: optional(anObjectWith<Serializer<Value>>('serialize')),
@@ -152,6 +165,12 @@ export function checkProducerOptions<Key, Value>(
     throw new KrafkaConfigError(option('idempotent'), `needs acks 'all', not ${config.acks}`);
   }
   const idempotent = config.idempotent ?? config.acks === 'all';
+  if (config.transactionalId !== undefined && !idempotent) {
+    throw new KrafkaConfigError(option('transactionalId'), `needs acks 'all' and an idempotent producer`);
+  }
+  if (config.transactionTimeoutMs !== undefined && config.transactionalId === undefined) {
+    throw new KrafkaConfigError(option('transactionTimeoutMs'), 'has no meaning without transactionalId');
+  }
   if (idempotent && config.maxInFlight > MAX_IDEMPOTENT_IN_FLIGHT) {
     throw new KrafkaConfigError(option('maxInFlight'), `must be at most ${MAX_IDEMPOTENT_IN_FLIGHT} when idempotent`);
   }
@@ -176,11 +195,16 @@ export function checkProducerOptions<Key, Value>(
   if (config.compressionLevel !== undefined) {
     checkCompressionLevel(compression ?? codecOf('none'), config.compressionLevel, option('compressionLevel'));
   }
-  return Object.freeze({ ...config, idempotent, codec: compression });
+  const transactionTimeoutMs = config.transactionTimeoutMs ?? TRANSACTION_TIMEOUT_MS;
+  return Object.freeze({ ...config, idempotent, transactionTimeoutMs, codec: compression });
 }
 
 /** The options as they were given, each checked by itself. */
-interface GivenConfig<Key, Value> extends Omit<ProducerConfig<Key, Value>, 'idempotent' | 'codec'> {
+interface GivenConfig<Key, Value> extends Omit<
+  ProducerConfig<Key, Value>,
+  'idempotent' | 'codec' | 'transactionTimeoutMs'
+> {
+  readonly transactionTimeoutMs: number | undefined;
   readonly idempotent: boolean | undefined;
   readonly compression: CompressionCodec | undefined;
 }

@@ -2,6 +2,8 @@ import {
   Deadline,
   KrafkaBufferFullError,
   KrafkaClosedError,
+  KrafkaError,
+  KrafkaFencedError,
   KrafkaSerializationError,
   KrafkaTimeoutError,
   systemPorts,
@@ -25,6 +27,9 @@ import { checkProducerOptions, type ProducerConfig, type ProducerOptions } from 
 import type { ProducerRecord, RecordContent, RecordMetadata, SendOptions, SendOutcome } from './record.js';
 import { Sender, type ProducerCluster } from './sender/sender.js';
 import type { ProducerStats } from './stats.js';
+import { TransactionCoordinator } from './transactions/transaction-coordinator.js';
+import type { Transaction, TransactionOptions, TransactionScope } from './transactions/transaction.js';
+import { Transactions } from './transactions/transactions.js';
 
 /** How a producer is closed. */
 export interface ProducerCloseOptions {
@@ -62,6 +67,7 @@ export class Producer<Key = RecordContent, Value = RecordContent> {
   readonly #encoder: RecordEncoder;
   readonly #room: WaitingRoom;
   readonly #sender: Sender;
+  readonly #transactions: Transactions<Key, Value> | undefined;
   #state: ProducerState = 'open';
   #lastBudget: Budget;
   #refusal: KrafkaBufferFullError | undefined;
@@ -97,6 +103,7 @@ export class Producer<Key = RecordContent, Value = RecordContent> {
       maxBlockMs: config.accumulator.maxBlockMs,
       wakeBy: (dueAtMs) => this.#sender.wakeBy(dueAtMs),
     });
+    this.#transactions = this.#makeTransactions();
     this.#sender = new Sender({
       cluster,
       config,
@@ -105,6 +112,7 @@ export class Producer<Key = RecordContent, Value = RecordContent> {
       waiting: this.#room,
       events: this.events,
       meter: this.#meter,
+      transactions: this.#transactions,
     });
   }
 
@@ -118,6 +126,10 @@ export class Producer<Key = RecordContent, Value = RecordContent> {
    *   KrafkaTimeoutError after `deliveryTimeoutMs`; KrafkaClosedError. All by way of the promise.
    */
   send(record: ProducerRecord<Key, Value>, options?: SendOptions): Promise<RecordMetadata> {
+    return this.#transactions === undefined ? this.#send(record, options) : Promise.reject(outsideTransaction());
+  }
+
+  #send(record: ProducerRecord<Key, Value>, options?: SendOptions): Promise<RecordMetadata> {
     try {
       if (this.#state !== 'open') throw new KrafkaClosedError('the producer');
       if (!this.#isPlain || options?.signal !== undefined) return this.#sendSlowly(record, options);
@@ -144,6 +156,10 @@ export class Producer<Key = RecordContent, Value = RecordContent> {
    * failure. When one of them can't be a record at all, none is sent. For the outcome of each: {@link sendAllSettled}.
    */
   sendAll(records: readonly ProducerRecord<Key, Value>[], options?: SendOptions): Promise<RecordMetadata[]> {
+    return this.#transactions === undefined ? this.#sendAll(records, options) : Promise.reject(outsideTransaction());
+  }
+
+  #sendAll(records: readonly ProducerRecord<Key, Value>[], options?: SendOptions): Promise<RecordMetadata[]> {
     return new Promise((resolve, reject) => {
       const group = (size: number): SendGroup => groupOfAll(size, resolve, reject);
       this.#sendGroup(records, options, { group, empty: () => resolve([]), abort: reject });
@@ -152,6 +168,7 @@ export class Producer<Key = RecordContent, Value = RecordContent> {
 
   /** Sends records in their order, and tells the outcome of each. When one of them can't be a record at all, it rejects. */
   sendAllSettled(records: readonly ProducerRecord<Key, Value>[], options?: SendOptions): Promise<SendOutcome[]> {
+    if (this.#transactions !== undefined) return Promise.reject(outsideTransaction());
     return new Promise((resolve, reject) => {
       const group = (size: number): SendGroup => groupOfOutcomes(size, resolve);
       this.#sendGroup(records, options, { group, empty: () => resolve([]), abort: reject });
@@ -173,6 +190,54 @@ export class Producer<Key = RecordContent, Value = RecordContent> {
   }
 
   /**
+   * Takes over the transactional id: fences the producer that had it, and aborts what that left open. Otherwise the first
+   * transaction does that.
+   *
+   * @throws KrafkaFencedError, KrafkaTimeoutError, KrafkaClosedError; KrafkaError INVALID_TXN_STATE without `transactionalId`
+   */
+  async initTransactions(): Promise<void> {
+    await this.#transactional().initialize();
+  }
+
+  /**
+   * Begins a transaction, when the one before is over. Needs `transactionalId`.
+   *
+   * @throws KrafkaFencedError when another producer has taken over the transactional id; KrafkaError INVALID_TXN_STATE without
+   *   one; KrafkaTimeoutError, KrafkaClosedError
+   */
+  async beginTransaction(options?: TransactionOptions): Promise<Transaction<Key, Value>> {
+    return this.#transactional().begin(options);
+  }
+
+  /**
+   * Runs `work` in a transaction, which is committed when it resolves and aborted when it rejects. Several called at once run
+   * one after another.
+   *
+   * @throws what `work` throws; else as {@link Transaction.commit}
+   */
+  async transaction<Result>(
+    work: (tx: TransactionScope<Key, Value>) => Result | Promise<Result>,
+    options?: TransactionOptions,
+  ): Promise<Result> {
+    const transaction = await this.beginTransaction(options);
+    let result: Result;
+    try {
+      result = await work(transaction);
+    } catch (error) {
+      try {
+        await transaction.abort();
+      } catch (problem) {
+        // Being fenced is why the work failed. Otherwise what it failed of is what its caller must hear.
+        if (problem instanceof KrafkaFencedError && error === transaction.failure) throw problem;
+        this.#ports.logger.warn('a transaction whose work had failed could not be aborted', { error: problem });
+      }
+      throw error;
+    }
+    await transaction.commit();
+    return result;
+  }
+
+  /**
    * Takes no more records, and resolves when all that were sent are settled. What is not by `timeoutMs` fails with a
    * KrafkaClosedError; if it was under way, it may have been written all the same.
    */
@@ -191,6 +256,43 @@ export class Producer<Key = RecordContent, Value = RecordContent> {
       waitingSends: this.#room.size,
       buffer: { total, used, peak, pooled },
     });
+  }
+
+  #makeTransactions(): Transactions<Key, Value> | undefined {
+    const { transactionalId, transactionTimeoutMs, deliveryTimeoutMs } = this.#config;
+    if (transactionalId === undefined) return undefined;
+    return new Transactions<Key, Value>({
+      coordinator: new TransactionCoordinator({
+        cluster: this.#cluster,
+        ports: this.#ports,
+        transactionalId,
+        transactionTimeoutMs,
+      }),
+      transactionalId,
+      transactionTimeoutMs,
+      budgetMs: deliveryTimeoutMs,
+      ports: this.#ports,
+      send: (record, options) => this.#send(record, options),
+      sendAll: (records, options) => this.#sendAll(records, options),
+      flush: () => this.flush(),
+      quiesce: (error) => {
+        this.#room.fail(error);
+        return this.#sender.quiesce(error);
+      },
+      hasHoles: () => this.#sender.hasHoles,
+      ready: (queue) => this.#sender.ready(queue),
+      identified: (identity) => this.#sender.identified(identity),
+      became: (state, previous) => {
+        this.#meter.transaction(state);
+        if (this.events.has('transaction')) this.events.emit('transaction', { transactionalId, state, previous });
+      },
+    });
+  }
+
+  #transactional(): Transactions<Key, Value> {
+    if (this.#state !== 'open') throw new KrafkaClosedError('the producer');
+    if (this.#transactions !== undefined) return this.#transactions;
+    throw new KrafkaError('a producer needs a transactionalId for transactions', { code: 'INVALID_TXN_STATE' });
   }
 
   /** What is known of the record's topic; a name is checked when it is first used. */
@@ -355,7 +457,7 @@ export class Producer<Key = RecordContent, Value = RecordContent> {
     this.#state = 'closing';
     const late = await new Promise<boolean>((resolve) => {
       const timer = this.#ports.clock.setTimer(timeoutMs, () => resolve(true));
-      void this.flush().then(() => {
+      void Promise.all([this.#transactions?.shutDown(), this.flush()]).then(() => {
         timer.cancel();
         resolve(false);
       });
@@ -364,9 +466,16 @@ export class Producer<Key = RecordContent, Value = RecordContent> {
     const waitedFor = 'what was sent to be acknowledged';
     const cause = late ? new KrafkaTimeoutError({ budget: 'timeoutMs', budgetMs: timeoutMs, waitedFor }) : undefined;
     const error = new KrafkaClosedError('the producer', cause);
+    this.#transactions?.close();
     this.#room.fail(error);
     this.#sender.close(error);
   }
+}
+
+function outsideTransaction(): KrafkaError {
+  const problem =
+    "a producer with a transactionalId sends within transactions: use what 'transaction' or 'beginTransaction' gives";
+  return new KrafkaError(problem, { code: 'INVALID_TXN_STATE' });
 }
 
 type Reject = (error: Error) => void;

@@ -24,6 +24,8 @@ export interface ProducerStats {
   readonly duplicates: number;
   /** Times the idempotent epoch was raised because a sequence had been lost. */
   readonly epochBumps: number;
+  /** Transactions by how they ended; all zero without `transactionalId`. */
+  readonly transactions: { readonly committed: number; readonly aborted: number; readonly unknown: number };
   /** Errors thrown by interceptors' `onAcknowledgement`. */
   readonly interceptorErrors: number;
   /** Batches now open, waiting or in flight. */

@@ -8,3 +8,4 @@ export * from './options.js';
 export * from './ports.js';
 export * from './random.js';
 export * from './typed-events.js';
+export * from './turns.js';

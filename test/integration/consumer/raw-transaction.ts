@@ -62,17 +62,21 @@ export class RawTransactions {
     builder.close();
     const records = builder.seal({ producerId, producerEpoch, baseSequence: this.#sequence, transactional: true });
     this.#sequence += values.length;
-    const produced = await connection.sendRequest(
-      Produce,
-      {
-        transactionalId,
-        acks: -1,
-        timeoutMs: 10_000,
-        topicData: [{ name: topic, partitionData: [{ index: 0, records }] }],
-      },
-      { maxVersion: 11 },
+    const produced = await this.#patiently(
+      () =>
+        connection.sendRequest(
+          Produce,
+          {
+            transactionalId,
+            acks: -1,
+            timeoutMs: 10_000,
+            topicData: [{ name: topic, partitionData: [{ index: 0, records }] }],
+          },
+          { maxVersion: 11 },
+        ),
+      ({ responses }) => responses[0]?.partitionResponses[0]?.errorCode ?? -1,
     );
-    ok(produced.responses[0]?.partitionResponses[0]?.errorCode ?? -1);
+    ok(produced);
   }
 
   /** Ends the transaction. */
@@ -90,7 +94,7 @@ export class RawTransactions {
     ok(code);
   }
 
-  /** Markers are written after the answer: what comes next may have to wait for them. */
+  /** A topic may be too new to be led, and markers are written after the answer: what comes next may have to wait. */
   async #patiently<T>(send: () => Promise<T>, codeOf: (answer: T) => number): Promise<number> {
     for (;;) {
       const code = codeOf(await send());

@@ -20,6 +20,9 @@ export interface DeliveryPorts {
   readonly deliveryTimeoutMs: number;
   readonly requestTimeoutMs: number;
   readonly retryBackoffMs: number;
+  readonly isTransactional: boolean;
+  /** Why nothing is sent again, while that is so. */
+  readonly givingUp: () => KrafkaError | undefined;
   /** The queue may have something to send again. */
   readonly changed: (queue: PartitionQueue) => void;
 }
@@ -44,6 +47,7 @@ export class Deliveries {
       stamped: batch.baseSequence >= 0,
       oldest: queue.unresolved[0] === batch,
       ambiguous: batch.ambiguous,
+      transactional: this.#ports.isTransactional,
     };
     const verdict = judge(answer.errorCode, judged);
     if (verdict.kind === 'written') {
@@ -130,6 +134,11 @@ export class Deliveries {
   }
 
   #retry(batch: ProducerBatch, error: Error, afterMs: number, nowMs: number): void {
+    const givingUp = this.#ports.givingUp();
+    if (givingUp !== undefined) {
+      this.#fail(batch, givingUp);
+      return;
+    }
     batch.state = 'ready';
     batch.lastError = error;
     batch.retryAtMs = nowMs + afterMs;
@@ -164,6 +173,11 @@ export class Deliveries {
 
   /** The broker refused it as a whole, so its sequence numbers go to its pieces, and its place in the queue too. */
   #split(batch: ProducerBatch, error: Error): void {
+    const givingUp = this.#ports.givingUp();
+    if (givingUp !== undefined) {
+      this.#fail(batch, givingUp);
+      return;
+    }
     const { queue } = batch;
     const { accumulator, meter, events } = this.#ports;
     batch.lastError = error;

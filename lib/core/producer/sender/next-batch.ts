@@ -1,9 +1,10 @@
 import type { PartitionQueue } from '../accumulator/partition-queue.js';
 import type { ProducerBatch } from '../accumulator/producer-batch.js';
 import type { RecordAccumulator } from '../accumulator/record-accumulator.js';
-import type { IdentitySource } from '../idempotence/identity-source.js';
+import type { SequenceAuthority } from '../idempotence/sequence-authority.js';
 import { NO_IDENTITY, sameIdentity } from '../idempotence/partition-sequences.js';
 import type { Meter } from '../meter.js';
+import type { TransactionGate } from '../transactions/transaction-gate.js';
 
 /**
  * Which batch of a partition goes next, and whether one may: here is what keeps a partition's records in order and free of
@@ -13,19 +14,23 @@ export class NextBatch {
   /** Monotonic; when the earliest of the retries that were passed over may go. Whoever looks at the queues resets it. */
   retryDueAtMs = Infinity;
   readonly #accumulator: RecordAccumulator;
-  readonly #identity: IdentitySource | undefined;
+  readonly #identity: SequenceAuthority | undefined;
+  readonly #gate: TransactionGate | undefined;
   readonly #maxInFlight: number;
   readonly #meter: Meter;
 
   constructor(options: {
     readonly accumulator: RecordAccumulator;
     /** Undefined without idempotence. */
-    readonly identity: IdentitySource | undefined;
+    readonly identity: SequenceAuthority | undefined;
+    /** Undefined without transactions. */
+    readonly gate: TransactionGate | undefined;
     readonly maxInFlight: number;
     readonly meter: Meter;
   }) {
     this.#accumulator = options.accumulator;
     this.#identity = options.identity;
+    this.#gate = options.gate;
     this.#maxInFlight = options.maxInFlight;
     this.#meter = options.meter;
   }
@@ -62,6 +67,7 @@ export class NextBatch {
   }
 
   #takesNew(queue: PartitionQueue): boolean {
+    if (this.#gate?.admits(queue) === false) return false;
     const oldest = queue.unresolved[0];
     if (oldest === undefined) return this.#mayStamp(queue);
     // A broker remembers the last five batches of a producer. Past a retry, ever more could go until it forgets whether
@@ -77,7 +83,7 @@ export class NextBatch {
 
   /** Begins the partition's sequence anew under an identity that is not its last one; false while there is none. */
   #restart(queue: PartitionQueue, nowMs: number): boolean {
-    const source = this.#identity as IdentitySource;
+    const source = this.#identity as SequenceAuthority;
     const { sequences } = queue;
     let identity = source.current;
     if (identity !== undefined && sameIdentity(identity, sequences.identity)) {

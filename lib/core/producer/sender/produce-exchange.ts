@@ -4,6 +4,7 @@ import type { ProducerBatch } from '../accumulator/producer-batch.js';
 import type { Meter } from '../meter.js';
 import type { SendingConfig } from '../options.js';
 import type { Lane } from './broker-outbox.js';
+import type { TransactionGate } from '../transactions/transaction-gate.js';
 import type { Deliveries } from './deliveries.js';
 import { UNACKNOWLEDGED, type ProduceResponse, type ProduceWave } from './produce-wave.js';
 
@@ -11,6 +12,7 @@ import { UNACKNOWLEDGED, type ProduceResponse, type ProduceWave } from './produc
 export class ProduceExchange {
   readonly #config: Pick<SendingConfig, 'requestTimeoutMs'>;
   readonly #acks: number;
+  readonly #gate: TransactionGate | undefined;
   readonly #clock: Clock;
   readonly #deliveries: Deliveries;
   readonly #meter: Meter;
@@ -18,6 +20,8 @@ export class ProduceExchange {
 
   constructor(options: {
     readonly config: Pick<SendingConfig, 'acks' | 'requestTimeoutMs'>;
+    /** Undefined without transactions. */
+    readonly gate: TransactionGate | undefined;
     readonly clock: Clock;
     readonly deliveries: Deliveries;
     readonly meter: Meter;
@@ -26,6 +30,7 @@ export class ProduceExchange {
   }) {
     this.#config = options.config;
     this.#acks = options.config.acks === 'all' ? -1 : options.config.acks;
+    this.#gate = options.gate;
     this.#clock = options.clock;
     this.#deliveries = options.deliveries;
     this.#meter = options.meter;
@@ -51,9 +56,9 @@ export class ProduceExchange {
   /** The answer, or undefined where brokers give none. */
   async #request(lane: Lane, wave: ProduceWave): Promise<ProduceResponse | undefined> {
     const { requestTimeoutMs } = this.#config;
-    const { maxVersion } = wave;
+    const maxVersion = lowest(wave.maxVersion, this.#gate?.maxProduceVersion);
     const options = { timeoutMs: requestTimeoutMs, ...(maxVersion === undefined ? {} : { maxVersion }) };
-    const request = wave.request(this.#acks, requestTimeoutMs, null);
+    const request = wave.request(this.#acks, requestTimeoutMs, this.#gate?.transactionalId ?? null);
     return this.#acks === 0
       ? lane.connection.sendRequest(Produce, request, { ...options, awaitResponse: false })
       : lane.connection.sendRequest(Produce, request, options);
@@ -80,6 +85,9 @@ export class ProduceExchange {
     this.#landed();
   }
 }
+
+const lowest = (one: number | undefined, other: number | undefined): number | undefined =>
+  one === undefined || other === undefined ? (one ?? other) : Math.min(one, other);
 
 function leftOut(lane: Lane, { queue }: ProducerBatch): KrafkaConnectionError {
   const what = `answered a Produce request without a word on topic '${queue.topic.name}' partition ${queue.partition}`;

@@ -6,6 +6,7 @@ import type { PartitionQueue } from '../accumulator/partition-queue.js';
 import type { ProducerBatch } from '../accumulator/producer-batch.js';
 import type { ProducerEvents } from '../events.js';
 import { IdentitySource } from '../idempotence/identity-source.js';
+import type { SequenceAuthority } from '../idempotence/sequence-authority.js';
 import type { Identity } from '../idempotence/partition-sequences.js';
 import type { Meter } from '../meter.js';
 import { MAX_RETRY_BACKOFF_MS, type SendingConfig } from '../options.js';
@@ -16,6 +17,7 @@ import { NextBatch } from './next-batch.js';
 import { ProduceExchange } from './produce-exchange.js';
 import { Routes } from './routes.js';
 import { Wakeup } from './wakeup.js';
+import type { TransactionGate } from '../transactions/transaction-gate.js';
 
 /** The parts of the cluster that a producer uses. */
 export type ProducerCluster = Pick<
@@ -28,6 +30,8 @@ export type ProducerCluster = Pick<
   | 'refresh'
   | 'connection'
   | 'anyConnection'
+  | 'coordinator'
+  | 'forgetCoordinator'
   | 'leaderMoved'
   | 'suspect'
 >;
@@ -49,6 +53,8 @@ export interface SenderOptions {
   readonly waiting: WaitingSends;
   readonly events: TypedEvents<ProducerEvents>;
   readonly meter: Meter;
+  /** Where a transactional producer's identity comes from, and what its transactions ask of the sender. */
+  readonly transactions: (SequenceAuthority & TransactionGate) | undefined;
 }
 
 /**
@@ -63,7 +69,7 @@ export class Sender implements AccumulatorListener {
   readonly #accumulator: RecordAccumulator;
   readonly #waiting: WaitingSends;
   readonly #events: TypedEvents<ProducerEvents>;
-  readonly #identity: IdentitySource | undefined;
+  readonly #identity: SequenceAuthority | undefined;
   readonly #deliveries: Deliveries;
   readonly #wakeup: Wakeup;
   readonly #routes: Routes;
@@ -78,6 +84,9 @@ export class Sender implements AccumulatorListener {
   #identityRetryAtMs = 0;
   #scheduled = false;
   #closed = false;
+  /** Why nothing is sent again, and who waits for the last answers. */
+  #givingUp: KrafkaError | undefined;
+  #quiet: (() => void)[] | undefined;
 
   constructor(options: SenderOptions) {
     const { cluster, config, ports } = options;
@@ -93,13 +102,15 @@ export class Sender implements AccumulatorListener {
       this.#routes.follow(metadata, options.accumulator.topics.values());
       this.#schedule();
     });
-    if (config.idempotent) {
+    if (options.transactions !== undefined) {
+      this.#identity = options.transactions;
+    } else if (config.idempotent) {
       this.#identity = new IdentitySource({
         cluster,
         ports,
         budgetMs: config.deliveryTimeoutMs,
         listener: {
-          known: (identity) => this.#identified(identity),
+          known: (identity) => this.identified(identity),
           unavailable: (error) => this.#unidentified(error),
         },
       });
@@ -113,21 +124,26 @@ export class Sender implements AccumulatorListener {
       deliveryTimeoutMs: config.deliveryTimeoutMs,
       requestTimeoutMs: config.requestTimeoutMs,
       retryBackoffMs: config.retryBackoffMs,
+      isTransactional: options.transactions !== undefined,
+      givingUp: () => this.#givingUp,
       changed: (queue) => this.#changed(queue),
     });
     this.#next = new NextBatch({
       accumulator: options.accumulator,
       identity: this.#identity,
+      gate: options.transactions,
       maxInFlight: config.maxInFlight,
       meter: options.meter,
     });
     this.#exchange = new ProduceExchange({
       config,
+      gate: options.transactions,
       clock: ports.clock,
       deliveries: this.#deliveries,
       meter: options.meter,
       landed: () => {
         this.#settled();
+        if (this.#quiet !== undefined && this.inFlight === 0) this.#becomeQuiet();
         // The window has room again, whether or not anything new came.
         this.#schedule();
       },
@@ -174,6 +190,27 @@ export class Sender implements AccumulatorListener {
     this.#wakeup.by(dueAtMs, this.#ports.clock.monotonic());
   }
 
+  /** Fails whatever is not on the wire, and what comes back from it unwritten; resolves when nothing is on the wire. */
+  quiesce(error: KrafkaError): Promise<void> {
+    this.#givingUp ??= error;
+    for (const batch of [...this.#accumulator.incomplete]) {
+      if (!batch.onWire) this.#deliveries.drop(batch, this.#givingUp);
+    }
+    this.#settled();
+    return new Promise((resolve) => {
+      this.#quiet = [...(this.#quiet ?? []), resolve];
+      if (this.inFlight === 0) this.#becomeQuiet();
+    });
+  }
+
+  /** Whether some partition's sequence has a range in it that was stamped and never acknowledged. */
+  get hasHoles(): boolean {
+    for (const { queues } of this.#accumulator.topics.values()) {
+      for (const queue of queues) if (queue?.sequences.hasHole === true) return true;
+    }
+    return false;
+  }
+
   /** Fails everything that is not settled, and works no more. */
   close(error: KrafkaError): void {
     this.#closed = true;
@@ -181,6 +218,13 @@ export class Sender implements AccumulatorListener {
     this.#identity?.close();
     for (const batch of [...this.#accumulator.incomplete]) this.#deliveries.drop(batch, error);
     this.#wakeup.cancel();
+  }
+
+  #becomeQuiet(): void {
+    const waiting = this.#quiet ?? [];
+    this.#quiet = undefined;
+    this.#givingUp = undefined;
+    for (const resolve of waiting) resolve();
   }
 
   #schedule(): void {
@@ -240,7 +284,8 @@ export class Sender implements AccumulatorListener {
     if (hasMore(queue)) this.ready(queue);
   }
 
-  #identified(identity: Identity): void {
+  /** There is an identity, the first or another. */
+  identified(identity: Identity): void {
     if (this.#events.has('identity')) this.#events.emit('identity', identity);
     this.#schedule();
   }

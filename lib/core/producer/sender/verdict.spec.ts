@@ -1,7 +1,7 @@
 import { ERROR_CODES, isRetriable, type ErrorName } from '../../protocol/index.js';
 import { judge, type JudgedBatch, type Verdict } from './verdict.js';
 
-const batch: JudgedBatch = { recordCount: 2, stamped: true, oldest: true, ambiguous: false };
+const batch: JudgedBatch = { recordCount: 2, stamped: true, oldest: true, ambiguous: false, transactional: false };
 const of = (name: ErrorName, given: Partial<JudgedBatch> = {}): Verdict =>
   judge(ERROR_CODES[name], { ...batch, ...given });
 
@@ -27,6 +27,16 @@ describe('judge', () => {
       expect(of(name, { stamped: false })).toMatchObject({ kind: 'failed' });
     },
   );
+
+  it('begins no numbers again within a transaction', () => {
+    for (const name of ['OUT_OF_ORDER_SEQUENCE_NUMBER', 'UNKNOWN_PRODUCER_ID', 'INVALID_PRODUCER_EPOCH'] as const) {
+      expect(of(name, { transactional: true })).toMatchObject({ kind: 'failed' });
+    }
+    expect(of('OUT_OF_ORDER_SEQUENCE_NUMBER', { transactional: true, oldest: false })).toMatchObject({
+      kind: 'retry',
+      restart: false,
+    });
+  });
 
   it('gives an epoch that is too old new numbers only where no earlier attempt can have been written', () => {
     expect(of('INVALID_PRODUCER_EPOCH')).toMatchObject({ kind: 'retry', restart: true });

@@ -28,6 +28,8 @@ export interface JudgedBatch {
   readonly oldest: boolean;
   /** Whether an earlier attempt may have been written. */
   readonly ambiguous: boolean;
+  /** Whether it is part of a transaction, within which numbers can't start again: it fails, and the transaction with it. */
+  readonly transactional: boolean;
 }
 
 /** Answers after which the batch may be in the log, or may yet come to be. */
@@ -56,11 +58,11 @@ export function judge(errorCode: number, batch: JudgedBatch): Verdict {
       // Behind another one that is still to come, this is to be expected. The oldest has nothing before it that could
       // still arrive: the broker has lost what it knew, or a batch before it was never written. It was refused, so it is
       // not written either, nor is anything behind it.
-      if (batch.stamped) return retry({ restart: batch.oldest });
+      if (batch.stamped && !(batch.oldest && batch.transactional)) return retry({ restart: batch.oldest });
       break;
     case 'INVALID_PRODUCER_EPOCH':
       // Refused, not written: but an earlier attempt may have been, and that one a new epoch would repeat.
-      if (batch.stamped && !batch.ambiguous) return retry({ restart: batch.oldest });
+      if (batch.stamped && !batch.ambiguous && !batch.transactional) return retry({ restart: batch.oldest });
       break;
   }
   const ambiguous = AMBIGUOUS.has(name);
