@@ -2,7 +2,7 @@ import { ZERO_UUID } from '../protocol/index.js';
 import type { KrafkaError } from '../support/index.js';
 import type { FetchedPartition } from './fetch/fetch-session.js';
 import { PartitionBuffer, type TakenBatch } from './fetch/partition-buffer.js';
-import { CommitTracker } from './offsets/commit-tracker.js';
+import { CommitTracker, type Ticket } from './offsets/commit-tracker.js';
 import { keyOf } from './topic-partition.js';
 
 /** Where to begin when it is not an offset that is known. */
@@ -60,6 +60,7 @@ export class AssignedPartition implements FetchedPartition {
   #positionEpoch = -1;
   #fetchOffset = -1;
   #paused = false;
+  #held = false;
   #state: 'active' | 'retired' | 'released' = 'active';
 
   /** `onUncommitted` is called when something is done while all that was done before is committed. */
@@ -101,6 +102,11 @@ export class AssignedPartition implements FetchedPartition {
     return this.#paused;
   }
 
+  /** Whether it stands still until a handler gets again what it asked to get again. */
+  get held(): boolean {
+    return this.#held;
+  }
+
   /** False once it is given up: nothing of it may be committed any more. */
   get owned(): boolean {
     return this.#state !== 'released';
@@ -113,12 +119,12 @@ export class AssignedPartition implements FetchedPartition {
 
   /** Whether records of it are wanted now. */
   get fetchable(): boolean {
-    return this.#state === 'active' && !this.#paused && this.#phase.kind === 'reading';
+    return this.#state === 'active' && !this.#paused && !this.#held && this.#phase.kind === 'reading';
   }
 
   /** Whether records of it may be handed out now. */
   get deliverable(): boolean {
-    return this.#state === 'active' && !this.#paused && this.#phase.kind !== 'failed';
+    return this.#state === 'active' && !this.#paused && !this.#held && this.#phase.kind !== 'failed';
   }
 
   /** Sets where to begin: `committed` says that the group holds that very offset. */
@@ -159,6 +165,33 @@ export class AssignedPartition implements FetchedPartition {
   refetch(): void {
     this.buffer.clear();
     this.#fetchOffset = this.#position;
+  }
+
+  /**
+   * Goes back to what was handed out already, and stands still there until `letGo`. What was read ahead is kept when it
+   * goes on right behind.
+   */
+  holdAt(offset: number, leaderEpoch: number, isReadAhead: boolean): void {
+    this.#held = true;
+    this.#position = offset;
+    this.#positionEpoch = leaderEpoch;
+    if (!isReadAhead) this.refetch();
+  }
+
+  /** Goes on after `holdAt`. */
+  letGo(): void {
+    this.#held = false;
+  }
+
+  /** Goes back to what is not done, for somebody else to hand it out; what is under way counts for nothing then. */
+  goBack(): void {
+    const { committable, leaderEpoch } = this.commits;
+    if (committable < 0 || this.#phase.kind === 'resolving') return;
+    this.commits.restart(committable, leaderEpoch, false);
+    this.#position = committable;
+    this.#positionEpoch = leaderEpoch;
+    this.#held = false;
+    this.refetch();
   }
 
   pause(): void {
@@ -215,6 +248,13 @@ export class AssignedPartition implements FetchedPartition {
     if (!dirty) this.#onUncommitted();
   }
 
+  /** Notes that what a ticket stands for is done. */
+  done(ticket: Ticket): void {
+    const { dirty } = this.commits;
+    this.commits.done(ticket);
+    if (!dirty && this.commits.dirty) this.#onUncommitted();
+  }
+
   /** Records behind the position, as of the last fetch; undefined before it. */
   lag(committedOnly: boolean): number | undefined {
     const end = committedOnly ? this.lastStableOffset : this.highWatermark;
@@ -223,6 +263,7 @@ export class AssignedPartition implements FetchedPartition {
 
   #jump(offset: number, leaderEpoch: number, committed: boolean): void {
     this.buffer.clear();
+    this.#held = false;
     this.#position = offset;
     this.#positionEpoch = leaderEpoch;
     this.#fetchOffset = offset;

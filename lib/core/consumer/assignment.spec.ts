@@ -70,7 +70,7 @@ function setUp(
       one('stop delivering')(partition);
       await gates.get(partition.partition)?.promise;
     },
-    handlingMs: () => undefined,
+    underWay: () => undefined,
     end: () => undefined,
   };
   assignment.attach(delivery);

@@ -4,12 +4,13 @@ import {
   KrafkaProtocolError,
   type Deadline,
   type Ports,
+  type Timer,
   type TypedEvents,
 } from '../support/index.js';
 import { AssignedPartition, type OffsetSpec } from './assigned-partition.js';
 import type { ConsumerEvents } from './consumer-events.js';
 import type { ConsumerSettings, ManualAssignment } from './consumer-options.js';
-import type { Delivery } from './delivery/delivery.js';
+import type { Delivery, Return } from './delivery/delivery.js';
 import type { Fetcher } from './fetch/fetcher.js';
 import type { PartitionOwner } from './group/group-member.js';
 import type { KeptOffset } from './offsets/committed-offsets.js';
@@ -57,6 +58,8 @@ export class Assignment implements PartitionOwner {
   readonly #options: AssignmentOptions;
   readonly #partitions = new Map<string, AssignedPartition>();
   readonly #resets = new Map<AssignedPartition, Reset>();
+  /** What ends the standstill of partitions whose handlers asked for one. */
+  readonly #holds = new Map<AssignedPartition, Timer>();
   /** Those who wait for a position to be known. */
   readonly #located = new Map<AssignedPartition, Deferred<void>>();
   /** Settled when there was an assignment and each position in it is known. */
@@ -93,8 +96,15 @@ export class Assignment implements PartitionOwner {
     return this.#partitions.get(keyOf(topic, partition));
   }
 
-  /** Hands records to whoever consumes from now on. */
+  /** Hands records to whoever consumes from now on: what is not done is handed out again. */
   attach(delivery: Delivery | undefined): void {
+    if (this.#delivery !== undefined) {
+      for (const partition of this.#partitions.values()) {
+        this.#endHold(partition);
+        partition.goBack();
+        this.#options.fetcher.wake(partition);
+      }
+    }
     this.#delivery = delivery;
     for (const partition of this.#partitions.values()) delivery?.add(partition);
   }
@@ -159,6 +169,7 @@ export class Assignment implements PartitionOwner {
     resolver.drop(partition);
     validator.drop(partition);
     this.#resets.delete(partition);
+    this.#endHold(partition);
     if (typeof target === 'number') {
       partition.seek(target);
       this.#tellLocated(partition);
@@ -170,6 +181,22 @@ export class Assignment implements PartitionOwner {
     let located = this.#located.get(partition);
     if (located === undefined) this.#located.set(partition, (located = new Deferred()));
     await located.promise;
+  }
+
+  /** Goes back in a partition that is handed out again after a while. A seek meanwhile has precedence. */
+  nack(partition: AssignedPartition, from: Return, delayMs: number): void {
+    const { offset, leaderEpoch, timeline, isReadAhead } = from;
+    const { fetcher, ports } = this.#options;
+    if (timeline !== partition.commits.timeline || !partition.owned || partition.phase.kind === 'resolving') return;
+    partition.holdAt(offset, leaderEpoch, isReadAhead);
+    this.#endHold(partition);
+    const goOn = (): void => {
+      this.#holds.delete(partition);
+      partition.letGo();
+      fetcher.wake(partition);
+      this.#delivery?.ready(partition);
+    };
+    this.#holds.set(partition, ports.clock.setTimer(delayMs, goOn, true));
   }
 
   pause(partition: AssignedPartition): void {
@@ -366,6 +393,7 @@ export class Assignment implements PartitionOwner {
       resolver.drop(partition);
       validator.drop(partition);
       this.#resets.delete(partition);
+      this.#endHold(partition);
       this.#located.get(partition)?.reject(error);
       this.#located.delete(partition);
     }
@@ -401,6 +429,11 @@ export class Assignment implements PartitionOwner {
     await settings.rebalanceListener[how]?.(named);
     events.emit(how, { partitions: named });
     this.#checkSettled();
+  }
+
+  #endHold(partition: AssignedPartition): void {
+    this.#holds.get(partition)?.cancel();
+    this.#holds.delete(partition);
   }
 
   #tellLocated(partition: AssignedPartition): void {

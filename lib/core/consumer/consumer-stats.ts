@@ -6,14 +6,18 @@ export interface PartitionStats extends TopicPartition {
   /** `resolving`: where to begin is being asked; `failed`: waits for a `seek()`. */
   readonly state: 'resolving' | 'validating' | 'reading' | 'failed';
   readonly paused: boolean;
+  /** A handler answered with a `nack`: the partition stands still until its record comes again. */
+  readonly held: boolean;
   /** The next record to be handed out; undefined while `resolving`. */
   readonly position: number | undefined;
   /** How many records there are behind the position; undefined before the first fetch. */
   readonly lag: number | undefined;
   /** Bytes read ahead. */
   readonly bufferedBytes: number;
-  /** How long the handler that is under way has taken so far, when there is one. */
+  /** How long the handler that is under way has taken so far, the longest of them; undefined when there is none. */
   readonly handlingMs: number | undefined;
+  /** The offset that handler was called with. */
+  readonly handlingOffset: number | undefined;
 }
 
 /** A consumer's numbers at one moment. Counters grow from the start of the consumer. */

@@ -25,7 +25,8 @@ import type { ConsumerStats, PartitionStats } from './consumer-stats.js';
 import type { Delivery, DeliveryHost } from './delivery/delivery.js';
 import { RecordIterator } from './delivery/record-iterator.js';
 import { RecordStream } from './delivery/record-stream.js';
-import { RunLoop, runSettings } from './delivery/run-loop.js';
+import { runSettings } from './delivery/handling.js';
+import { RunLoop } from './delivery/run-loop.js';
 import { Fetcher } from './fetch/fetcher.js';
 import { Membership } from './group/membership.js';
 import type { RunOptions } from './handlers.js';
@@ -202,12 +203,27 @@ export class Consumer implements AsyncIterable<ConsumerRecord> {
    * @throws KrafkaHandlerError naming topic, partition and offset when a handler fails; nothing from that offset on is
    *   committed, and the consumer leaves its group
    * @throws KrafkaError whatever else ends the consumer
+   * @throws the reason of `signal` once that is aborted and handlers have ended; the consumer may be consumed anew then
    */
   async run(options: RunOptions): Promise<void> {
-    const loop = new RunLoop(runSettings(options), this.#host());
+    const settings = runSettings(options);
+    const { signal } = settings;
+    signal?.throwIfAborted();
+    const loop = new RunLoop(settings, this.#host());
     this.#attach(loop);
-    await this.#startFor(loop);
-    await loop.finished;
+    const aborted = new Deferred<void>();
+    const abort = (): void => aborted.resolve();
+    signal?.addEventListener('abort', abort, { once: true });
+    try {
+      await Promise.race([this.#startFor(loop), aborted.promise]);
+      await Promise.race([loop.finished, aborted.promise]);
+    } finally {
+      signal?.removeEventListener('abort', abort);
+    }
+    if (signal?.aborted !== true || this.#delivery !== loop || this.#closing !== undefined) return loop.finished;
+    await loop.stop();
+    if (this.#delivery === loop) this.#detach();
+    throw signal.reason as Error;
   }
 
   /** Subscribes to other topics than before. Needs a group. */
@@ -451,8 +467,18 @@ export class Consumer implements AsyncIterable<ConsumerRecord> {
       ports: this.#ports,
       onTaken: (partition) => this.#fetcher.wake(partition),
       onCorrupt: (partition, error) => this.#fetcher.corrupt(partition, error),
+      onNack: (partition, from, delayMs) => this.#assignment.nack(partition, from, delayMs),
+      commit: (partition) => this.#commitOf(partition),
       onHandlerFailed: (error) => this.#fail(error),
     };
+  }
+
+  async #commitOf(partition: AssignedPartition): Promise<void> {
+    const membership = this.#group('commit()');
+    if (!partition.owned) {
+      throw new KrafkaError(`${describePartitions([partition])} is not this consumer's any more`, { code: 'REVOKED' });
+    }
+    await membership.commitDone([partition], this.#deadline('defaultApiTimeoutMs'));
   }
 
   /** The consumer can't go on: whoever waits is told, and everything is given back so that others can. */
@@ -511,16 +537,20 @@ export class Consumer implements AsyncIterable<ConsumerRecord> {
   }
 
   #statsOf(assigned: AssignedPartition): PartitionStats {
-    const { topic, partition, phase, paused, position, buffer } = assigned;
+    const { topic, partition, phase, paused, held, position, buffer } = assigned;
+    const underWay = this.#delivery?.underWay(assigned);
+    const handlingMs = underWay && this.#ports.clock.monotonic() - underWay.since;
     return {
       topic,
       partition,
       state: phase.kind,
       paused,
+      held,
       position: position < 0 ? undefined : position,
       lag: assigned.lag(this.#settings.isolationLevel === 'read_committed'),
       bufferedBytes: buffer.bytes,
-      handlingMs: this.#delivery?.handlingMs(assigned),
+      handlingMs,
+      handlingOffset: underWay?.offset,
     };
   }
 

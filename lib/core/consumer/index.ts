@@ -12,6 +12,7 @@ export {
 export * from './consumer-stats.js';
 export type { Assignor, AssignorName, GroupSubscription, PartitionCounts } from './group/assignor.js';
 export { decodeAssignment } from './group/consumer-protocol.js';
+export { Nack, nack } from './delivery/nack.js';
 export { KrafkaHandlerError } from './delivery/handler-error.js';
 export * from './handlers.js';
 export type { OffsetSpec } from './assigned-partition.js';

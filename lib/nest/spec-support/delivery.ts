@@ -84,6 +84,7 @@ export function aPartition(): HandlerContext & { revoke(): void } {
   const controller = new AbortController();
   return {
     signal: controller.signal,
+    commit: () => Promise.resolve(),
     revoke: () => controller.abort(new Error('the partition was taken away')),
   };
 }

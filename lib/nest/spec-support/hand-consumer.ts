@@ -5,6 +5,7 @@ import type {
   GroupState,
   ManualAssignment,
   RunOptions,
+  Verdict,
 } from '../../core/consumer/index.js';
 import type { ConsumerRecord } from '../../core/protocol/index.js';
 import { Deferred, TypedEvents } from '../../core/support/index.js';
@@ -40,7 +41,7 @@ export class HandConsumer {
   }
 
   /** Hands a record to whoever runs. */
-  hand(record: ConsumerRecord): void | Promise<void> {
+  hand(record: ConsumerRecord): Verdict | Promise<Verdict> {
     return this.#handle?.(record, aPartition());
   }
 

@@ -1,50 +1,96 @@
 import type { ConsumerRecord } from '../../protocol/index.js';
+import type { Timer } from '../../support/index.js';
 import type { AssignedPartition } from '../assigned-partition.js';
 import type { BatchHandler, RecordBatch } from '../handlers.js';
+import type { DeliveryHost, Return } from './delivery.js';
 import { KrafkaHandlerError } from './handler-error.js';
-import { Lane, type LaneSurroundings } from './lane.js';
+import { Lane, type LaneSurroundings, type UnderWay } from './lane.js';
+import { Nack } from './nack.js';
 import { isThenable } from './record-lane.js';
+
+/** How big batches are, and how long one that is smaller waits for more. */
+export interface BatchBounds {
+  readonly maxRecords: number;
+  readonly maxWaitMs: number;
+}
 
 /** Hands out one partition batch by batch: what is there at once, up to `maxRecords`. */
 export class BatchLane extends Lane {
   readonly #handler: BatchHandler;
-  readonly #maxRecords: number;
+  readonly #bounds: BatchBounds;
   #batch: HandedOutBatch | undefined;
+  #since = 0;
+  /** While a batch waits for more records: until when. */
+  #waiting: { readonly offset: number; readonly until: number; readonly timer: Timer } | undefined;
 
-  constructor(partition: AssignedPartition, surroundings: LaneSurroundings, handler: BatchHandler, maxRecords: number) {
+  constructor(
+    partition: AssignedPartition,
+    surroundings: LaneSurroundings,
+    handler: BatchHandler,
+    bounds: BatchBounds,
+  ) {
     super(partition, surroundings);
     this.#handler = handler;
-    this.#maxRecords = maxRecords;
+    this.#bounds = bounds;
+  }
+
+  override get underWay(): UnderWay | undefined {
+    return this.#batch && { offset: this.#batch.firstUndone, since: this.#since };
+  }
+
+  override end(): Promise<void> {
+    this.#waiting?.timer.cancel();
+    return super.end();
   }
 
   protected override hand(): boolean {
     const { partition } = this;
+    if (this.#waitsForMore()) return false;
     const records = this.#gather();
     const last = records[records.length - 1] as ConsumerRecord;
     partition.handedOut(last.offset + 1, last.leaderEpoch);
-    const batch = new HandedOutBatch(partition, records);
+    const batch = new HandedOutBatch(partition, records, this.surroundings.host);
     let result: unknown;
     try {
       result = this.#handler(batch);
     } catch (error) {
-      this.#fail(batch, error);
+      this.#fail(batch, error, false);
       return false;
     }
     if (isThenable(result)) {
       this.#batch = batch;
+      this.#since = this.surroundings.host.ports.clock.monotonic();
       this.busy();
       result.then(this.#onDone, this.#onFailed);
       return false;
     }
-    batch.resolve(last.offset);
+    this.#settle(batch, result);
+    return true;
+  }
+
+  /** Whether what is there is too little for a batch, and more may come in time and fits into what is read ahead. */
+  #waitsForMore(): boolean {
+    const { maxRecords, maxWaitMs } = this.#bounds;
+    if (maxWaitMs === 0) return false;
+    const { buffer, partitionMaxBytes } = this.partition;
+    const isFull = this.records.length - this.index + buffer.records >= maxRecords || buffer.bytes >= partitionMaxBytes;
+    const { offset } = this.records[this.index] as ConsumerRecord;
+    const { clock } = this.surroundings.host.ports;
+    const waiting = this.#waiting?.offset === offset ? this.#waiting : undefined;
+    if (!isFull && waiting !== undefined && clock.monotonic() < waiting.until) return true;
+    this.#waiting?.timer.cancel();
+    this.#waiting = undefined;
+    if (isFull || waiting !== undefined) return false;
+    const timer = clock.setTimer(maxWaitMs, () => this.wake(), true);
+    this.#waiting = { offset, until: clock.monotonic() + maxWaitMs, timer };
     return true;
   }
 
   /** The batch at hand, and small ones behind it that are there already. */
   #gather(): readonly ConsumerRecord[] {
-    let gathered = this.#cut(this.#maxRecords);
-    while (gathered.length < this.#maxRecords && this.#continues(gathered)) {
-      gathered = gathered.concat(this.#cut(this.#maxRecords - gathered.length));
+    let gathered = this.#cut(this.#bounds.maxRecords);
+    while (gathered.length < this.#bounds.maxRecords && this.#continues(gathered)) {
+      gathered = gathered.concat(this.#cut(this.#bounds.maxRecords - gathered.length));
     }
     return gathered;
   }
@@ -62,20 +108,27 @@ export class BatchLane extends Lane {
     return index === 0 && this.index === records.length ? records : records.slice(index, this.index);
   }
 
-  readonly #onDone = (): void => {
-    const { records } = this.#batch as HandedOutBatch;
-    this.#batch?.resolve((records[records.length - 1] as ConsumerRecord).offset);
+  readonly #onDone = (verdict: unknown): void => {
+    const batch = this.#batch as HandedOutBatch;
     this.#batch = undefined;
+    this.#settle(batch, verdict);
     this.handled();
   };
 
   readonly #onFailed = (error: unknown): void => {
-    this.#fail(this.#batch as HandedOutBatch, error);
+    const batch = this.#batch as HandedOutBatch;
+    this.#batch = undefined;
+    this.#fail(batch, error, true);
   };
 
-  #fail({ firstUndone }: HandedOutBatch, cause: unknown): void {
-    const { topic, partition, signal } = this.partition;
-    this.failed(new KrafkaHandlerError({ topic, partition, offset: firstUndone }, cause), signal.aborted);
+  #settle(batch: HandedOutBatch, verdict: unknown): void {
+    if (!(verdict instanceof Nack)) batch.resolveAll();
+    else if (batch.rest !== undefined) this.surroundings.host.onNack(this.partition, batch.rest, verdict.delayMs);
+  }
+
+  #fail({ firstUndone }: HandedOutBatch, cause: unknown, wasUnderWay: boolean): void {
+    const { topic, partition } = this.partition;
+    this.failed(new KrafkaHandlerError({ topic, partition, offset: firstUndone }, cause), wasUnderWay);
   }
 }
 
@@ -87,21 +140,37 @@ class HandedOutBatch implements RecordBatch {
   readonly signal: AbortSignal;
   readonly #assigned: AssignedPartition;
   readonly #timeline: number;
+  readonly #host: DeliveryHost;
   /** How many of the records are done. */
   #done = 0;
 
-  constructor(assigned: AssignedPartition, records: readonly ConsumerRecord[]) {
+  constructor(assigned: AssignedPartition, records: readonly ConsumerRecord[], host: DeliveryHost) {
     this.topic = assigned.topic;
     this.partition = assigned.partition;
     this.records = records;
     this.signal = assigned.signal;
     this.#assigned = assigned;
     this.#timeline = assigned.commits.timeline;
+    this.#host = host;
   }
 
   get firstUndone(): number {
     return (this.records[Math.min(this.#done, this.records.length - 1)] as ConsumerRecord).offset;
   }
+
+  /** What is not done; undefined when all is. */
+  get rest(): Return | undefined {
+    const first = this.records[this.#done];
+    return (
+      first && { offset: first.offset, leaderEpoch: first.leaderEpoch, timeline: this.#timeline, isReadAhead: false }
+    );
+  }
+
+  resolveAll(): void {
+    this.resolve((this.records[this.records.length - 1] as ConsumerRecord).offset);
+  }
+
+  readonly commit = (): Promise<void> => this.#host.commit(this.#assigned);
 
   /** An own function, so that it may be taken out of the batch. */
   readonly resolve = (offset: number): void => {

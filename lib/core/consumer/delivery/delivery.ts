@@ -1,5 +1,16 @@
 import type { KrafkaError, Ports } from '../../support/index.js';
 import type { AssignedPartition } from '../assigned-partition.js';
+import type { UnderWay } from './lane.js';
+
+/** A place in a partition that is handed out again, unless the position has been moved since by somebody else. */
+export interface Return {
+  readonly offset: number;
+  readonly leaderEpoch: number;
+  /** The one it was handed out on. */
+  readonly timeline: number;
+  /** What was read ahead goes on right behind the place: it need not be fetched again. */
+  readonly isReadAhead: boolean;
+}
 
 /** What a way of consuming asks of the consumer. */
 export interface DeliveryHost {
@@ -8,6 +19,10 @@ export interface DeliveryHost {
   onTaken(partition: AssignedPartition): void;
   /** A batch of the partition can't be read. */
   onCorrupt(partition: AssignedPartition, error: KrafkaError): void;
+  /** The partition is to be handed out again from a place on, after a while. */
+  onNack(partition: AssignedPartition, from: Return, delayMs: number): void;
+  /** Commits what is done of the partition. */
+  commit(partition: AssignedPartition): Promise<void>;
   /** A handler failed: the consumer can't go on. */
   onHandlerFailed(error: KrafkaError): void;
 }
@@ -20,8 +35,8 @@ export interface Delivery {
   ready(partition: AssignedPartition): void;
   /** Hands out nothing more of the partition; resolves when nothing of it is being handled. */
   remove(partition: AssignedPartition): Promise<void>;
-  /** How long the handler of a partition that is under way has taken; undefined when there is none. */
-  handlingMs(partition: AssignedPartition): number | undefined;
+  /** What of a partition is being handled, the oldest of it where there is more than one. */
+  underWay(partition: AssignedPartition): UnderWay | undefined;
   /** The consumer is closed, or has failed with this error: nothing more is handed out. The first word stands. */
   end(error: KrafkaError | undefined): void;
 }

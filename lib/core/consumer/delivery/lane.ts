@@ -13,14 +13,22 @@ export interface LaneSurroundings {
   readonly permits: Permits;
 }
 
+/** What of a partition is being handled, the oldest first. */
+export interface UnderWay {
+  /** Of the record, or the first of the batch. */
+  readonly offset: number;
+  /** When its handler was called, by the monotonic clock. */
+  readonly since: number;
+}
+
 const NOTHING: readonly ConsumerRecord[] = Object.freeze([]);
 /** The clock is looked at once in so many records that were handled at once. */
 const RECORDS_PER_LOOK = 32;
 
 /**
- * Hands out the records of one partition, one call after the other, whatever other lanes do.
+ * Hands out the records of one partition, whatever other lanes do.
  *
- *     idle ──data──► pumping ──► handling (a promise) ──► pumping ... ──► idle
+ *     idle ──data──► pumping ──► busy (a promise, one after the other) ──► pumping ... ──► idle
  *                       │ slice spent, no permit: waiting for its turn
  *
  * Hot: guarded by `npm run bench -- consume`. Subclasses call the handler in `hand`, directly: while it returns no
@@ -37,9 +45,9 @@ export abstract class Lane {
   #version = -1;
   #count = 0;
   #state: 'idle' | 'busy' | 'waiting' = 'idle';
+  #inFlight = 0;
   #ended = false;
   #drained: Deferred<void> | undefined;
-  #busySince = -1;
   #upcoming: Promise<TakenBatch> | undefined;
 
   constructor(partition: AssignedPartition, surroundings: LaneSurroundings) {
@@ -47,29 +55,29 @@ export abstract class Lane {
     this.surroundings = surroundings;
   }
 
-  /** How long the handler that is under way has taken; undefined when there is none. */
-  get handlingMs(): number | undefined {
-    return this.#busySince < 0 ? undefined : this.surroundings.host.ports.clock.monotonic() - this.#busySince;
-  }
+  /** What is being handled, the oldest of it where there is more than one. */
+  abstract get underWay(): UnderWay | undefined;
 
-  /** Hands out nothing more; resolves when the handler that is under way has ended. */
+  /** Hands out nothing more; resolves when the handlers that are under way have ended. */
   end(): Promise<void> {
     this.#ended = true;
-    if (this.#state !== 'busy') return Promise.resolve();
+    if (this.#inFlight === 0) return Promise.resolve();
     this.#drained ??= new Deferred();
     return this.#drained.promise;
   }
 
-  /** Goes on, if there is something to go on with and nothing under way. */
-  readonly pump = (): void => {
+  /** There may be something to go on with. */
+  wake(): void {
+    this.pump();
+  }
+
+  /** Goes on, if there is something to go on with and nothing in the way. */
+  protected readonly pump = (): void => {
     if (this.#state !== 'idle') return;
     const { partition } = this;
     const { budget, permits } = this.surroundings;
     for (;;) {
-      if (this.#ended) {
-        this.#drained?.resolve();
-        return;
-      }
+      if (this.#ended) return;
       if (this.#version !== partition.buffer.version) this.#forget();
       if (!partition.deliverable) return;
       if (this.index >= this.records.length) {
@@ -90,39 +98,57 @@ export abstract class Lane {
     }
   };
 
+  protected get ended(): boolean {
+    return this.#ended;
+  }
+
   /**
-   * Calls the handler. True when it has ended; otherwise the lane stands still until `handled` is called, having been
-   * told so by `busy`.
+   * Calls the handler, or puts the next record where its handler will be called. False when the lane has to stand still:
+   * until `handled` after `busy`, or until something wakes it.
    */
   protected abstract hand(): boolean;
 
-  /** A handler is under way that has not ended when its call returned. */
+  /** A handler is under way, and nothing else is handed out until it has ended. */
   protected busy(): void {
     this.#state = 'busy';
-    this.#busySince = this.surroundings.host.ports.clock.monotonic();
-    this.surroundings.permits.take();
+    this.started();
   }
 
-  /** The handler has ended. */
+  /** The handler that the lane stood still for has ended. */
   protected handled(): void {
     this.#state = 'idle';
-    this.#busySince = -1;
-    this.surroundings.permits.give();
+    this.stopped();
     this.pump();
   }
 
+  /** A handler is under way that has not ended when its call returned. */
+  protected started(): void {
+    this.#inFlight++;
+    this.surroundings.permits.take();
+  }
+
+  /** A handler that was under way has ended. */
+  protected stopped(): void {
+    this.#inFlight--;
+    if (this.#ended && this.#inFlight === 0) this.#drained?.resolve();
+    this.surroundings.permits.give();
+  }
+
   /** The handler failed: the consumer ends, unless it was told to stop anyway. */
-  protected failed(error: KrafkaError, aborted: boolean): void {
+  protected failed(error: KrafkaError, wasUnderWay: boolean): void {
     this.#ended = true;
-    if (this.#state === 'busy') {
-      this.#state = 'idle';
-      this.#busySince = -1;
-      this.surroundings.permits.give();
-    }
-    this.#drained?.resolve();
+    if (wasUnderWay) this.stopped();
     const { host } = this.surroundings;
-    if (aborted) host.ports.logger.debug('a handler ended with an error after it was told to stop', { error });
-    else host.onHandlerFailed(error);
+    if (this.partition.signal.aborted) {
+      host.ports.logger.debug('a handler ended with an error after it was told to stop', { error });
+    } else host.onHandlerFailed(error);
+  }
+
+  /** Takes back the record that was handed out last; false when what was read ahead has been thrown away since. */
+  protected stepBack(): boolean {
+    if (this.#version !== this.partition.buffer.version || this.index === 0) return false;
+    this.index--;
+    return true;
   }
 
   /** The next batch that is there at once, added to what is to be handed out; false when there is none. */

@@ -1,21 +1,31 @@
 import type { ConsumerRecord } from '../../protocol/index.js';
 import type { AssignedPartition } from '../assigned-partition.js';
-import type { HandlerContext, RecordHandler } from '../handlers.js';
+import type { RecordHandler } from '../handlers.js';
 import { KrafkaHandlerError } from './handler-error.js';
-import { Lane, type LaneSurroundings } from './lane.js';
+import { LaneContext } from './lane-context.js';
+import { Lane, type LaneSurroundings, type UnderWay } from './lane.js';
+import { Nack } from './nack.js';
+
+/** For so long what was read ahead is kept while a record waits to come again: fetching it anew takes time, too. */
+const KEPT_MS = 5_000;
 
 /** Hands out one partition record by record; a record is done before the next one is handed out. */
 export class RecordLane extends Lane {
   readonly #handler: RecordHandler;
-  readonly #context: HandlerContext;
-  /** The record whose handler is under way, and the timeline it was handed out on. */
+  readonly #context: LaneContext;
+  /** The record whose handler is under way, since when, and the timeline it was handed out on. */
   #record: ConsumerRecord | undefined;
+  #since = 0;
   #timeline = 0;
 
   constructor(partition: AssignedPartition, surroundings: LaneSurroundings, handler: RecordHandler) {
     super(partition, surroundings);
     this.#handler = handler;
-    this.#context = { signal: partition.signal };
+    this.#context = new LaneContext(partition.signal, (record) => this.#commit(record));
+  }
+
+  override get underWay(): UnderWay | undefined {
+    return this.#record && { offset: this.#record.offset, since: this.#since };
   }
 
   protected override hand(): boolean {
@@ -25,38 +35,65 @@ export class RecordLane extends Lane {
     const next = record.offset + 1;
     const { timeline } = partition.commits;
     partition.handedOut(next, leaderEpoch);
+    this.#timeline = timeline;
     let result: unknown;
     try {
       result = this.#handler(record, this.#context);
     } catch (error) {
-      this.#fail(record, error);
+      this.#fail(record, error, false);
       return false;
+    }
+    if (result === undefined) {
+      partition.doneThrough(timeline, next, leaderEpoch);
+      return true;
     }
     if (isThenable(result)) {
       this.#record = record;
-      this.#timeline = timeline;
+      this.#since = this.surroundings.host.ports.clock.monotonic();
       this.busy();
       result.then(this.#onDone, this.#onFailed);
       return false;
     }
-    partition.doneThrough(timeline, next, leaderEpoch);
+    this.#settle(record, result);
     return true;
   }
 
-  readonly #onDone = (): void => {
+  readonly #onDone = (verdict: unknown): void => {
     const record = this.#record as ConsumerRecord;
     this.#record = undefined;
-    this.partition.doneThrough(this.#timeline, record.offset + 1, record.leaderEpoch);
+    this.#settle(record, verdict);
     this.handled();
   };
 
   readonly #onFailed = (error: unknown): void => {
-    this.#fail(this.#record as ConsumerRecord, error);
+    const record = this.#record as ConsumerRecord;
+    this.#record = undefined;
+    this.#fail(record, error, true);
   };
 
-  #fail({ offset }: ConsumerRecord, cause: unknown): void {
-    const { topic, partition, signal } = this.partition;
-    this.failed(new KrafkaHandlerError({ topic, partition, offset }, cause), signal.aborted);
+  #settle({ offset, leaderEpoch }: ConsumerRecord, verdict: unknown): void {
+    const { partition } = this;
+    const timeline = this.#timeline;
+    if (verdict instanceof Nack) {
+      const { delayMs } = verdict;
+      const isReadAhead = delayMs <= KEPT_MS && this.stepBack();
+      this.surroundings.host.onNack(partition, { offset, leaderEpoch, timeline, isReadAhead }, delayMs);
+    } else partition.doneThrough(timeline, offset + 1, leaderEpoch);
+  }
+
+  /** Records are handed out one after the other, so everything before one at hand is done. */
+  #commit({ offset, leaderEpoch }: ConsumerRecord): Promise<void> {
+    const { partition } = this;
+    const { committable } = partition.commits;
+    if (offset >= committable && offset < partition.position) {
+      partition.doneThrough(this.#timeline, offset + 1, leaderEpoch);
+    }
+    return this.surroundings.host.commit(partition);
+  }
+
+  #fail({ offset }: ConsumerRecord, cause: unknown, wasUnderWay: boolean): void {
+    const { topic, partition } = this.partition;
+    this.failed(new KrafkaHandlerError({ topic, partition, offset }, cause), wasUnderWay);
   }
 }
 

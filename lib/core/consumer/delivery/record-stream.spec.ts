@@ -12,6 +12,8 @@ function setUp() {
     ports,
     onTaken: () => undefined,
     onCorrupt: ({ key }, error) => corrupt.push(`${key} ${error.code}`),
+    onNack: () => undefined,
+    commit: () => Promise.resolve(),
     onHandlerFailed: () => undefined,
   });
   const partition = (number: number, ...batches: Buffer[]): AssignedPartition => {
@@ -167,12 +169,13 @@ describe('RecordStream', () => {
     expect(await next()).toBeUndefined();
   });
 
-  it('says how long the loop has been busy with its record', async () => {
+  it('says what the loop is busy with, and since when', async () => {
     const { partition, next, stream, clock } = setUp();
     const [one, other] = [partition(0, batchAt(0, ['a'])), partition(1)];
     await next();
+    const since = clock.monotonic();
     clock.pass(70);
-    expect(stream.handlingMs(one)).toBe(70);
-    expect(stream.handlingMs(other)).toBeUndefined();
+    expect(stream.underWay(one)).toEqual({ offset: 0, since });
+    expect(stream.underWay(other)).toBeUndefined();
   });
 });

@@ -3,6 +3,7 @@ import { Deferred, type KrafkaError } from '../../support/index.js';
 import type { AssignedPartition } from '../assigned-partition.js';
 import type { TakenBatch } from '../fetch/partition-buffer.js';
 import type { Delivery, DeliveryHost } from './delivery.js';
+import type { UnderWay } from './lane.js';
 
 type Result = IteratorResult<ConsumerRecord, undefined>;
 
@@ -99,9 +100,9 @@ export class RecordStream implements Delivery {
     await this.#letGo.promise;
   }
 
-  handlingMs(partition: AssignedPartition): number | undefined {
+  underWay(partition: AssignedPartition): UnderWay | undefined {
     if (this.#held?.partition !== partition || this.#left) return undefined;
-    return this.#host.ports.clock.monotonic() - this.#held.since;
+    return { offset: this.#held.record.offset, since: this.#held.since };
   }
 
   end(error: KrafkaError | undefined): void {

@@ -1,28 +1,39 @@
 import { Deferred, KrafkaError } from '../../support/index.js';
 import { AssignedPartition } from '../assigned-partition.js';
+import { arrivedIn } from '../fetch/partition-buffer.js';
 import type { RunOptions } from '../handlers.js';
 import { batchAt, emptied, markerAt } from '../spec-support/batches.js';
 import { settled } from '../spec-support/fake-clock.js';
 import { fakePorts } from '../spec-support/ports.js';
-import { RunLoop, runSettings } from './run-loop.js';
+import { runSettings } from './handling.js';
+import { nack } from './nack.js';
+import { RunLoop } from './run-loop.js';
 
 function setUp(options: RunOptions) {
   const ports = fakePorts();
   const taken: string[] = [];
   const corrupt: string[] = [];
   const failed: KrafkaError[] = [];
+  const nacked: { key: string; offset: number; delayMs: number }[] = [];
+  const committed: number[] = [];
   const loop = new RunLoop(runSettings(options), {
     ports,
     onTaken: ({ key }) => taken.push(key),
     onCorrupt: ({ key }, error) => corrupt.push(`${key} ${error.code}`),
+    onNack: (one, { offset, isReadAhead }, delayMs) => {
+      nacked.push({ key: one.key, offset, delayMs });
+      one.holdAt(offset, -1, isReadAhead);
+    },
+    commit: async (one) => void committed.push(one.commits.committable),
     onHandlerFailed: (error) => failed.push(error),
   });
   /** Puts batches in the partition's buffer, as a fetch does. */
   const arrive = (one: AssignedPartition, ...batches: Buffer[]): void => {
-    one.buffer.push(Buffer.concat(batches), null);
+    const bytes = Buffer.concat(batches);
+    one.buffer.push(bytes, null, arrivedIn(bytes)?.records);
     loop.ready(one);
   };
-  return { loop, taken, corrupt, failed, arrive, ...ports };
+  return { loop, taken, corrupt, failed, nacked, committed, arrive, ...ports };
 }
 
 /** A partition that stands at its beginning. */
@@ -42,14 +53,107 @@ describe('runSettings', () => {
     [{ eachRecord: handler, eachBatch: handler }, 'eachRecord'],
     [{ eachRecord: 'x' }, 'eachRecord'],
     [{ eachRecord: handler, maxRecords: 5 }, 'maxRecords'],
+    [{ eachRecord: handler, maxWaitMs: 5 }, 'maxWaitMs'],
     [{ eachRecord: handler, concurrency: 0 }, 'concurrency'],
+    [{ eachRecord: handler, concurrency: { by: 'topic' } }, 'concurrency.by'],
+    [{ eachBatch: handler, concurrency: { by: 'key' } }, 'concurrency'],
+    [{ byTopic: () => ({ eachRecord: handler }), eachRecord: handler }, 'eachRecord'],
+    [{ byTopic: () => ({ eachRecord: handler }), concurrency: 5 }, 'concurrency'],
+    [{ eachRecord: handler, signal: 'x' }, 'signal'],
     [{ eachMessage: handler }, 'eachMessage'],
   ])('refuses %p by name', (options, option) => {
     expect(() => runSettings(options as never)).toThrow(expect.objectContaining({ option }));
   });
 });
 
+describe('a handling by topic', () => {
+  it('is asked for once for each topic, has a limit of its own, and is refused by name', () => {
+    const asked: string[] = [];
+    const settings = runSettings({
+      byTopic: (topic) => {
+        asked.push(topic);
+        if (topic === 'wrong') return { eachRecord: handler, maxRecords: 5 } as never;
+        return topic === 'batches'
+          ? { eachBatch: handler, maxRecords: 7, maxWaitMs: 20 }
+          : { eachRecord: handler, concurrency: { by: 'key' } };
+      },
+    });
+    expect(settings.handlingOf('batches')).toMatchObject({ kind: 'batches', maxRecords: 7, maxWaitMs: 20 });
+    expect(settings.handlingOf('a')).toMatchObject({ kind: 'records', by: 'key', limit: 16 });
+    expect(settings.handlingOf('a')).toBe(settings.handlingOf('a'));
+    expect(settings.handlingOf('b')).not.toBe(settings.handlingOf('a'));
+    expect(asked).toEqual(['batches', 'a', 'b']);
+    expect(() => settings.handlingOf('wrong')).toThrow(
+      expect.objectContaining({ option: "byTopic('wrong').maxRecords" }),
+    );
+  });
+});
+
 describe('RunLoop with eachRecord', () => {
+  it.each([
+    ['at once', () => nack(500)],
+    ['later', async () => nack(500)],
+  ])('has a record come again whose handler says so %s, and commits nothing from it on', async (_when, answer) => {
+    const { loop, arrive, nacked } = setUp({ eachRecord: ({ offset }) => (offset === 1 ? answer() : undefined) });
+    const one = partition(0);
+    loop.add(one);
+    arrive(one, batchAt(0, ['a', 'b']));
+    await settled();
+    expect(nacked).toEqual([{ key: 't/0', offset: 1, delayMs: 500 }]);
+    expect(one.commits.committable).toBe(1);
+  });
+
+  it.each([
+    ['keeps what was read ahead for a short while', 5_000, 1],
+    ['throws away what was read ahead for a long one', 5_001, 0],
+  ])('%s', (_what, delayMs, batchesLeft) => {
+    const offsets: number[] = [];
+    const { loop, arrive } = setUp({
+      eachRecord: ({ offset }) => {
+        offsets.push(offset);
+        return offsets.length === 1 ? nack(delayMs) : undefined;
+      },
+    });
+    const one = partition(0);
+    loop.add(one);
+    arrive(one, batchAt(0, ['a']), batchAt(1, ['b']));
+    expect({ offsets, position: one.position, ahead: one.buffer.records }).toEqual({
+      offsets: [0],
+      position: 0,
+      ahead: batchesLeft,
+    });
+    one.letGo();
+    loop.ready(one);
+    expect(offsets).toEqual(batchesLeft === 1 ? [0, 0, 1] : [0]);
+  });
+
+  it('does not step back in what is not there any more', async () => {
+    const gate = new Deferred<void>();
+    const { loop, arrive } = setUp({ eachRecord: () => gate.promise.then(() => nack(1)) });
+    const one = partition(0);
+    loop.add(one);
+    arrive(one, batchAt(0, ['a', 'b']));
+    one.pause();
+    one.resume();
+    gate.resolve();
+    await settled();
+    expect({ position: one.position, fetchOffset: one.fetchOffset }).toEqual({ position: 0, fetchOffset: 0 });
+  });
+
+  it('lets a handler commit its record before it has ended', async () => {
+    const { loop, arrive, committed } = setUp({
+      eachRecord: async (record, { commit }) => {
+        await commit(record);
+        await new Deferred().promise;
+      },
+    });
+    const one = partition(0);
+    loop.add(one);
+    arrive(one, batchAt(0, ['a', 'b']));
+    await settled();
+    expect(committed).toEqual([1]);
+  });
+
   it('calls the handler directly and goes on in the same turn while it returns no promise', () => {
     const seen: (string | null)[] = [];
     const { loop, arrive } = setUp({ eachRecord: ({ valueText }) => void seen.push(valueText) });
@@ -94,8 +198,8 @@ describe('RunLoop with eachRecord', () => {
     arrive(quick, batchAt(0, ['a', 'b']));
     arrive(quick, batchAt(2, ['c']));
     expect(seen).toEqual([0, 1, 2]);
-    expect(loop.handlingMs(slow)).toBe(0);
-    expect(loop.handlingMs(quick)).toBeUndefined();
+    expect(loop.underWay(slow)).toMatchObject({ offset: 0 });
+    expect(loop.underWay(quick)).toBeUndefined();
   });
 
   it('moves over holes, markers and empty batches when what is before them is done', async () => {
@@ -357,6 +461,58 @@ describe('RunLoop with eachRecord', () => {
 });
 
 describe('RunLoop with eachBatch', () => {
+  it('waits for a full batch as long as it is told to, and no longer', async () => {
+    const batches: number[][] = [];
+    const { loop, arrive, clock } = setUp({
+      eachBatch: ({ records }) => void batches.push(records.map(({ offset }) => offset)),
+      maxRecords: 4,
+      maxWaitMs: 100,
+    });
+    const one = partition(0);
+    one.partitionMaxBytes = 1_000_000;
+    loop.add(one);
+    arrive(one, batchAt(0, ['a', 'b']));
+    arrive(one, batchAt(2, ['c']));
+    await clock.advance(99);
+    expect(batches).toEqual([]);
+    arrive(one, batchAt(3, ['d', 'e']));
+    expect(batches).toEqual([[0, 1, 2, 3]]);
+    await clock.advance(99);
+    expect(batches).toHaveLength(1);
+    await clock.advance(1);
+    expect(batches[1]).toEqual([4]);
+    expect(clock.timers).toEqual([]);
+  });
+
+  it('does not wait for more than may be read ahead', () => {
+    const batches: number[] = [];
+    const { loop, arrive } = setUp({
+      eachBatch: ({ records }) => void batches.push(records.length),
+      maxRecords: 400,
+      maxWaitMs: 100,
+    });
+    const one = partition(0);
+    one.partitionMaxBytes = 10;
+    loop.add(one);
+    arrive(one, batchAt(0, ['a', 'b']), batchAt(2, ['c']));
+    expect(batches).toEqual([3]);
+  });
+
+  it('has what is not resolved come again when the handler says so', async () => {
+    const { loop, arrive, nacked } = setUp({
+      eachBatch: async ({ resolve }) => {
+        resolve(1);
+        return nack(50);
+      },
+    });
+    const one = partition(0);
+    loop.add(one);
+    arrive(one, batchAt(0, ['a', 'b', 'c']));
+    await settled();
+    expect(nacked).toEqual([{ key: 't/0', offset: 2, delayMs: 50 }]);
+    expect(one.commits.committable).toBe(2);
+  });
+
   it('puts small batches together, up to maxRecords, and cuts large ones', () => {
     const seen: number[][] = [];
     const { loop, arrive } = setUp({

@@ -1,53 +1,21 @@
-import { aFunction, aWhole, checkOptions, KrafkaConfigError, optional, type KrafkaError } from '../../support/index.js';
-import { Deferred } from '../../support/index.js';
+import { Deferred, type KrafkaError } from '../../support/index.js';
 import type { AssignedPartition } from '../assigned-partition.js';
-import type { BatchHandler, RecordHandler, RunOptions } from '../handlers.js';
 import { BatchLane } from './batch-lane.js';
+import { ConcurrentLane } from './concurrent-lane.js';
 import type { Delivery, DeliveryHost } from './delivery.js';
-import type { Lane, LaneSurroundings } from './lane.js';
+import type { HandlingSettings, RunSettings } from './handling.js';
+import type { Lane, LaneSurroundings, UnderWay } from './lane.js';
 import { Permits } from './permits.js';
 import { RecordLane } from './record-lane.js';
 import { TurnBudget } from './turn-budget.js';
 
-const MAX_RECORDS = 500;
-
-/** {@link RunOptions} as checked. */
-interface RunSettings {
-  readonly eachRecord: RecordHandler | undefined;
-  readonly eachBatch: BatchHandler | undefined;
-  readonly concurrency: number | undefined;
-  readonly maxRecords: number | undefined;
-}
-
-/**
- * Checks what `run` is told.
- *
- * @throws KrafkaConfigError
- */
-export function runSettings(options: RunOptions): RunSettings {
-  const settings = checkOptions<RunSettings>(
-    options,
-    {
-      eachRecord: optional(aFunction<RecordHandler>),
-      eachBatch: optional(aFunction<BatchHandler>),
-      concurrency: optional(aWhole('handlers', 1)),
-      maxRecords: optional(aWhole('records', 1)),
-    },
-    '',
-  );
-  if ((settings.eachRecord === undefined) === (settings.eachBatch === undefined)) {
-    throw new KrafkaConfigError('eachRecord', "or 'eachBatch' must be given, and not both");
-  }
-  if (settings.maxRecords !== undefined && settings.eachBatch === undefined) {
-    throw new KrafkaConfigError('maxRecords', "needs 'eachBatch': it would be ignored");
-  }
-  return settings;
-}
-
 /** Calls handlers: a lane for each partition, so that no partition waits for another. */
 export class RunLoop implements Delivery {
   readonly #settings: RunSettings;
-  readonly #surroundings: LaneSurroundings;
+  readonly #host: DeliveryHost;
+  readonly #budget: TurnBudget;
+  /** The handlers that may be under way at once, for each handling. */
+  readonly #permits = new Map<HandlingSettings, Permits>();
   readonly #lanes = new Map<string, Lane>();
   /** Lanes of partitions that were taken away while a handler of theirs was under way. */
   readonly #ending = new Map<string, Promise<void>>();
@@ -55,11 +23,8 @@ export class RunLoop implements Delivery {
 
   constructor(settings: RunSettings, host: DeliveryHost) {
     this.#settings = settings;
-    this.#surroundings = {
-      host,
-      budget: new TurnBudget(host.ports.clock),
-      permits: new Permits(settings.concurrency ?? Infinity),
-    };
+    this.#host = host;
+    this.#budget = new TurnBudget(host.ports.clock);
     this.#finished.promise.catch(() => undefined);
   }
 
@@ -74,13 +39,13 @@ export class RunLoop implements Delivery {
     this.#lanes.set(key, lane);
     const before = this.#ending.get(key);
     // A partition that came back is not handled by two at once: its last handler from before ends first.
-    if (before === undefined) lane.pump();
-    else void this.#pumpAfter(before, lane);
+    if (before === undefined) lane.wake();
+    else void this.#wakeAfter(before, lane);
   }
 
   ready(partition: AssignedPartition): void {
     const lane = this.#laneOf(partition);
-    if (lane !== undefined && !this.#ending.has(partition.key)) lane.pump();
+    if (lane !== undefined && !this.#ending.has(partition.key)) lane.wake();
   }
 
   async remove(partition: AssignedPartition): Promise<void> {
@@ -95,8 +60,14 @@ export class RunLoop implements Delivery {
     if (this.#ending.get(key) === ended) this.#ending.delete(key);
   }
 
-  handlingMs(partition: AssignedPartition): number | undefined {
-    return this.#laneOf(partition)?.handlingMs;
+  underWay(partition: AssignedPartition): UnderWay | undefined {
+    return this.#laneOf(partition)?.underWay;
+  }
+
+  /** Hands out nothing more; resolves when no handler is under way. */
+  async stop(): Promise<void> {
+    await Promise.all(Array.from(this.#lanes.values(), ({ partition }) => this.remove(partition)));
+    await Promise.all(this.#ending.values());
   }
 
   end(error: KrafkaError | undefined): void {
@@ -105,9 +76,9 @@ export class RunLoop implements Delivery {
     else this.#finished.reject(error);
   }
 
-  async #pumpAfter(before: Promise<void>, lane: Lane): Promise<void> {
+  async #wakeAfter(before: Promise<void>, lane: Lane): Promise<void> {
     await before;
-    lane.pump();
+    lane.wake();
   }
 
   #laneOf(partition: AssignedPartition): Lane | undefined {
@@ -116,9 +87,13 @@ export class RunLoop implements Delivery {
   }
 
   #laneFor(partition: AssignedPartition): Lane {
-    const { eachRecord, eachBatch, maxRecords = MAX_RECORDS } = this.#settings;
-    return eachRecord === undefined
-      ? new BatchLane(partition, this.#surroundings, eachBatch as BatchHandler, maxRecords)
-      : new RecordLane(partition, this.#surroundings, eachRecord);
+    const handling = this.#settings.handlingOf(partition.topic);
+    let permits = this.#permits.get(handling);
+    if (permits === undefined) this.#permits.set(handling, (permits = new Permits(handling.limit)));
+    const surroundings: LaneSurroundings = { host: this.#host, budget: this.#budget, permits };
+    if (handling.kind === 'batches') return new BatchLane(partition, surroundings, handling.handler, handling);
+    return handling.by === 'partition'
+      ? new RecordLane(partition, surroundings, handling.handler)
+      : new ConcurrentLane(partition, surroundings, handling.handler, handling.by);
   }
 }

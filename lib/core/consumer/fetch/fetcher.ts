@@ -7,7 +7,7 @@ import type { ConsumerSettings } from '../consumer-options.js';
 import { BrokerFetch, fetchRequest, type FetchedData, type FetchSettings, type NodeEndpoints } from './broker-fetch.js';
 import { FetchCounters } from './fetch-counters.js';
 import type { SentPartition } from './fetch-session.js';
-import { offsetBehind } from './partition-buffer.js';
+import { arrivedIn, type Arrived } from './partition-buffer.js';
 
 export type FetcherCluster = Pick<
   Cluster,
@@ -273,16 +273,17 @@ export class Fetcher {
 
   #buffer(partition: AssignedPartition, records: Buffer, aborted: FetchedData['abortedTransactions']): void {
     this.counters.receivedBytes += records.length;
-    let next: number | undefined;
+    let arrived: Arrived | undefined;
     try {
-      next = offsetBehind(records);
+      arrived = arrivedIn(records);
     } catch (error) {
       this.corrupt(partition, error as KrafkaError);
       return;
     }
-    if (next === undefined || next <= partition.fetchOffset) return;
-    partition.buffer.push(records, this.#options.settings.isolationLevel === 'read_committed' ? (aborted ?? []) : null);
-    partition.fetched(next);
+    if (arrived === undefined || arrived.next <= partition.fetchOffset) return;
+    const hidden = this.#options.settings.isolationLevel === 'read_committed' ? (aborted ?? []) : null;
+    partition.buffer.push(records, hidden, arrived.records);
+    partition.fetched(arrived.next);
     this.#options.onData(partition);
   }
 

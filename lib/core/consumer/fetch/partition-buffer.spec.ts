@@ -1,6 +1,6 @@
 import type { ConsumerRecord } from '../../protocol/index.js';
 import { batchAt, emptied, markerAt } from '../spec-support/batches.js';
-import { offsetBehind, PartitionBuffer, type TakenBatch } from './partition-buffer.js';
+import { arrivedIn, PartitionBuffer, type TakenBatch } from './partition-buffer.js';
 
 const bufferOf = (...pieces: Buffer[][]): PartitionBuffer => {
   const buffer = new PartitionBuffer({ topic: 'a', partition: 0 });
@@ -55,7 +55,7 @@ describe('PartitionBuffer', () => {
     const gone = emptied(batchAt(10, ['a', 'b', 'c']));
     expect(await readAll(bufferOf([gone]), 10)).toEqual({ offsets: [], next: 13 });
     expect(await readAll(bufferOf([gone, batchAt(13, ['d'])]), 10)).toEqual({ offsets: [13], next: 14 });
-    expect(offsetBehind(gone)).toBe(13);
+    expect(arrivedIn(gone)).toEqual({ next: 13, records: 0 });
   });
 
   it('never hands out control records, read_committed or not, and advances over them', async () => {
@@ -70,8 +70,8 @@ describe('PartitionBuffer', () => {
     const buffer = bufferOf([batchAt(10, ['a']), cut]);
     expect(await readAll(buffer, 10)).toEqual({ offsets: [10], next: 11 });
     expect(buffer.bytes).toBe(0);
-    expect(offsetBehind(Buffer.concat([batchAt(10, ['a']), cut]))).toBe(11);
-    expect(offsetBehind(cut)).toBeUndefined();
+    expect(arrivedIn(Buffer.concat([batchAt(10, ['a']), cut]))).toEqual({ next: 11, records: 1 });
+    expect(arrivedIn(cut)).toBeUndefined();
   });
 
   describe('in a frame that it shares with others', () => {

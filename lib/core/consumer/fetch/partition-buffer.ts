@@ -34,6 +34,7 @@ export class PartitionBuffer {
   readonly #decoding: DecodeOptions;
   #pieces: Piece[] = [];
   #bytes = 0;
+  #records = 0;
   #version = 0;
   #batches = 0;
 
@@ -44,6 +45,11 @@ export class PartitionBuffer {
   /** Bytes of batches not yet taken. */
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** How many records the batches not yet taken say they hold, those that nobody is to see included. */
+  get records(): number {
+    return this.#records;
   }
 
   /** Changes when everything is thrown away: a batch that was being decoded meanwhile is stale then. */
@@ -61,14 +67,15 @@ export class PartitionBuffer {
   }
 
   /**
-   * Adds what a fetch brought. `aborted` are the transactions a reader of committed records must not see; null reads
+   * Adds what a fetch brought, which holds so many records. `aborted` are the transactions a reader of committed records must not see; null reads
    * everything.
    */
-  push(bytes: Buffer, aborted: readonly AbortedTransaction[] | null): void {
+  push(bytes: Buffer, aborted: readonly AbortedTransaction[] | null, records = 0): void {
     // Two pieces are what reading ahead comes to. Whoever gathers more is slow, and would keep as many whole frames.
     for (const piece of this.#pieces.slice(0, -1)) detach(piece);
     this.#pieces.push({ bytes, at: 0, aborted: aborted === null ? undefined : new AbortedTransactions(aborted) });
     this.#bytes += bytes.length;
+    this.#records += records;
   }
 
   /** Lets go of the frames that the bytes came in, where those hold much else: for a partition that stands still. */
@@ -80,6 +87,7 @@ export class PartitionBuffer {
   clear(): void {
     this.#pieces = [];
     this.#bytes = 0;
+    this.#records = 0;
     this.#version++;
   }
 
@@ -96,6 +104,8 @@ export class PartitionBuffer {
       if (batch === undefined) {
         this.#bytes -= piece.bytes.length - piece.at;
         this.#pieces.shift();
+        // What batches say of themselves is not to be trusted: it never outlives them.
+        if (this.#pieces.length === 0) this.#records = 0;
         continue;
       }
       const { header } = batch;
@@ -123,23 +133,31 @@ export class PartitionBuffer {
     piece.at = end;
     this.#batches++;
     this.#bytes -= header.sizeInBytes;
+    this.#records = Math.max(0, this.#records - header.recordCount);
     return { header, bytes: bytes.subarray(at, end) };
   }
 }
 
-/**
- * Where reading goes on behind the whole batches of what a fetch brought; undefined when it holds none, only the
- * beginning of one.
- */
-export function offsetBehind(records: Buffer): number | undefined {
+/** What a fetch brought, by the headers of its batches. */
+export interface Arrived {
+  /** Where reading goes on behind the whole batches. */
+  readonly next: number;
+  /** How many records the batches say they hold. */
+  readonly records: number;
+}
+
+/** Looks at what a fetch brought; undefined when it holds no whole batch, only the beginning of one. */
+export function arrivedIn(bytes: Buffer): Arrived | undefined {
   let next: number | undefined;
-  for (let at = 0; records.length - at >= BATCH_HEADER_BYTES;) {
-    const header = readBatchHeader(records, at);
+  let records = 0;
+  for (let at = 0; bytes.length - at >= BATCH_HEADER_BYTES;) {
+    const header = readBatchHeader(bytes, at);
     at += header.sizeInBytes;
-    if (at > records.length) break;
+    if (at > bytes.length) break;
     next = header.nextOffset;
+    records += header.recordCount;
   }
-  return next;
+  return next === undefined ? undefined : { next, records };
 }
 
 /** Gives a piece bytes of its own, where it is the lesser part of the frame that it keeps alive. */

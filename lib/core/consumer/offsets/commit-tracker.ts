@@ -40,6 +40,11 @@ export class CommitTracker {
     return this.#committable;
   }
 
+  /** Of the last record before `committable`; -1 when not known. */
+  get leaderEpoch(): number {
+    return this.#leaderEpoch;
+  }
+
   /** The last offset that the group is known to hold; -1 when it holds none that we know of. */
   get committed(): number {
     return this.#committed;

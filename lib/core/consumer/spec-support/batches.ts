@@ -16,6 +16,17 @@ export function batchAt(
   return rewriteBaseOffset(Buffer.concat(builder.seal(stamp)), baseOffset, options.leaderEpoch ?? 1);
 }
 
+/** A batch of records given as `key:value`. */
+export function keyedBatchAt(baseOffset: number, records: readonly string[]): Buffer {
+  const builder = new RecordBatchBuilder({ maxBytes: 1 << 20 });
+  for (const record of records) {
+    const [key = '', value = ''] = record.split(':');
+    builder.append(1_000, key, value);
+  }
+  builder.close();
+  return rewriteBaseOffset(Buffer.concat(builder.seal(NO_STAMP)), baseOffset, 1);
+}
+
 /** The marker that ends a transaction. */
 export const markerAt = (baseOffset: number, kind: 'commit' | 'abort', producerId: number): Buffer =>
   controlBatch(kind, {

@@ -62,6 +62,11 @@ export class ConsumerRecord {
     return this.#source.leaderEpoch;
   }
 
+  /** Bytes of key, value and headers, as they came. */
+  get sizeInBytes(): number {
+    return this.#end - this.#start;
+  }
+
   /** The key's bytes, or null. A view: see {@link detach}. */
   get key(): Buffer | null {
     if (this.#key === undefined) this.#key = view(this.#source.bytes, this.#start);
