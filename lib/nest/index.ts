@@ -5,6 +5,7 @@ export {
   type KrafkaClientStatus,
 } from './client/krafka-client.js';
 export { KrafkaRecord, KrafkaRecordBuilder } from './client/krafka-record.js';
+export { KrafkaTransaction, type HandledContext, type TransactionRecord } from './client/krafka-transaction.js';
 export type { ReplyStats } from './client/pending-requests.js';
 export { OnFailure } from './decorators/on-failure.js';
 export { EventPattern, MessagePattern, type HandlerOptions, type PatternDecorator } from './decorators/patterns.js';

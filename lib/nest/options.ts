@@ -1,6 +1,7 @@
 import { Transport, type TransportId } from '@nestjs/microservices';
 import { parseBrokers } from '../core/cluster/index.js';
 import type { ConsumerOptions } from '../core/consumer/index.js';
+import type { TransactionsOptions } from '../core/index.js';
 import { ConnectionConfig, type ConnectionOptions } from '../core/network/index.js';
 import type { ProducerOptions } from '../core/producer/index.js';
 import {
@@ -52,6 +53,8 @@ interface CommonOptions {
   readonly connection?: ConnectionOptions | ConnectionConfig | undefined;
   /** The one producer behind events, requests, replies and dead letters. */
   readonly producer?: ProducerOptions | undefined;
+  /** How `client.transaction()` works. */
+  readonly transactions?: TransactionsOptions | undefined;
   /** Where the core says what happens. Default: Nest's logger, context `Krafka`. */
   readonly logger?: Logger | undefined;
   /** Where `fromConfig(key)` finds the names of topics: an object, a function, or what has `get(key)`, as ConfigService. Default: nowhere. */
@@ -106,6 +109,7 @@ export interface KrafkaSettings {
   readonly clientId: string | undefined;
   readonly connection: ConnectionOptions | ConnectionConfig | undefined;
   readonly producer: ProducerOptions;
+  readonly transactions: TransactionsOptions;
   readonly consumer: KrafkaServerConsumerOptions;
   readonly topics: readonly TopicDeclaration[];
   readonly onFailure: FailurePolicy;
@@ -209,6 +213,7 @@ const COMMON = {
   clientId: optional(aString),
   connection: anyConnection,
   producer: anObject,
+  transactions: anObject,
   logger: (value: unknown, path: string): Logger =>
     value === undefined ? new NestLogger() : anObjectWith<Logger>('debug', 'info', 'warn', 'error')(value, path),
   topicNames: theTopicNames,

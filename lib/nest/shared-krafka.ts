@@ -8,7 +8,7 @@ import { Topics } from './topics.js';
 
 /** What of the settings makes the core's objects. */
 export type CoreSettings = Pick<KrafkaSettings, 'brokers' | 'clientId' | 'connection' | 'producer' | 'logger'> &
-  Partial<Pick<KrafkaSettings, 'topics'>>;
+  Partial<Pick<KrafkaSettings, 'topics' | 'transactions'>>;
 
 /** How brokers are connected to, as the settings say. @throws KrafkaConfigError with the path of the option at fault */
 export const connectionConfigOf = ({ connection, clientId }: CoreSettings): ConnectionConfig => {
@@ -33,7 +33,8 @@ export class SharedKrafka {
     ports?: Partial<NetworkPorts>,
   ) {
     this.ports = { ...systemNetworkPorts, ...ports, logger: settings.logger };
-    this.krafka = new Krafka({ brokers: settings.brokers, connection: config, logger: settings.logger }, this.ports);
+    const { brokers, logger, transactions } = settings;
+    this.krafka = new Krafka({ brokers, connection: config, logger, transactions }, this.ports);
     this.producer = under('producer', () => this.krafka.producer(settings.producer));
     this.admin = this.krafka.admin();
     this.topics = new Topics({

@@ -4,7 +4,7 @@ import { InvalidMessageException } from '@nestjs/microservices/errors/invalid-me
 import { AsyncSubject, from, Observable, throwError } from 'rxjs';
 import type { Admin } from '../../core/admin/index.js';
 import type { Consumer, OffsetToCommit } from '../../core/consumer/index.js';
-import type { Krafka } from '../../core/index.js';
+import type { Krafka, KrafkaTransactionOptions } from '../../core/index.js';
 import type { ConsumerRecord } from '../../core/protocol/index.js';
 import type { Producer, ProducerRecord, RecordMetadata } from '../../core/producer/index.js';
 import { Deadline, KrafkaClosedError, KrafkaConfigError, KrafkaError, TypedEvents } from '../../core/support/index.js';
@@ -15,6 +15,7 @@ import type { OutgoingRecord } from '../wire/outgoing-record.js';
 import { isPromise, Payloads } from '../wire/payloads.js';
 import { correlationIdOf, DEADLINE_HEADER, decodeReply, replyTopicOf } from '../wire/reply.js';
 import { KrafkaRecord } from './krafka-record.js';
+import { KrafkaTransaction } from './krafka-transaction.js';
 import { PendingRequests, type ReplyStats } from './pending-requests.js';
 import { ReplyInbox } from './reply-inbox.js';
 
@@ -161,6 +162,35 @@ export class KrafkaClient extends ClientProxy<KrafkaClientEvents> {
       });
     }
     await consumer.commit(offsets.map((one): OffsetToCommit => ({ ...one, offset: Number(one.offset) })));
+  }
+
+  /**
+   * Runs `work` in a transaction: what it sends and the offsets it commits are seen together once it returns, or never.
+   * Readers need `isolationLevel: 'read_committed'` (the default is Kafka's, 'read_uncommitted').
+   *
+   * ```ts
+   * await client.transaction(async (tx) => {
+   *   await tx.send({ topic: 'invoices', key: order.id, value: invoice });
+   *   await tx.sendOffsets(ctx);
+   * });
+   * ```
+   *
+   * @throws what `work` threw or anything in the transaction failed with: it is aborted then
+   * @throws KrafkaError TRANSACTION_OUTCOME_UNKNOWN when the commit was not answered
+   */
+  transaction<Result>(
+    work: (tx: KrafkaTransaction) => Result | Promise<Result>,
+    options: KrafkaTransactionOptions = {},
+  ): Promise<Result> {
+    return this.#shared.krafka.transaction(async (scope) => {
+      const tx = new KrafkaTransaction(scope, {
+        record: (topic, data) => this.#event(topic, this.#packet(topic, data)),
+        topicOf: (pattern) => this.#topicOf(pattern),
+      });
+      const result = await work(tx);
+      await tx.settled();
+      return result;
+    }, options);
   }
 
   /** Calls `callback` whenever the event happens. */
