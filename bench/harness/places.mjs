@@ -1,11 +1,17 @@
 import { startKafka } from '../../scripts/kafka/cluster.mjs';
 import { warmBrokers } from './warm-brokers.mjs';
 
-const CLUSTERS = { one: { nodes: 1 }, owned: { nodes: 1 }, three: { nodes: 3 } };
+const CLUSTERS = {
+  one: { nodes: 1 },
+  owned: { nodes: 1 },
+  three: { nodes: 3 },
+  // Kafka's own default, which the tests' clusters set to 0.
+  'joins-wait': { nodes: 1, properties: { 'group.initial.rebalance.delay.ms': 3_000 } },
+};
 
 /**
  * Where lines are measured: `one` is KAFKA_BROKERS or a node of our own, `owned` a node of our own in any case (it may be
- * stopped), `three` a cluster of three. Started when a line first needs it, stopped when no later line does.
+ * stopped), `three` a cluster of three, `joins-wait` a node whose groups wait 3 s for further members before they begin. Started when a line first needs it, stopped when no later line does.
  */
 export class Places {
   #started = new Map();

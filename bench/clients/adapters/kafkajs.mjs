@@ -42,9 +42,7 @@ export async function echo({ brokers, topic, groupId, received }) {
   const consumer = kafka.consumer({ groupId });
   await Promise.all([own.connect(), consumer.connect()]);
   await consumer.subscribe({ topic });
-  const joined = new Promise((resolve) => consumer.on(consumer.events.GROUP_JOIN, resolve));
   await consumer.run({ eachMessage: async ({ message }) => received(message.value) });
-  await joined;
   return {
     send: (value) => own.send({ topic, acks: -1, messages: [{ value }] }),
     close: () => Promise.all([consumer.disconnect(), own.disconnect()]),

@@ -59,9 +59,6 @@ export async function echo({ brokers, topic, groupId, received }) {
   await Promise.all([own.connect(), consumer.connect()]);
   await consumer.subscribe({ topics: [topic] });
   await consumer.run({ eachMessage: async ({ message }) => received(message.value) });
-  while (consumer.assignment().length === 0) await new Promise((resolve) => setTimeout(resolve, 50));
-  // Assigned is not yet positioned, and it does not tell.
-  await new Promise((resolve) => setTimeout(resolve, 2_000));
   return {
     send: (value) => own.send({ topic, messages: [{ value }] }),
     close: () => Promise.all([consumer.disconnect(), own.disconnect()]),
