@@ -9,6 +9,8 @@ const PAGES = [
   ['replyTopics', 'lib/nest/options.ts', 'ReplyTopicOptions'],
   ['topics[]', 'lib/nest/topics.ts', 'TopicDeclaration'],
   ['onFailure, and @OnFailure', 'lib/nest/failure-policy/failure-policy.ts', 'FailureOptions'],
+  ['onFailure.retryTopics, and @RetryTopics', 'lib/nest/failure-policy/failure-policy.ts', 'RetryTopicsOptions'],
+  ['@EventPattern, @MessagePattern', 'lib/nest/server/handler-options.ts', 'HandlerOptions'],
   ['new Krafka', 'lib/core/krafka.ts', 'KrafkaOptions'],
   ['transactions', 'lib/core/transactional-producers.ts', 'TransactionsOptions'],
   ['connection', 'lib/core/network/connection-options.ts', 'ConnectionOptions'],

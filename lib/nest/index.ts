@@ -7,10 +7,11 @@ export {
 export { KrafkaRecord, KrafkaRecordBuilder } from './client/krafka-record.js';
 export { KrafkaTransaction, type HandledContext, type TransactionRecord } from './client/krafka-transaction.js';
 export type { ReplyStats } from './client/pending-requests.js';
-export { OnFailure } from './decorators/on-failure.js';
-export { EventPattern, MessagePattern, type HandlerOptions, type PatternDecorator } from './decorators/patterns.js';
+export { CommitMode, ConsumerGroup } from './decorators/handling.js';
+export { OnFailure, RetryTopics } from './decorators/on-failure.js';
+export { EventPattern, MessagePattern, type PatternDecorator } from './decorators/patterns.js';
 export { RecordHeader, RecordHeaders, RecordKey, RecordTimestamp } from './decorators/record-parts.js';
-export type { FailureOptions, LastResort } from './failure-policy/failure-policy.js';
+export type { ErrorClass, FailureOptions, LastResort, RetryTopicsOptions } from './failure-policy/failure-policy.js';
 export {
   KrafkaModule,
   type KrafkaAsyncOptions,
@@ -25,9 +26,11 @@ export type {
   KrafkaServerOptions,
   ReplyTopicOptions,
 } from './options.js';
-export type { DeliveryCounts } from './server/delivery.js';
+export type { DeliveryCounts, HandlerFailure } from './server/delivery.js';
 export type { GroupHealth } from './server/group-worker.js';
+export type { CommitMode as CommitModeName, HandlerOptions } from './server/handler-options.js';
 export { KrafkaContext, type KafkaMessageView, type KrafkaContextArgs } from './server/krafka-context.js';
+export type { RecordCondition } from './server/record-condition.js';
 export {
   KrafkaServer,
   type KrafkaServerCore,

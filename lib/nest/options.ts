@@ -13,6 +13,7 @@ import {
   checkOptions,
   describe,
   KrafkaConfigError,
+  oneOf,
   optional,
   withDefault,
   type Logger,
@@ -27,6 +28,7 @@ import {
   type FailurePolicy,
 } from './failure-policy/failure-policy.js';
 import { NestLogger } from './nest-logger.js';
+import type { CommitMode } from './server/handler-options.js';
 import { topicOf } from './topic-name.js';
 import type { TopicNames } from './topic-from-config.js';
 import type { TopicDeclaration } from './topics.js';
@@ -89,6 +91,10 @@ export interface KrafkaServerOptions extends CommonOptions {
   readonly topics?: readonly TopicDeclaration[] | undefined;
   /** What happens when an event handler fails. Default: three retries, then the dead-letter topic. */
   readonly onFailure?: FailureOptions | undefined;
+  /** When a record is done: when its handlers have succeeded ('auto'), or with `context.commit()` ('manual'). Default 'auto'. */
+  readonly commitMode?: CommitMode | undefined;
+  /** What becomes of a record of a topic whose handlers are all for others (`when`). Default 'skip': it is counted. */
+  readonly unmatched?: 'skip' | 'dead-letter' | undefined;
   /** How long `close()` waits for handlers and replies that are under way, in milliseconds. Default 10,000. */
   readonly shutdownTimeoutMs?: number | undefined;
   /**
@@ -113,6 +119,8 @@ export interface KrafkaSettings {
   readonly consumer: KrafkaServerConsumerOptions;
   readonly topics: readonly TopicDeclaration[];
   readonly onFailure: FailurePolicy;
+  readonly commitMode: CommitMode;
+  readonly unmatched: 'skip' | 'dead-letter';
   readonly requestTimeoutMs: number;
   readonly replyTopics: Required<Pick<ReplyTopicOptions, 'create'>> & Omit<ReplyTopicOptions, 'create'>;
   readonly shutdownTimeoutMs: number;
@@ -186,7 +194,8 @@ const aTransportId: OptionRule<TransportId> = (value, path) => {
 /** Options that a handler's decorators, or the transport itself, decide. */
 const NOT_OF_A_SERVER = ['topics', 'assignments', 'rebalanceListener', 'autoCommit'];
 
-const aConsumer: OptionRule<KrafkaServerConsumerOptions> = (value, path) => {
+/** Checks how a group reads, but for what the core checks itself. @throws KrafkaConfigError naming the option, `path` in front */
+export const checkGroupOptions: OptionRule<KrafkaServerConsumerOptions> = (value, path) => {
   const options = anObject<Record<string, unknown>>(value, path);
   for (const name of NOT_OF_A_SERVER) {
     if (options[name] !== undefined) {
@@ -228,10 +237,12 @@ const OF_A_CLIENT = {
 };
 
 const OF_A_SERVER = {
-  consumer: aConsumer,
+  consumer: checkGroupOptions,
   topics: withDefault(aListOf(aDeclaration), []),
   onFailure: (value: unknown, path: string): FailurePolicy =>
     failurePolicy(checkFailureOptions(value, path), DEFAULT_FAILURE_POLICY),
+  commitMode: withDefault(oneOf('auto', 'manual'), 'auto'),
+  unmatched: withDefault(oneOf('skip', 'dead-letter'), 'skip'),
   shutdownTimeoutMs: withDefault(aWhole('milliseconds', 0, MAX_TIMER_MS), 10_000),
   transportId: withDefault(aTransportId, Transport.KAFKA),
   lateRequestGraceMs: (value: unknown, path: string): number | undefined =>

@@ -52,9 +52,9 @@ export class SharedKrafka {
   }
 
   /** Checks how a server would read, before it does. @throws KrafkaConfigError with the path of the option at fault */
-  checkConsumer(options: ConsumerOptions): void {
+  checkConsumer(options: ConsumerOptions, path = 'consumer'): void {
     if (Object.keys(options).length === 0) return;
-    under('consumer', () => new Consumer(this.krafka.cluster, options, this.ports));
+    under(path, () => new Consumer(this.krafka.cluster, options, this.ports));
   }
 
   /** Has `user` closed before the core is: users are closed one after the other, in the order of these calls. */

@@ -6,8 +6,10 @@ import {
   TRANSPORT_METADATA,
 } from '@nestjs/microservices/constants.js';
 import { KrafkaConfigError } from '../../core/support/index.js';
-import { OnFailure } from './on-failure.js';
-import { EventPattern, MessagePattern, type HandlerOptions } from './patterns.js';
+import { OnFailure, RetryTopics } from './on-failure.js';
+import type { HandlerOptions } from '../server/handler-options.js';
+import { CommitMode, ConsumerGroup } from './handling.js';
+import { EventPattern, MessagePattern } from './patterns.js';
 
 const EVENT = 2;
 const MESSAGE = 1;
@@ -47,7 +49,7 @@ describe('The pattern decorators', () => {
       patterns: ['orders.placed'],
       kind: EVENT,
       transport: undefined,
-      extras: {},
+      extras: { handlerName: 'Orders.placed' },
     });
     expect(metadataOf(Orders, 'price')).toMatchObject({
       patterns: ['a', 'b'],
@@ -106,9 +108,9 @@ describe('@OnFailure', () => {
       @NestEventPattern<string>('c', { other: true })
       nest(): void {}
     }
-    expect(metadataOf(Orders, 'above').extras).toEqual({ onFailure: { retries: 1 } });
-    expect(metadataOf(Orders, 'below').extras).toEqual({ onFailure: { retries: 2 } });
-    expect(metadataOf(Orders, 'nest').extras).toEqual({ other: true, onFailure: { retries: 3 } });
+    expect(metadataOf(Orders, 'above').extras).toMatchObject({ onFailure: { retries: 1 } });
+    expect(metadataOf(Orders, 'below').extras).toMatchObject({ onFailure: { retries: 2 } });
+    expect(metadataOf(Orders, 'nest').extras).toMatchObject({ other: true, onFailure: { retries: 3 } });
   });
 
   it("on a class holds for its handlers, a method's own words before it", () => {
@@ -123,13 +125,72 @@ describe('@OnFailure', () => {
 
       helper(): void {}
     }
-    expect(metadataOf(Orders, 'plain').extras).toEqual({ onFailure: { retries: 1, then: 'skip' } });
-    expect(metadataOf(Orders, 'own').extras).toEqual({ onFailure: { retries: 5, then: 'skip' } });
+    expect(metadataOf(Orders, 'plain').extras).toEqual({
+      handlerName: 'Orders.plain',
+      onFailure: { retries: 1, then: 'skip' },
+    });
+    expect(metadataOf(Orders, 'own').extras).toMatchObject({ onFailure: { retries: 5, then: 'skip' } });
     expect(metadataOf(Orders, 'helper').extras).toBeUndefined();
+  });
+
+  it('may stand beside others that say other parts of the same, whichever is nearer', () => {
+    @OnFailure({ retries: 1, then: 'skip' })
+    @CommitMode('manual')
+    class Orders {
+      @RetryTopics({ delaysMs: [5] })
+      @OnFailure({ retries: 0 })
+      @EventPattern('a')
+      own(): void {}
+
+      @EventPattern('b')
+      @ConsumerGroup('search', { fromBeginning: true })
+      @CommitMode('auto')
+      plain(): void {}
+    }
+
+    @RetryTopics()
+    class Payments {
+      @EventPattern('a')
+      @OnFailure({ then: 'stop' })
+      own(): void {}
+    }
+    expect(metadataOf(Orders, 'own').extras).toEqual({
+      handlerName: 'Orders.own',
+      commitMode: 'manual',
+      onFailure: { retries: 0, then: 'retry-topics', retryTopics: { delaysMs: [5] } },
+    });
+    expect(metadataOf(Orders, 'plain').extras).toMatchObject({
+      commitMode: 'auto',
+      consumerGroup: { groupId: 'search', options: { fromBeginning: true } },
+      onFailure: { retries: 1, then: 'skip' },
+    });
+    expect(metadataOf(Payments, 'own').extras).toEqual({ handlerName: 'Payments.own', onFailure: { then: 'stop' } });
+  });
+
+  it('refuses to hear the same twice of one method', () => {
+    const twice = (): unknown => {
+      class Orders {
+        @OnFailure({ retries: 1 })
+        @EventPattern('a', { onFailure: { retries: 2 } })
+        placed(): void {}
+      }
+      return Orders;
+    };
+    expect(twice).toThrow("Option '@OnFailure' says of Orders.placed what is said already: 'onFailure'");
+    const contradiction = (): unknown => {
+      class Orders {
+        @EventPattern('a')
+        @RetryTopics()
+        @OnFailure({ then: 'skip' })
+        placed(): void {}
+      }
+      return Orders;
+    };
+    expect(contradiction).toThrow("'@RetryTopics' says of Orders.placed what is said already");
   });
 
   it('refuses what makes no sense when it is written, not when something fails', () => {
     expect(() => OnFailure({ retries: 1.5 })).toThrow("Option '@OnFailure.retries' must be a whole number");
-    expect(() => OnFailure({ then: 'retry-topics' as 'skip' })).toThrow(KrafkaConfigError);
+    expect(() => OnFailure({ then: 'retry' as 'skip' })).toThrow(KrafkaConfigError);
   });
 });

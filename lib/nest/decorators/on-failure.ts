@@ -1,5 +1,10 @@
-import { PATTERN_EXTRAS_METADATA } from '@nestjs/microservices/constants.js';
-import { checkFailureOptions, type FailureOptions } from '../failure-policy/failure-policy.js';
+import {
+  checkFailureOptions,
+  checkRetryTopics,
+  type FailureOptions,
+  type RetryTopicsOptions,
+} from '../failure-policy/failure-policy.js';
+import { policyDecorator } from './said.js';
 
 /**
  * Says what happens when an event handler fails; on a class, for every handler method of it. What one leaves open the next
@@ -10,29 +15,19 @@ import { checkFailureOptions, type FailureOptions } from '../failure-policy/fail
  * @OnFailure({ retries: 5, backoffMs: 100, then: 'dead-letter' })
  * ```
  */
-export function OnFailure(options: FailureOptions): MethodDecorator & ClassDecorator {
-  const onFailure = checkFailureOptions(options, '@OnFailure');
-  return (target: object, _key?: string | symbol, descriptor?: PropertyDescriptor): void => {
-    if (descriptor !== undefined) {
-      merge(descriptor.value as object, onFailure);
-      return;
-    }
-    for (const method of methodsOf(target as { readonly prototype: object })) {
-      const extras = extrasOf(method);
-      if (extras !== undefined) merge(method, { ...onFailure, ...(extras['onFailure'] as FailureOptions | undefined) });
-    }
-  };
-}
+export const OnFailure = (options: FailureOptions): MethodDecorator & ClassDecorator =>
+  policyDecorator('@OnFailure', { onFailure: checkFailureOptions(options, '@OnFailure') });
 
-const extrasOf = (method: object): Record<string, unknown> | undefined =>
-  Reflect.getMetadata(PATTERN_EXTRAS_METADATA, method) as Record<string, unknown> | undefined;
-
-// Nest's pattern decorators merge into what is there, so the order in which they stand does not matter.
-const merge = (method: object, onFailure: FailureOptions): void =>
-  Reflect.defineMetadata(PATTERN_EXTRAS_METADATA, { ...extrasOf(method), onFailure }, method);
-
-function* methodsOf({ prototype }: { readonly prototype: object }): Iterable<object> {
-  for (const { value } of Object.values(Object.getOwnPropertyDescriptors(prototype))) {
-    if (typeof value === 'function') yield value as object;
-  }
-}
+/**
+ * Has events that fail tried again later, out of the way of those behind them: through `<topic>-retry-0`, `-1`, ..., one
+ * for each delay, and after the last one to the dead-letter topic. The same as `@OnFailure({ then: 'retry-topics', ... })`.
+ *
+ * ```ts
+ * @EventPattern('orders.placed')
+ * @RetryTopics({ delaysMs: [1_000, 60_000, 600_000] })
+ * ```
+ */
+export const RetryTopics = (options: RetryTopicsOptions = {}): MethodDecorator & ClassDecorator =>
+  policyDecorator('@RetryTopics', {
+    onFailure: { then: 'retry-topics', retryTopics: checkRetryTopics(options, '@RetryTopics') },
+  });

@@ -1,5 +1,6 @@
 import { KafkaRetriableException, RpcException } from '@nestjs/microservices';
 import { KrafkaSerializationError } from '../../core/support/index.js';
+import type { FailurePolicy } from './failure-policy.js';
 
 /** Client errors of HTTP that time may heal: timeouts, too early, too many. */
 const HEALING = new Set([408, 425, 429]);
@@ -10,8 +11,11 @@ const REFUSED_BY_A_GUARD = 'Forbidden resource';
 /**
  * Whether calling the handler again with the same record may end otherwise. Refused payloads (validation, serialization, any
  * error with a status of 400 to 499) and refused callers stay refused; a `KafkaRetriableException` asks for it; all else may.
+ * What the policy names comes before all that.
  */
-export function isWorthRetrying(error: unknown): boolean {
+export function isWorthRetrying(error: unknown, policy?: Pick<FailurePolicy, 'alwaysRetry' | 'neverRetry'>): boolean {
+  if (policy?.alwaysRetry.some((kind) => error instanceof kind) === true) return true;
+  if (policy?.neverRetry.some((kind) => error instanceof kind) === true) return false;
   if (error instanceof KafkaRetriableException) return true;
   if (error instanceof KrafkaSerializationError) return false;
   const status = statusOf(error);

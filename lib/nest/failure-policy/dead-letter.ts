@@ -1,6 +1,9 @@
 import { KafkaHeaders } from '@nestjs/microservices';
-import type { ConsumerRecord, HeaderValue, RecordHeaders } from '../../core/protocol/index.js';
+import type { ConsumerRecord, RecordHeaders } from '../../core/protocol/index.js';
 import type { ProducerRecord } from '../../core/producer/index.js';
+import { cut, messageOf, nameOf } from './describe-error.js';
+import { placeOf, type OriginalPlace } from './original-place.js';
+import { withoutRetryHeaders } from './retry-letter.js';
 
 /** The topic where a topic's dead letters go (Spring's name, so that tools are shared). */
 export const deadLetterTopicOf = (topic: string): string => `${topic}-dlt`;
@@ -8,13 +11,12 @@ export const deadLetterTopicOf = (topic: string): string => `${topic}-dlt`;
 /** The consumer group whose handler gave the record up; Nest's KafkaHeaders has no name for it. */
 export const DLT_ORIGINAL_CONSUMER_GROUP = 'kafka_dlt-original-consumer-group';
 
-/** Headers are for reading: a stack that is longer is cut. */
-const MAX_TEXT_LENGTH = 8 * 1024;
-
 /** Where a dead letter comes from, and why. */
 export interface DeadLetterCause {
   readonly groupId: string;
   readonly error: unknown;
+  /** Where the record was written first, when it has come through retry topics since. */
+  readonly place?: OriginalPlace | undefined;
 }
 
 /**
@@ -28,25 +30,22 @@ export function deadLetterOf(
   cause: DeadLetterCause,
   partition: number | undefined,
 ): ProducerRecord {
+  const place = cause.place ?? placeOf(record);
   return {
-    topic: deadLetterTopicOf(record.topic),
+    topic: deadLetterTopicOf(place.topic),
     partition,
     key: record.key,
     value: record.value,
-    headers: { ...originalHeaders(record), ...whereItWas(record, cause.groupId), ...describeError(cause.error) },
+    headers: { ...withoutRetryHeaders(record), ...whereItWas(place, cause.groupId), ...describeError(cause.error) },
   };
 }
 
-// Copied entry by entry: a header of the record may be called '__proto__'.
-const originalHeaders = (record: ConsumerRecord): RecordHeaders =>
-  Object.fromEntries(Object.entries(record.headers) as [string, HeaderValue | readonly HeaderValue[]][]);
-
-const whereItWas = (record: ConsumerRecord, groupId: string): RecordHeaders => ({
-  [KafkaHeaders.DLT_ORIGINAL_TOPIC]: record.topic,
-  [KafkaHeaders.DLT_ORIGINAL_PARTITION]: String(record.partition),
-  [KafkaHeaders.DLT_ORIGINAL_OFFSET]: String(record.offset),
-  [KafkaHeaders.DLT_ORIGINAL_TIMESTAMP]: String(record.timestamp),
-  [KafkaHeaders.DLT_ORIGINAL_TIMESTAMP_TYPE]: record.timestampType,
+const whereItWas = (place: OriginalPlace, groupId: string): RecordHeaders => ({
+  [KafkaHeaders.DLT_ORIGINAL_TOPIC]: place.topic,
+  [KafkaHeaders.DLT_ORIGINAL_PARTITION]: String(place.partition),
+  [KafkaHeaders.DLT_ORIGINAL_OFFSET]: String(place.offset),
+  [KafkaHeaders.DLT_ORIGINAL_TIMESTAMP]: String(place.timestamp),
+  [KafkaHeaders.DLT_ORIGINAL_TIMESTAMP_TYPE]: place.timestampType,
   [DLT_ORIGINAL_CONSUMER_GROUP]: groupId,
 });
 
@@ -57,22 +56,3 @@ const describeError = (error: unknown): RecordHeaders => ({
     ? { [KafkaHeaders.DLT_EXCEPTION_STACKTRACE]: cut(error.stack) }
     : {}),
 });
-
-const nameOf = (error: unknown): string =>
-  typeof error === 'object' && error !== null ? (error.constructor?.name ?? 'Object') : typeof error;
-
-/** What an error says, whatever was thrown: an Error's message, text itself, JSON of the rest. */
-export function messageOf(error: unknown): string {
-  if (error instanceof Error) return error.message;
-  if (typeof error === 'string') return error;
-  if (typeof error === 'object' && error !== null && 'message' in error && typeof error.message === 'string') {
-    return error.message;
-  }
-  try {
-    return JSON.stringify(error) ?? String(error);
-  } catch {
-    return `${nameOf(error)} (which JSON can't show)`;
-  }
-}
-
-const cut = (text: string): string => (text.length <= MAX_TEXT_LENGTH ? text : `${text.slice(0, MAX_TEXT_LENGTH)}...`);

@@ -3,8 +3,9 @@ import { KeepingLogger, KeepingProducer, aPartition } from '../spec-support/deli
 import { HandClock } from '../spec-support/hand-clock.js';
 import { aRecord } from '../spec-support/records.js';
 import type { TopicDeclaration } from '../topics.js';
-import { deadLetterOf, messageOf } from './dead-letter.js';
+import { deadLetterOf } from './dead-letter.js';
 import { DeadLetters } from './dead-letters.js';
+import { messageOf } from './describe-error.js';
 
 const record = aRecord({
   topic: 'orders',

@@ -9,7 +9,15 @@ const random = { ...seededRandom(1), next: () => 0.5 };
 
 describe('A failure policy', () => {
   it('is finite and loses nothing where nobody says otherwise', () => {
-    expect(DEFAULT_FAILURE_POLICY).toEqual({ retries: 3, backoffMs: 200, maxBackoffMs: 10_000, then: 'dead-letter' });
+    expect(DEFAULT_FAILURE_POLICY).toEqual({
+      retries: 3,
+      backoffMs: 200,
+      maxBackoffMs: 10_000,
+      then: 'dead-letter',
+      retryTopics: { delaysMs: [1_000, 10_000, 60_000] },
+      neverRetry: [],
+      alwaysRetry: [],
+    });
   });
 
   it('takes what it leaves open from the next further out', () => {
@@ -21,7 +29,10 @@ describe('A failure policy', () => {
   it.each([
     [{ retrys: 1 }, 'onFailure.retrys', /did you mean 'retries'/],
     [{ retries: -1 }, 'onFailure.retries', /at least 0/],
-    [{ then: 'retry-topics' }, 'onFailure.then', /'dead-letter', 'skip', 'stop'/],
+    [{ then: 'retry-topic' }, 'onFailure.then', /did you mean 'retry-topics'/],
+    [{ then: 'skip', retryTopics: {} }, 'onFailure.retryTopics', /ignored with 'then: skip'/],
+    [{ retryTopics: { delaysMs: [] } }, 'onFailure.retryTopics.delaysMs', /1 to 20/],
+    [{ neverRetry: ['TypeError'] }, 'onFailure.neverRetry[0]', /class of errors/],
     [{ backoffMs: '200' }, 'onFailure.backoffMs', /whole number of milliseconds/],
   ])('refuses %p by its path', (options, path, problem) => {
     let refusal: unknown;
@@ -35,7 +46,7 @@ describe('A failure policy', () => {
   });
 
   it('lets a handler be called retries + 1 times, each wait twice the one before, up to the longest', () => {
-    const policy = { retries: 4, backoffMs: 100, maxBackoffMs: 300, then: 'skip' } as const;
+    const policy = { ...DEFAULT_FAILURE_POLICY, retries: 4, backoffMs: 100, maxBackoffMs: 300, then: 'skip' } as const;
     const verdicts = [1, 2, 3, 4, 5].map((attempt) => judge(policy, attempt, new Error('no'), random));
     expect(verdicts).toEqual([
       { kind: 'retry', afterMs: 100 },
@@ -54,7 +65,34 @@ describe('A failure policy', () => {
   });
 });
 
+describe('Retry topics', () => {
+  const policy = failurePolicy({ retries: 1, retryTopics: { delaysMs: [5, 50] } }, DEFAULT_FAILURE_POLICY);
+
+  it('have the record after the retries in place, one after the other, and then the dead-letter topic', () => {
+    const because = 'the retries are used up';
+    expect(policy.then).toBe('retry-topics');
+    expect(judge(policy, 1, new Error('no'), random)).toMatchObject({ kind: 'retry' });
+    expect(judge(policy, 2, new Error('no'), random)).toEqual({ kind: 'retry-topic', hop: 0, afterMs: 5, because });
+    expect(judge(policy, 1, new Error('no'), random, 0)).toEqual({ kind: 'retry-topic', hop: 1, afterMs: 50, because });
+    expect(judge(policy, 1, new Error('no'), random, 1)).toEqual({ kind: 'dead-letter', because });
+  });
+
+  it('are spared what can only fail again', () => {
+    expect(judge(policy, 1, new BadRequestException(), random)).toMatchObject({ kind: 'dead-letter' });
+  });
+});
+
 describe('An error', () => {
+  class Hopeless extends Error {}
+  class Hasty extends BadRequestException {}
+
+  it('is what the policy says it is, subclasses too', () => {
+    const policy = { neverRetry: [Hopeless], alwaysRetry: [BadRequestException] };
+    expect(isWorthRetrying(new Hopeless(), policy)).toBe(false);
+    expect(isWorthRetrying(new Hasty(), policy)).toBe(true);
+    expect(isWorthRetrying(new Error('no'), policy)).toBe(true);
+  });
+
   it.each([
     ['a refused payload', new BadRequestException()],
     ['a refused caller', new ForbiddenException()],

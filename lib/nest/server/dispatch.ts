@@ -1,10 +1,12 @@
 import { NO_EVENT_HANDLER, NO_MESSAGE_HANDLER } from '@nestjs/microservices/constants.js';
 import type { HandlerContext, RecordHandler } from '../../core/consumer/index.js';
 import type { ConsumerRecord } from '../../core/protocol/index.js';
+import { KrafkaError } from '../../core/support/index.js';
 import { replyAddressOf, type ReplyAddress } from '../wire/reply.js';
-import type { Delivery } from './delivery.js';
+import { whereIs, type Delivery } from './delivery.js';
 import { deliverEvent } from './event-delivery.js';
 import type { Handler, HandlerRegistry } from './handler-registry.js';
+import { isFor } from './record-condition.js';
 import { Replies } from './replies.js';
 import { deliverRequest } from './request-delivery.js';
 
@@ -21,7 +23,12 @@ export const dispatchTo =
       refuse(delivery, record, address);
       return;
     }
-    const { message, events } = handlers;
+    let { message, events } = handlers;
+    if (handlers.routed) {
+      message = handlers.routedMessages.find((handler) => isFor(handler.when, record)) ?? message;
+      events = events.filter((handler) => isFor(handler.when, record));
+      if (message === undefined && events.length === 0) return deliverUnmatched(delivery, record, address, partition);
+    }
     if (address === undefined) {
       const receivers = events.length === 0 && message !== undefined ? [message] : events;
       // What it resolves with is of no matter here, and another promise a record would be one too many.
@@ -30,6 +37,27 @@ export const dispatchTo =
     if (message !== undefined) return deliverRequest(delivery, message, record, address, partition);
     return deliverAsked(delivery, events, record, address, partition);
   };
+
+// A topic may carry types that this application has no business with: that is no error unless it is said to be one.
+async function deliverUnmatched(
+  delivery: Delivery,
+  record: ConsumerRecord,
+  address: ReplyAddress | undefined,
+  partition: HandlerContext,
+): Promise<void> {
+  delivery.counts.unmatched += 1;
+  if (address !== undefined) {
+    if (!delivery.isAnswered(record)) refuse(delivery, record, address);
+    return;
+  }
+  if (delivery.unmatched === 'skip') {
+    delivery.ports.logger.debug('no handler of its topic is for this record', { record: whereIs(record) });
+    return;
+  }
+  const error = new KrafkaError(`no handler of '${record.topic}' is for this record`, { code: 'UNMATCHED' });
+  await delivery.deadLetters.publish(record, { groupId: delivery.groupId, error }, partition.signal);
+  delivery.counts.deadLetters += 1;
+}
 
 function refuse(delivery: Delivery, record: ConsumerRecord, address: ReplyAddress | undefined): void {
   if (address === undefined) {
@@ -50,6 +78,8 @@ async function deliverAsked(
   partition: HandlerContext,
 ): Promise<void> {
   const handled = await deliverEvent(delivery, handlers, record, partition);
+  // In another group of this application there is somebody who answers.
+  if (delivery.isAnswered(record)) return;
   const replies = new Replies(delivery, address);
   if (handled) replies.last(null);
   else replies.fail({ status: 'error', message: 'The event could not be handled' });

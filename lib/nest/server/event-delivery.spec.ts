@@ -65,7 +65,7 @@ describe('An event', () => {
       await expect(delivering).resolves.toBe(false);
       expect(attempts).toEqual([1, 2, 3, 4]);
       expect(deadLetters).toMatchObject([{ offset: 7 }]);
-      expect(delivery.counts).toEqual({ retries: 3, skipped: 0, deadLetters: 1 });
+      expect(delivery.counts).toMatchObject({ retries: 3, skipped: 0, deadLetters: 1 });
     },
   );
 

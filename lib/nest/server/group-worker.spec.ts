@@ -42,7 +42,7 @@ function setUp(patterns: readonly TopicPattern[], existing: string[]) {
     patterns,
     options: { fetchMinBytes: 5 },
     shared,
-    recordHandler: () => (record) => void handled.push(record.topic),
+    run: () => ({ eachRecord: (record) => void handled.push(record.topic) }),
     events: { state: (state) => told.push(state), fatal: (error) => told.push(error.code) },
   });
   return {

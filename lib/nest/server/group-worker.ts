@@ -1,4 +1,4 @@
-import type { Consumer, GroupState, RecordHandler } from '../../core/consumer/index.js';
+import type { Consumer, ConsumerOptions, GroupState, RunOptions } from '../../core/consumer/index.js';
 import type { KrafkaError, Timer } from '../../core/support/index.js';
 import type { KrafkaServerConsumerOptions } from '../options.js';
 import type { SharedKrafka } from '../shared-krafka.js';
@@ -20,10 +20,14 @@ export interface GroupHealth {
 export interface GroupWorkerParts {
   readonly groupId: string;
   readonly patterns: readonly TopicPattern[];
-  readonly options: KrafkaServerConsumerOptions;
+  readonly options: KrafkaServerConsumerOptions & Pick<ConsumerOptions, 'autoCommit'>;
   readonly shared: SharedKrafka;
-  /** What is done with each record of a consumer. */
-  readonly recordHandler: (consumer: Consumer) => RecordHandler;
+  /** What is done with what a consumer reads. */
+  readonly run: (consumer: Consumer) => RunOptions;
+  /** Whether a topic that a pattern fits is for this worker; default: each is. */
+  readonly owns?: ((topic: string) => boolean) | undefined;
+  /** Which topics are read in place of those, when others are: they are made to exist. */
+  readonly inPlaceOf?: ((topics: readonly string[]) => Promise<readonly string[]>) | undefined;
   readonly events: GroupWorkerEvents;
 }
 
@@ -88,7 +92,7 @@ export class GroupWorker {
   }
 
   async #consume(topics: readonly string[]): Promise<void> {
-    const { shared, options, groupId, events, recordHandler } = this.#parts;
+    const { shared, options, groupId, events, run } = this.#parts;
     const consumer = shared.consumer({ ...options, groupId, topics });
     consumer.events.on('state', ({ state }) => events.state(state));
     // Known from here on, so that closing meanwhile closes it.
@@ -100,18 +104,20 @@ export class GroupWorker {
       await consumer.close({ timeoutMs: 0 });
       throw error;
     }
-    this.#done = consumer.run({ eachRecord: recordHandler(consumer) }).catch((error: KrafkaError) => {
+    this.#done = consumer.run(run(consumer)).catch((error: KrafkaError) => {
       this.#error = error;
       events.fatal(error);
     });
   }
 
   async #choose(): Promise<TopicChoice> {
-    const { patterns, shared } = this.#parts;
+    const { patterns, shared, owns, inPlaceOf } = this.#parts;
     const names = patterns.filter((pattern) => typeof pattern === 'string');
     const existing =
       names.length === patterns.length ? await shared.topics.existing(names) : new Set(await shared.topics.names());
-    return chooseTopics(patterns, existing);
+    const { topics, missing } = chooseTopics(patterns, existing);
+    const owned = owns === undefined ? topics : topics.filter(owns);
+    return { topics: inPlaceOf === undefined ? owned : await inPlaceOf(owned), missing };
   }
 
   #watchTopics(): void {
@@ -155,3 +161,25 @@ export class GroupWorker {
     );
   }
 }
+
+const GRAVITY: readonly GroupHealth['state'][] = [
+  'stable',
+  'waiting',
+  'unjoined',
+  'joining',
+  'rebalancing',
+  'leaving',
+  'left',
+  'fatal',
+];
+
+/** The health of a group that has several consumers here: the worst of their states, and all of their partitions. */
+export const mergedHealth = (one: GroupHealth | undefined, other: GroupHealth): GroupHealth =>
+  one === undefined
+    ? other
+    : {
+        state: GRAVITY.indexOf(one.state) > GRAVITY.indexOf(other.state) ? one.state : other.state,
+        partitions: one.partitions + other.partitions,
+        missingTopics: [...new Set([...one.missingTopics, ...other.missingTopics])],
+        error: one.error ?? other.error,
+      };

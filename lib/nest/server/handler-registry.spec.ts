@@ -1,27 +1,24 @@
-import type { MessageHandler } from '@nestjs/microservices';
+import { aHandler } from '../spec-support/delivery.js';
 import { HandlerRegistry, type Handler } from './handler-registry.js';
 import { chooseTopics } from './topic-choice.js';
 
-const handler = (pattern: Handler['pattern']): Handler => ({
-  pattern,
-  callback: (() => Promise.resolve()) as MessageHandler,
-  onFailure: undefined,
-});
+const handler = (pattern: Handler['pattern'], kind: Handler['kind'] = 'event'): Handler =>
+  aHandler(() => Promise.resolve(), undefined, { pattern, kind });
 
 describe('The handler registry', () => {
   it('keeps every event handler of a pattern, in the order in which they came', () => {
     const registry = new HandlerRegistry();
     const handlers = [handler('orders'), handler('orders')];
-    handlers.forEach((one) => registry.addEvent(one));
+    handlers.forEach((one) => registry.add(one));
     expect(registry.of('orders')?.events).toEqual(handlers);
-    expect(registry.patterns).toEqual(['orders']);
+    expect(registry.patterns.map(({ pattern }) => pattern)).toEqual(['orders']);
   });
 
   it('keeps one message handler for a pattern, the last, and tells of the one before', () => {
     const registry = new HandlerRegistry();
-    const [first, second] = [handler('price'), handler('price')] as const;
-    expect(registry.setMessage(first)).toBeUndefined();
-    expect(registry.setMessage(second)).toBe(first);
+    const [first, second] = [handler('price', 'message'), handler('price', 'message')] as const;
+    expect(registry.add(first)).toBeUndefined();
+    expect(registry.add(second)).toBe(first);
     expect(registry.of('price')?.message).toBe(second);
   });
 
@@ -32,7 +29,7 @@ describe('The handler registry', () => {
       handler(/orders\.placed/),
       handler('orders.placed'),
     ] as const;
-    [wide, narrow, exact].forEach((one) => registry.addEvent(one));
+    [wide, narrow, exact].forEach((one) => registry.add(one));
     expect(registry.of('orders.placed')?.events).toEqual([exact]);
     expect(registry.of('orders.shipped')?.events).toEqual([wide]);
     expect(registry.of('orders.shipped')?.events).toEqual([wide]);
@@ -41,15 +38,15 @@ describe('The handler registry', () => {
 
   it('counts equal RegExps as one pattern', () => {
     const registry = new HandlerRegistry();
-    registry.addEvent(handler(/a.*/));
-    registry.addEvent(handler(/a.*/));
+    registry.add(handler(/a.*/));
+    registry.add(handler(/a.*/));
     expect(registry.of('ab')?.events).toHaveLength(2);
   });
 
   it('finds handlers that come after the first look', () => {
     const registry = new HandlerRegistry();
     expect(registry.of('orders')).toBeUndefined();
-    registry.addEvent(handler('orders'));
+    registry.add(handler('orders'));
     expect(registry.of('orders')?.events).toHaveLength(1);
   });
 

@@ -4,6 +4,8 @@ import type { Producer } from '../../core/producer/index.js';
 import type { ConsumerRecord } from '../../core/protocol/index.js';
 import { parseHeaders, parseValue, type IncomingValue } from '../wire/incoming-value.js';
 import { deadlineOf } from '../wire/reply.js';
+import type { CommitMode } from './handler-options.js';
+import { commitFor, delayOf } from './record-acts.js';
 
 /** A record as Nest's Kafka transport shows it: key, value and headers parsed, offset and timestamp as text. */
 export interface KafkaMessageView {
@@ -18,10 +20,11 @@ export interface KafkaMessageView {
   readonly headers: Record<string, IncomingValue>;
 }
 
-/** The clients that a {@link KrafkaContext} shows. */
-export interface ContextClients {
+/** What of a delivery a {@link KrafkaContext} shows and uses. */
+export interface ContextDelivery {
   readonly consumer: Consumer;
   readonly producer: Producer;
+  readonly commitMode: CommitMode;
 }
 
 /** What `getArgs()` answers with, in the order of Nest's KafkaContext. */
@@ -50,15 +53,16 @@ const beat = (): Promise<void> => Promise.resolve();
 export class KrafkaContext extends KafkaContextBase {
   /** The record as it came, its key, value and headers as bytes. Use `detach()` to keep it longer than the handler runs. */
   readonly record: ConsumerRecord;
-  /** Which call of this handler with this record it is: 1, then one more with every retry. */
+  /** Which call of this handler with this record it is: 1, then one more with every retry, retry topics included. */
   readonly attempt: number;
-  readonly #clients: ContextClients;
+  readonly #delivery: ContextDelivery;
   readonly #partition: HandlerContext;
   #message: KafkaMessageView | undefined;
+  #nackedMs: number | undefined;
 
-  constructor(clients: ContextClients, record: ConsumerRecord, partition: HandlerContext, attempt: number) {
+  constructor(delivery: ContextDelivery, record: ConsumerRecord, partition: HandlerContext, attempt: number) {
     super(NO_ARGS);
-    this.#clients = clients;
+    this.#delivery = delivery;
     this.record = record;
     this.#partition = partition;
     this.attempt = attempt;
@@ -72,6 +76,28 @@ export class KrafkaContext extends KafkaContextBase {
   /** When whoever asked stops waiting, in milliseconds since the epoch by their clock; undefined when they don't say. */
   get deadline(): number | undefined {
     return deadlineOf(this.record);
+  }
+
+  /** How long the record is put off, in milliseconds, once it is. */
+  get nackedMs(): number | undefined {
+    return this.#nackedMs;
+  }
+
+  /**
+   * Commits this record, and with it those before it in its partition. For `@CommitMode('manual')`.
+   *
+   * @throws KrafkaError `NOT_MANUAL` in the mode 'auto', where a record is committed once its handlers have succeeded
+   */
+  commit(): Promise<void> {
+    return commitFor(this.#delivery, this.record);
+  }
+
+  /**
+   * Has the handler called again with this record after so many milliseconds, however it ends now. That is no failure, so
+   * no policy bounds it. Meanwhile the record holds up its partition, or those with its key.
+   */
+  nack(delayMs = 0): void {
+    this.#nackedMs = delayOf(delayMs);
   }
 
   /** The record as Nest's transport shows it. */
@@ -89,12 +115,12 @@ export class KrafkaContext extends KafkaContextBase {
 
   /** The consumer the record came from, of this library's core. */
   getConsumer(): Consumer {
-    return this.#clients.consumer;
+    return this.#delivery.consumer;
   }
 
   /** The producer that the application's servers and clients share, of this library's core. */
   getProducer(): Producer {
-    return this.#clients.producer;
+    return this.#delivery.producer;
   }
 
   /** A function that need not be called: heartbeats don't depend on handlers. */
@@ -118,7 +144,8 @@ export class KrafkaContext extends KafkaContextBase {
   }
 }
 
-const viewOf = (record: ConsumerRecord): KafkaMessageView => ({
+/** A record as Nest's transport shows it. */
+export const viewOf = (record: ConsumerRecord): KafkaMessageView => ({
   topic: record.topic,
   partition: record.partition,
   offset: String(record.offset),

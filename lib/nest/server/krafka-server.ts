@@ -10,19 +10,18 @@ import {
 import type { Consumer, GroupState } from '../../core/consumer/index.js';
 import type { Krafka } from '../../core/index.js';
 import type { Producer } from '../../core/producer/index.js';
-import { Deadline, KrafkaClosedError, KrafkaConfigError, KrafkaError, TypedEvents } from '../../core/support/index.js';
+import { Deadline, KrafkaClosedError, KrafkaError, TypedEvents } from '../../core/support/index.js';
 import { DeadLetters } from '../failure-policy/dead-letters.js';
-import { checkFailureOptions } from '../failure-policy/failure-policy.js';
 import { rememberOriginalErrors } from '../failure-policy/original-error.js';
 import { checkServerOptions, type KrafkaServerOptions, type ServerSettings } from '../options.js';
 import { SharedKrafka } from '../shared-krafka.js';
 import { topicPatternsOf } from '../topic-from-config.js';
-import { describePattern, type TopicPattern } from '../topic-name.js';
+import { describePattern } from '../topic-name.js';
 import { Payloads } from '../wire/payloads.js';
-import type { Delivery, DeliveryCounts } from './delivery.js';
-import { dispatchTo } from './dispatch.js';
-import { GroupWorker, type GroupHealth } from './group-worker.js';
-import { HandlerRegistry, type Handler } from './handler-registry.js';
+import type { DeliveryCounts, HandlerFailure } from './delivery.js';
+import { employ } from './employment.js';
+import { mergedHealth, type GroupHealth, type GroupWorker } from './group-worker.js';
+import { HandlerGroups } from './handler-groups.js';
 import { InFlight } from './in-flight.js';
 import type { ProcessingHooks } from './processing-hooks.js';
 
@@ -35,6 +34,8 @@ export type KrafkaServerEvents = {
   readonly state: (event: { readonly groupId: string; readonly state: GroupState }) => void;
   /** A group's consumer can't go on. */
   readonly crashed: (event: { readonly groupId: string; readonly error: KrafkaError }) => void;
+  /** An event handler failed: told each time, with what is done about it. */
+  readonly failure: (failure: HandlerFailure) => void;
 };
 
 type EventPayloads = { [Name in keyof KrafkaServerEvents]: Parameters<KrafkaServerEvents[Name]>[0] };
@@ -60,10 +61,17 @@ export class KrafkaServer extends Server<KrafkaServerEvents, KrafkaStatus> imple
   readonly #settings: ServerSettings;
   readonly #shared: SharedKrafka;
   readonly #ownsShared: boolean;
-  readonly #handlers = new HandlerRegistry();
+  readonly #handlers: HandlerGroups;
   readonly #inFlight = new InFlight();
   readonly #events = new TypedEvents<EventPayloads>();
-  readonly #counts: DeliveryCounts = { retries: 0, skipped: 0, deadLetters: 0, lateRequests: 0 };
+  readonly #counts: DeliveryCounts = {
+    retries: 0,
+    retriedLater: 0,
+    skipped: 0,
+    deadLetters: 0,
+    lateRequests: 0,
+    unmatched: 0,
+  };
   readonly #deadLetters: DeadLetters;
   readonly #payloads: Payloads;
   readonly #workers: GroupWorker[] = [];
@@ -85,6 +93,7 @@ export class KrafkaServer extends Server<KrafkaServerEvents, KrafkaStatus> imple
     this.#ownsShared = shared === undefined;
     this.#shared.checkConsumer(this.#settings.consumer);
     this.transportId = this.#settings.transportId;
+    this.#handlers = new HandlerGroups(this.#settings.onFailure);
     this.#hooks = { transportId: this.#settings.transportId, onStart: undefined, onEnd: undefined };
     this.#payloads = new Payloads(this.#settings);
     this.#deadLetters = new DeadLetters(this.#shared.topics, this.#shared.producer, this.#shared.ports);
@@ -106,7 +115,9 @@ export class KrafkaServer extends Server<KrafkaServerEvents, KrafkaStatus> imple
 
   /** Where each group of handlers stands, by its id. */
   get groups(): ReadonlyMap<string, GroupHealth> {
-    return new Map(this.#workers.map((worker) => [worker.groupId, worker.health]));
+    const groups = new Map<string, GroupHealth>();
+    for (const { groupId, health } of this.#workers) groups.set(groupId, mergedHealth(groups.get(groupId), health));
+    return groups;
   }
 
   get state(): KrafkaServerState {
@@ -128,37 +139,22 @@ export class KrafkaServer extends Server<KrafkaServerEvents, KrafkaStatus> imple
     callback.isEventHandler = isEventHandler;
     callback.extras = extras;
     for (const topicPattern of topicPatternsOf(pattern, this.#settings.topicNames)) {
-      this.#addHandler(topicPattern, callback, isEventHandler, extras);
-    }
-  }
-
-  #addHandler(
-    topicPattern: TopicPattern,
-    callback: MessageHandler,
-    isEventHandler: boolean,
-    { onFailure }: Record<string, unknown>,
-  ): void {
-    const handler: Handler = {
-      pattern: topicPattern,
-      callback,
-      onFailure: onFailure === undefined ? undefined : checkFailureOptions(onFailure, 'onFailure'),
-    };
-    // Nest's map keeps one handler for a pattern, chained to the rest, which all run and fail as one. Here it only answers
-    // whoever asks which patterns there are.
-    const route = String(topicPattern);
-    if (!isEventHandler || !this.messageHandlers.has(route)) this.messageHandlers.set(route, callback);
-    if (isEventHandler) {
-      this.#handlers.addEvent(handler);
-    } else if (this.#handlers.setMessage(handler) !== undefined) {
-      this.logger.warn(
-        `Two handlers answer requests to '${describePattern(topicPattern)}': the last one takes all of them`,
-      );
+      // Nest's map keeps one handler for a pattern, chained to the rest, which all run and fail as one. Here it only answers
+      // whoever asks which patterns there are.
+      const route = String(topicPattern);
+      if (!isEventHandler || !this.messageHandlers.has(route)) this.messageHandlers.set(route, callback);
+      const before = this.#handlers.add({ pattern: topicPattern, callback, isEvent: isEventHandler, extras });
+      if (before !== undefined) {
+        this.logger.warn(
+          `Two handlers answer requests to '${describePattern(topicPattern)}': the last one takes all of them`,
+        );
+      }
     }
   }
 
   override getHandlerByPattern(pattern: string): MessageHandler | null {
     const handlers = this.#handlers.of(pattern);
-    return (handlers?.message ?? handlers?.events[0])?.callback ?? null;
+    return (handlers.find(({ kind }) => kind === 'message') ?? handlers[0])?.callback ?? null;
   }
 
   override setTransportId(transportId: TransportId): void {
@@ -238,11 +234,12 @@ export class KrafkaServer extends Server<KrafkaServerEvents, KrafkaStatus> imple
     try {
       await this.#shared.topics.createDeclared();
       this.#assertNotClosed();
-      for (const worker of this.#employ()) {
-        this.#workers.push(worker);
-        await worker.start();
-        this.#assertNotClosed();
-      }
+      this.#workers.push(...this.#employ());
+      // Together, so that the members of one group gather in one go.
+      const starts = await Promise.allSettled(this.#workers.map((worker) => worker.start()));
+      this.#assertNotClosed();
+      const failed = starts.find((start) => start.status === 'rejected');
+      if (failed !== undefined) throw failed.reason;
     } catch (error) {
       await this.close();
       throw error;
@@ -257,43 +254,27 @@ export class KrafkaServer extends Server<KrafkaServerEvents, KrafkaStatus> imple
   }
 
   #employ(): readonly GroupWorker[] {
-    const { patterns } = this.#handlers;
-    if (patterns.length === 0) return [];
-    const { groupId } = this.#settings.consumer;
-    if (groupId === undefined) {
-      throw new KrafkaConfigError(
-        'consumer.groupId',
-        `is needed: there are handlers, as for '${describePattern(patterns[0])}'`,
-      );
-    }
-    const worker = new GroupWorker({
-      groupId,
-      patterns,
-      options: this.#settings.consumer,
+    const settings = this.#settings;
+    return employ(this.#handlers, {
+      settings,
       shared: this.#shared,
-      recordHandler: (consumer) => dispatchTo(this.#handlers, this.#delivery(groupId, consumer)),
+      delivery: {
+        producer: this.#shared.producer,
+        ports: this.#shared.ports,
+        unmatched: settings.unmatched,
+        deadLetters: this.#deadLetters,
+        counts: this.#counts,
+        payloads: this.#payloads,
+        lateRequestGraceMs: settings.lateRequestGraceMs,
+        onFailed: (failure) => this.#events.emit('failure', failure),
+        hooks: () => this.#hooks,
+        track: (work) => this.#inFlight.track(work),
+      },
       events: {
-        state: (state) => this.#groupState(groupId, state),
-        fatal: (error) => this.#groupCrashed(groupId, error),
+        state: (groupId, state) => this.#groupState(groupId, state),
+        fatal: (groupId, error) => this.#groupCrashed(groupId, error),
       },
     });
-    return [worker];
-  }
-
-  #delivery(groupId: string, consumer: Consumer): Delivery {
-    return {
-      groupId,
-      consumer,
-      producer: this.#shared.producer,
-      ports: this.#shared.ports,
-      onFailure: this.#settings.onFailure,
-      deadLetters: this.#deadLetters,
-      counts: this.#counts,
-      payloads: this.#payloads,
-      lateRequestGraceMs: this.#settings.lateRequestGraceMs,
-      hooks: () => this.#hooks,
-      track: (work) => this.#inFlight.track(work),
-    };
   }
 
   #groupState(groupId: string, state: GroupState): void {

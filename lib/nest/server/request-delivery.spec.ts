@@ -123,15 +123,11 @@ function dispatch(kinds: readonly ('message' | 'event')[]) {
   const registry = new HandlerRegistry();
   const calls: string[] = [];
   for (const kind of kinds) {
-    const handler = {
-      ...aHandler(async () => {
-        calls.push(kind);
-        return 'answer';
-      }),
-      pattern: 'price',
+    const callback = async (): Promise<string> => {
+      calls.push(kind);
+      return 'answer';
     };
-    if (kind === 'event') registry.addEvent(handler);
-    else registry.setMessage(handler);
+    registry.add(aHandler(callback, undefined, { pattern: 'price', kind }));
   }
   return { ...parts, calls, handle: dispatchTo(registry, parts.delivery) };
 }

@@ -3,8 +3,7 @@ import { finalize, isObservable, type Observable } from 'rxjs';
 import type { HandlerContext } from '../../core/consumer/index.js';
 import type { ConsumerRecord } from '../../core/protocol/index.js';
 import { backoffMs, sleep, type Timer } from '../../core/support/index.js';
-import { messageOf } from '../failure-policy/dead-letter.js';
-import { failurePolicy } from '../failure-policy/failure-policy.js';
+import { messageOf } from '../failure-policy/describe-error.js';
 import { isPromise } from '../wire/payloads.js';
 import { UNKNOWN_ERROR, type ReplyAddress } from '../wire/reply.js';
 import type { Delivery } from './delivery.js';
@@ -29,7 +28,7 @@ export async function deliverRequest(
   partition: HandlerContext,
 ): Promise<void> {
   const replies = new Replies(delivery, address);
-  const policy = failurePolicy(handler.onFailure, delivery.onFailure);
+  const { policy } = handler;
   for (let attempt = 1; ; attempt++) {
     if (remainingMs(delivery, address) <= 0) {
       countLate(delivery, record);

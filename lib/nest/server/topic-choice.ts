@@ -1,4 +1,5 @@
 import { deadLetterTopicOf } from '../failure-policy/dead-letter.js';
+import { retriedTopicOf } from '../failure-policy/retry-letter.js';
 import { matches, type TopicPattern } from '../topic-name.js';
 import { replyTopicOf } from '../wire/reply.js';
 
@@ -10,8 +11,8 @@ export interface TopicChoice {
 }
 
 /**
- * Chooses among the topics there are. A RegExp that fits a topic does not take in that topic's dead letters and replies by
- * accident: one that is meant for them fits them alone.
+ * Chooses among the topics there are. A RegExp that fits a topic does not take in that topic's dead letters, retries and
+ * replies by accident: one that is meant for them fits them alone.
  */
 export function chooseTopics(patterns: readonly TopicPattern[], existing: ReadonlySet<string>): TopicChoice {
   const chosen = new Set<string>();
@@ -31,5 +32,8 @@ export function chooseTopics(patterns: readonly TopicPattern[], existing: Readon
 
 const COMPANIONS = [deadLetterTopicOf(''), replyTopicOf('')];
 
-const isCompanion = (pattern: RegExp, topic: string): boolean =>
-  COMPANIONS.some((suffix) => topic.endsWith(suffix) && matches(pattern, topic.slice(0, -suffix.length)));
+const isCompanion = (pattern: RegExp, topic: string): boolean => {
+  const retried = retriedTopicOf(topic);
+  if (retried !== undefined && matches(pattern, retried)) return true;
+  return COMPANIONS.some((suffix) => topic.endsWith(suffix) && matches(pattern, topic.slice(0, -suffix.length)));
+};

@@ -2,8 +2,9 @@ import { Transport, type MessageHandler } from '@nestjs/microservices';
 import type { Consumer, HandlerContext } from '../../core/consumer/index.js';
 import type { Producer, ProducerRecord, SendOptions } from '../../core/producer/index.js';
 import { seededRandom, type LogDetails, type Logger } from '../../core/support/index.js';
-import { DEFAULT_FAILURE_POLICY } from '../failure-policy/failure-policy.js';
-import type { Delivery } from '../server/delivery.js';
+import { DEFAULT_FAILURE_POLICY, failurePolicy, type FailureOptions } from '../failure-policy/failure-policy.js';
+import type { RetryLetter } from '../failure-policy/retry-letter.js';
+import type { Delivery, HandlerFailure } from '../server/delivery.js';
 import type { Handler } from '../server/handler-registry.js';
 import { Payloads } from '../wire/payloads.js';
 import { HandClock } from './hand-clock.js';
@@ -51,32 +52,49 @@ export function aDelivery(changes: Partial<Delivery> = {}) {
   const logger = new KeepingLogger();
   const deadLetters: unknown[] = [];
   const tracked: Promise<void>[] = [];
+  const retries: RetryLetter[] = [];
+  const failures: HandlerFailure[] = [];
   const delivery: Delivery = {
     groupId: 'group',
     consumer: {} as Consumer,
     producer: producer as unknown as Producer,
     ports: { clock, random: seededRandom(1), logger },
-    onFailure: DEFAULT_FAILURE_POLICY,
+    commitMode: 'auto',
+    unmatched: 'skip',
     deadLetters: {
       publish: async (record, { error }) => {
         deadLetters.push({ offset: record.offset, error });
       },
+      retryLater: async (_record, letter) => void retries.push(letter),
     },
-    counts: { retries: 0, skipped: 0, deadLetters: 0, lateRequests: 0 },
+    counts: { retries: 0, retriedLater: 0, skipped: 0, deadLetters: 0, lateRequests: 0, unmatched: 0 },
+    onFailed: (failure) => void failures.push(failure),
+    isAnswered: () => false,
     payloads: new Payloads(),
     lateRequestGraceMs: 1_000,
     hooks: () => ({ transportId: Transport.KAFKA, onStart: undefined, onEnd: undefined }),
     track: (work) => void tracked.push(work),
     ...changes,
   };
-  return { delivery, clock, producer, logger, deadLetters, settled: () => Promise.all(tracked) };
+  return { delivery, clock, producer, logger, deadLetters, retries, failures, settled: () => Promise.all(tracked) };
 }
 
 /** A handler as Nest registers it. */
-export const aHandler = (callback: MessageHandler, onFailure?: Handler['onFailure']): Handler => ({
+export const aHandler = (
+  callback: MessageHandler,
+  onFailure?: FailureOptions,
+  changes: Partial<Handler> = {},
+): Handler => ({
+  kind: 'event',
   pattern: 'orders',
   callback,
-  onFailure,
+  name: 'Orders.placed',
+  policy: failurePolicy(onFailure, DEFAULT_FAILURE_POLICY),
+  when: undefined,
+  concurrency: undefined,
+  commitMode: undefined,
+  batch: undefined,
+  ...changes,
 });
 
 /** What a consumer gives beside a record, and a way to take the partition away. */

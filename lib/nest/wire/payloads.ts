@@ -20,7 +20,8 @@ export interface PayloadOptions {
   readonly deserializer?: NestDeserializer | undefined;
 }
 
-const REPLY_SUFFIX = '.reply';
+/** Replies, retries and dead letters of a topic are written as its records are. */
+const COMPANION = /^(.+?)(\.reply|-retry-\d+|-dlt)$/;
 
 /**
  * Payloads to and from bytes, for servers and clients alike: by a topic's serde where it has one, by the application's own Nest
@@ -77,9 +78,7 @@ export class Payloads {
 
   #of(topic: string): KrafkaSerde | undefined {
     if (this.#byTopic.size > 0) {
-      const own =
-        this.#byTopic.get(topic) ??
-        (topic.endsWith(REPLY_SUFFIX) ? this.#byTopic.get(topic.slice(0, -REPLY_SUFFIX.length)) : undefined);
+      const own = this.#byTopic.get(topic) ?? this.#byTopic.get(COMPANION.exec(topic)?.[1] ?? '');
       if (own !== undefined) return own;
     }
     return this.#default;

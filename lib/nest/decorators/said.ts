@@ -1,0 +1,80 @@
+import { PATTERN_EXTRAS_METADATA } from '@nestjs/microservices/constants.js';
+import { KrafkaConfigError } from '../../core/support/index.js';
+import type { FailureOptions } from '../failure-policy/failure-policy.js';
+
+/** What decorators have said of a handler method: Nest hands it to the transport beside the pattern. */
+export type Extras = Readonly<Record<string, unknown>>;
+
+/** Under this name {@link Extras} say what a method is called. */
+export const HANDLER_NAME = 'handlerName';
+
+/** What has been said of a method so far. */
+export const extrasOf = (method: object): Extras | undefined =>
+  Reflect.getMetadata(PATTERN_EXTRAS_METADATA, method) as Extras | undefined;
+
+/** `Orders.placed`: how messages name a method. */
+export const nameOfMethod = (target: object, key: string | symbol): string =>
+  `${target.constructor.name}.${String(key)}`;
+
+/**
+ * Notes what a decorator says of one method. What can be said in parts (`onFailure`) may come from several.
+ *
+ * @throws KrafkaConfigError when the same has been said of the method before
+ */
+export function say(target: object, key: string | symbol, method: object, written: string, said: Extras): void {
+  const before = extrasOf(method) ?? {};
+  const twice = Object.keys(said).find((name) => saidTwice(name, before[name], said[name]));
+  if (twice !== undefined) {
+    throw new KrafkaConfigError(written, `says of ${nameOfMethod(target, key)} what is said already: '${twice}'`);
+  }
+  write(method, { ...merged(said, before), [HANDLER_NAME]: nameOfMethod(target, key) });
+}
+
+/** A decorator of methods and of classes: on a class it holds for each handler method of it that says nothing else. */
+export function policyDecorator(written: string, said: Extras): MethodDecorator & ClassDecorator {
+  return (target: object, key?: string | symbol, descriptor?: PropertyDescriptor): void => {
+    if (descriptor !== undefined && key !== undefined) {
+      say(target, key, descriptor.value as object, written, said);
+      return;
+    }
+    const { name: className, prototype } = target as { readonly name: string; readonly prototype: object };
+    for (const [name, method] of methodsOf(prototype)) {
+      const extras = extrasOf(method);
+      if (extras !== undefined) write(method, { [HANDLER_NAME]: `${className}.${name}`, ...merged(said, extras) });
+    }
+  };
+}
+
+// Nest's pattern decorators merge into what is there, so the order in which decorators stand does not matter.
+const write = (method: object, extras: Extras): void =>
+  Reflect.defineMetadata(PATTERN_EXTRAS_METADATA, { ...extrasOf(method), ...extras }, method);
+
+const IN_PARTS = 'onFailure';
+
+function saidTwice(name: string, before: unknown, now: unknown): boolean {
+  if (before === undefined) return false;
+  return name !== IN_PARTS || Object.keys(now as object).some((part) => (before as Extras)[part] !== undefined);
+}
+
+/** What the nearer says, completed by what the outer says. */
+function merged(outer: Extras, nearer: Extras): Extras {
+  const result: Record<string, unknown> = { ...outer };
+  for (const name of Object.keys(outer)) {
+    if (nearer[name] === undefined) continue;
+    result[name] =
+      name === IN_PARTS ? completed(outer[name] as FailureOptions, nearer[name] as FailureOptions) : nearer[name];
+  }
+  return result;
+}
+
+/** What the nearer leaves open of failing, taken from the outer; retry topics go with the last resort that needs them. */
+function completed({ retryTopics, ...outer }: FailureOptions, nearer: FailureOptions): FailureOptions {
+  const wanted = retryTopics !== undefined && (nearer.then ?? 'retry-topics') === 'retry-topics';
+  return { ...outer, ...(wanted ? { retryTopics } : {}), ...nearer };
+}
+
+function* methodsOf(prototype: object): Iterable<[string, object]> {
+  for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(prototype))) {
+    if (typeof value === 'function' && name !== 'constructor') yield [name, value as object];
+  }
+}

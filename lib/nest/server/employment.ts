@@ -1,0 +1,172 @@
+import type { Consumer, GroupState, RunOptions } from '../../core/consumer/index.js';
+import type { ConsumerRecord } from '../../core/protocol/index.js';
+import { KrafkaConfigError, type KrafkaError } from '../../core/support/index.js';
+import { retryTopicOf } from '../failure-policy/retry-letter.js';
+import type { KrafkaServerConsumerOptions, ServerSettings } from '../options.js';
+import type { SharedKrafka } from '../shared-krafka.js';
+import { describePattern, type TopicPattern } from '../topic-name.js';
+import type { Delivery } from './delivery.js';
+import { dispatchTo } from './dispatch.js';
+import { GroupWorker } from './group-worker.js';
+import type { HandlerGroup, HandlerGroups } from './handler-groups.js';
+import type { CommitMode } from './handler-options.js';
+import type { HandlerRegistry } from './handler-registry.js';
+import { isFor } from './record-condition.js';
+import { redeliverTo } from './retry-delivery.js';
+import { planWorkers, retriedPatterns, retryTopicsOf, type PlanDefaults } from './worker-plan.js';
+
+/** What workers are made of beside their handlers. */
+export interface EmploymentParts {
+  readonly settings: Pick<ServerSettings, 'consumer' | 'commitMode'>;
+  readonly shared: SharedKrafka;
+  /** What is the same for every group. */
+  readonly delivery: Omit<Delivery, 'groupId' | 'consumer' | 'commitMode' | 'isAnswered'>;
+  readonly events: {
+    state(groupId: string, state: GroupState): void;
+    fatal(groupId: string, error: KrafkaError): void;
+  };
+}
+
+/** Where the retries of a group are read: a group of their own, so that theirs and the others' rebalances are apart. */
+export const retryGroupOf = (groupId: string): string => `${groupId}-retry`;
+
+/**
+ * The consumers that an application's handlers need: for each group one, one more for handlers that commit by themselves,
+ * and one for retry topics where there are some.
+ *
+ * @throws KrafkaConfigError when a group has no name, its options are wrong, or handlers contradict one another
+ */
+export function employ(groups: HandlerGroups, parts: EmploymentParts): readonly GroupWorker[] {
+  const taken = new Set<string>();
+  return groups.all.flatMap((group) => {
+    const others = groups.all.filter((one) => one !== group);
+    const isAnswered = (record: ConsumerRecord): boolean => others.some(({ registry }) => answers(registry, record));
+    const groupId = group.groupId ?? parts.settings.consumer.groupId;
+    if (groupId === undefined) {
+      throw new KrafkaConfigError(
+        'consumer.groupId',
+        `is needed: there are handlers, as for '${describePattern(group.registry.patterns[0]?.pattern)}'`,
+      );
+    }
+    if (taken.has(groupId)) {
+      throw new KrafkaConfigError(
+        `@ConsumerGroup('${groupId}')`,
+        "is the application's own group: leave the decorator out, or name another",
+      );
+    }
+    taken.add(groupId);
+    return workersOf(group, groupId, { ...parts, delivery: { ...parts.delivery, isAnswered } });
+  });
+}
+
+interface WorkerParts extends Omit<EmploymentParts, 'delivery'> {
+  readonly delivery: Omit<Delivery, 'groupId' | 'consumer' | 'commitMode'>;
+}
+
+function answers(registry: HandlerRegistry, record: ConsumerRecord): boolean {
+  const handlers = registry.of(record.topic);
+  if (handlers === undefined) return false;
+  return handlers.message !== undefined || handlers.routedMessages.some(({ when }) => isFor(when, record));
+}
+
+function workersOf(group: HandlerGroup, groupId: string, parts: WorkerParts): GroupWorker[] {
+  const { registry } = group;
+  const options = optionsOf(group, parts);
+  const defaults: PlanDefaults = { commitMode: parts.settings.commitMode, concurrency: { by: 'partition' } };
+  const workers = planWorkers(registry, defaults).map(({ commitMode, patterns }, index) =>
+    workerFor(parts, {
+      groupId,
+      patterns: patterns.map(({ pattern }) => pattern),
+      options: {
+        ...options,
+        ...(commitMode === 'manual' ? { autoCommit: false } : {}),
+        ...instanceOf(options, index === 0 ? '' : `-${commitMode}`),
+      },
+      owns: (topic) => patterns.some((one) => one === registry.of(topic)),
+      run: (consumer) => ({ eachRecord: dispatchTo(registry, deliveryOf(parts, groupId, commitMode, consumer)) }),
+    }),
+  );
+  const retried = retriedPatterns(registry);
+  if (retried.length > 0) workers.push(retryWorker(group, groupId, options, retried, parts));
+  return workers;
+}
+
+function retryWorker(
+  { registry }: HandlerGroup,
+  groupId: string,
+  { fromBeginning: _fromBeginning, ...options }: KrafkaServerConsumerOptions,
+  patterns: readonly TopicPattern[],
+  parts: WorkerParts,
+): GroupWorker {
+  const { topics } = parts.shared;
+  const retryGroup = retryGroupOf(groupId);
+  return workerFor(parts, {
+    groupId: retryGroup,
+    patterns,
+    // Whatever is in a retry topic is owed a call, the first of them too.
+    options: { ...options, offsetReset: 'earliest' },
+    owns: (topic) => {
+      const handlers = registry.of(topic);
+      return handlers !== undefined && retryTopicsOf(handlers) > 0;
+    },
+    inPlaceOf: async (names) => {
+      const retries = names.flatMap((name) => {
+        const handlers = registry.of(name);
+        const count = handlers === undefined ? 0 : retryTopicsOf(handlers);
+        return Array.from({ length: count }, (_nothing, hop) => ({ name, retry: retryTopicOf(name, hop) }));
+      });
+      await Promise.all(
+        retries.map(({ name, retry }) => topics.ensure({ name: retry, partitions: topics.partitionsOf(name) })),
+      );
+      return retries.map(({ retry }) => retry).toSorted();
+    },
+    run: (consumer) => ({
+      eachRecord: redeliverTo(registry, deliveryOf(parts, retryGroup, 'auto', consumer), groupId),
+    }),
+  });
+}
+
+interface WorkerFacts {
+  readonly groupId: string;
+  readonly patterns: readonly TopicPattern[];
+  readonly options: KrafkaServerConsumerOptions & { readonly autoCommit?: boolean };
+  readonly owns: (topic: string) => boolean;
+  readonly inPlaceOf?: (topics: readonly string[]) => Promise<readonly string[]>;
+  readonly run: (consumer: Consumer) => RunOptions;
+}
+
+const workerFor = ({ shared, events }: WorkerParts, facts: WorkerFacts): GroupWorker =>
+  new GroupWorker({
+    ...facts,
+    shared,
+    events: {
+      state: (state) => events.state(facts.groupId, state),
+      fatal: (error) => events.fatal(facts.groupId, error),
+    },
+  });
+
+const deliveryOf = (
+  { delivery }: WorkerParts,
+  groupId: string,
+  commitMode: CommitMode,
+  consumer: Consumer,
+): Delivery => ({ ...delivery, groupId, commitMode, consumer });
+
+/** How a group reads: what it says itself, else what the application's own group says. */
+function optionsOf(
+  { groupId, options }: HandlerGroup,
+  { settings, shared }: EmploymentParts,
+): KrafkaServerConsumerOptions {
+  if (groupId === undefined) return settings.consumer;
+  const { groupId: _groupId, ...inherited } = settings.consumer;
+  // The two say the same: the nearer one takes the place of either.
+  const { fromBeginning: _fromBeginning, offsetReset: _offsetReset, ...rest } = inherited;
+  const begin = options.fromBeginning === undefined && options.offsetReset === undefined;
+  const own = { ...(begin ? inherited : rest), ...options };
+  shared.checkConsumer({ ...own, groupId }, `@ConsumerGroup('${groupId}')`);
+  return own;
+}
+
+/** Two members of a group can't be the same static member. */
+const instanceOf = ({ groupInstanceId }: KrafkaServerConsumerOptions, suffix: string): { groupInstanceId?: string } =>
+  groupInstanceId === undefined ? {} : { groupInstanceId: `${groupInstanceId}${suffix}` };

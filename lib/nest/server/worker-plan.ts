@@ -1,0 +1,99 @@
+import { KrafkaConfigError } from '../../core/support/index.js';
+import { describePattern, type TopicPattern } from '../topic-name.js';
+import type { BatchOptions, CommitMode, ConcurrencyOptions } from './handler-options.js';
+import { handlersOf, type Handler, type HandlerRegistry, type TopicHandlers } from './handler-registry.js';
+
+/** How the topics of a pattern are read: what its handlers say, who must agree about it. */
+export interface ReadingPlan {
+  readonly commitMode: CommitMode;
+  readonly concurrency: ConcurrencyOptions;
+  /** Undefined where records are handled one by one. */
+  readonly batch: Required<{ [Name in keyof BatchOptions]: number }> | undefined;
+}
+
+/** What holds where no handler says otherwise. */
+export interface PlanDefaults {
+  readonly commitMode: CommitMode;
+  readonly concurrency: ConcurrencyOptions;
+}
+
+/** Patterns of a group that one consumer reads. */
+export interface WorkerPlan {
+  /** When its records are done: a consumer commits all that it reads in one way. */
+  readonly commitMode: CommitMode;
+  readonly patterns: readonly TopicHandlers[];
+}
+
+const BY_PARTITION: ConcurrencyOptions = Object.freeze({ by: 'partition' });
+
+/**
+ * How the topics of a pattern are read.
+ *
+ * @throws KrafkaConfigError naming the pattern when its handlers contradict one another or themselves
+ */
+export function readingPlanOf(topic: TopicHandlers, defaults: PlanDefaults): ReadingPlan {
+  const handlers = handlersOf(topic);
+  const path = `pattern ${describePattern(topic.pattern)}`;
+  const agreed = <Name extends 'commitMode' | 'concurrency' | 'batch'>(name: Name): Handler[Name] => {
+    const [first, ...others] = handlers.filter((handler) => handler[name] !== undefined);
+    const other = others.find((handler) => JSON.stringify(handler[name]) !== JSON.stringify(first?.[name]));
+    if (first !== undefined && other !== undefined) {
+      throw new KrafkaConfigError(
+        `${path}.${name}`,
+        `is ${text(first[name])} to ${first.name} and ${text(other[name])} to ${other.name}: handlers of one topic in one group share it (@ConsumerGroup gives one of them a group of its own)`,
+      );
+    }
+    return first?.[name];
+  };
+  const [batch] = topic.batches;
+  const single = handlers.find(({ kind }) => kind !== 'batch');
+  if (batch !== undefined && single !== undefined) {
+    throw new KrafkaConfigError(
+      path,
+      `has a batch handler, ${batch.name}, and one for single records, ${single.name}: one of them needs a @ConsumerGroup of its own`,
+    );
+  }
+  const commitMode = agreed('commitMode') ?? defaults.commitMode;
+  const said = agreed('concurrency');
+  const concurrency = said ?? (batch === undefined && commitMode === 'auto' ? defaults.concurrency : BY_PARTITION);
+  const by = concurrency.by ?? 'partition';
+  if (by !== 'partition' && commitMode === 'manual') {
+    throw new KrafkaConfigError(
+      `${path}.concurrency.by`,
+      `can't be '${by}' with commitMode 'manual': committing a record would commit those before it that are under way`,
+    );
+  }
+  if (by !== 'partition' && batch !== undefined) {
+    throw new KrafkaConfigError(`${path}.concurrency.by`, `can't be '${by}' for batches: each is of one partition`);
+  }
+  const options = agreed('batch');
+  return {
+    commitMode,
+    concurrency,
+    batch:
+      options === undefined ? undefined : { maxRecords: options.maxRecords ?? 500, maxWaitMs: options.maxWaitMs ?? 0 },
+  };
+}
+
+/** Which consumers a group needs: one for each commit mode. @throws KrafkaConfigError as {@link readingPlanOf} */
+export function planWorkers(registry: HandlerRegistry, defaults: PlanDefaults): readonly WorkerPlan[] {
+  const byMode = new Map<CommitMode, TopicHandlers[]>();
+  for (const topic of registry.patterns) {
+    const { commitMode } = readingPlanOf(topic, defaults);
+    byMode.set(commitMode, [...(byMode.get(commitMode) ?? []), topic]);
+  }
+  return Array.from(byMode, ([commitMode, patterns]) => ({ commitMode, patterns }));
+}
+
+/** How many retry topics a topic of these handlers has. */
+export const retryTopicsOf = (topic: TopicHandlers): number =>
+  Math.max(
+    0,
+    ...handlersOf(topic).map(({ policy }) => (policy.then === 'retry-topics' ? policy.retryTopics.delaysMs.length : 0)),
+  );
+
+/** The patterns of topics that have retry topics. */
+export const retriedPatterns = (registry: HandlerRegistry): readonly TopicPattern[] =>
+  registry.patterns.filter((topic) => retryTopicsOf(topic) > 0).map(({ pattern }) => pattern);
+
+const text = (value: unknown): string => JSON.stringify(value);

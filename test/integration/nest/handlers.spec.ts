@@ -1,0 +1,296 @@
+import { Controller } from '@nestjs/common';
+import { Ctx, Payload } from '@nestjs/microservices';
+import { lastValueFrom } from 'rxjs';
+import {
+  CommitMode,
+  ConsumerGroup,
+  EventPattern,
+  KrafkaContext,
+  KrafkaServer,
+  MessagePattern,
+  OnFailure,
+  RecordHeader,
+  RetryTopics,
+} from '../../../lib/index.js';
+import { NestApps, until } from '../../support/nest-apps.js';
+import { openTestCluster, type TestCluster } from '../../support/test-cluster.js';
+
+let cluster: TestCluster;
+let apps: NestApps;
+
+beforeAll(async () => {
+  cluster = await openTestCluster();
+});
+
+beforeEach(() => {
+  apps = new NestApps(cluster);
+});
+
+afterEach(() => apps.close());
+
+afterAll(() => cluster.close());
+
+const emit = async (topic: string, ...messages: unknown[]): Promise<void> => {
+  const { client } = await apps.client();
+  await lastValueFrom(client.emitBatch(topic, { messages }));
+};
+
+describe('Handlers in several consumer groups of one application', () => {
+  it('each get every event, with offsets and options of their own', async () => {
+    const topic = await cluster.newTopic();
+    const [main, search] = [cluster.name('main'), cluster.name('search')];
+    const seen: string[] = [];
+    await emit(topic, 'before');
+
+    @Controller()
+    class Orders {
+      @EventPattern(topic)
+      placed(@Payload() name: string): void {
+        seen.push(`main ${name}`);
+      }
+
+      @EventPattern(topic)
+      @ConsumerGroup(search, { fromBeginning: true })
+      index(@Payload() name: string): void {
+        seen.push(`search ${name}`);
+      }
+    }
+    const options = { consumer: { groupId: main, fromBeginning: false } };
+    const app = await apps.service({ controllers: [Orders], options });
+    await emit(topic, 'after');
+    await until('both groups', () => seen.length === 3);
+    expect(seen.toSorted()).toEqual(['main after', 'search after', 'search before']);
+    expect([...app.get(KrafkaServer).groups.keys()].toSorted()).toEqual([main, search].toSorted());
+    await app.close();
+    const committed = await cluster.krafka().admin().listGroupOffsets(search);
+    expect(committed).toMatchObject([{ topic, partition: 0, offset: 2 }]);
+  });
+
+  it('answer a request once, whichever of them does', async () => {
+    const topic = await cluster.newTopic();
+    const seen: string[] = [];
+
+    @Controller()
+    class Orders {
+      @MessagePattern(topic)
+      price(): string {
+        return 'ten';
+      }
+
+      @EventPattern(topic)
+      @ConsumerGroup(cluster.name('audit'))
+      audit(@Payload() name: string): void {
+        seen.push(name);
+      }
+    }
+    await apps.service({ controllers: [Orders] });
+    const { client } = await apps.client();
+    expect(await lastValueFrom(client.send(topic, 'tea'))).toBe('ten');
+    await until('the audit', () => seen.length === 1);
+    expect(client.replyStats()).toMatchObject({ late: 0 });
+  });
+
+  it('are refused at start when they contradict one another', async () => {
+    const topic = await cluster.newTopic();
+
+    @Controller()
+    class Orders {
+      @EventPattern(topic)
+      @CommitMode('manual')
+      one(): void {}
+
+      @EventPattern(topic, { commitMode: 'auto' })
+      other(): void {}
+    }
+    await expect(apps.service({ controllers: [Orders] })).rejects.toThrow(
+      `Option 'pattern ${topic}.commitMode' is "manual" to Orders.one and "auto" to Orders.other`,
+    );
+  });
+});
+
+describe('Handlers of one topic that are told apart by the record', () => {
+  it('get what is theirs by a header or a field of the payload; the rest is counted, or a dead letter', async () => {
+    const topic = await cluster.newTopic();
+    const seen: string[] = [];
+
+    @Controller()
+    class Orders {
+      @EventPattern(topic, { when: { header: 'type', is: 'placed' } })
+      placed(@RecordHeader('type') type: string): void {
+        seen.push(`placed by ${type}`);
+      }
+
+      @EventPattern(topic, { when: { field: 'type', is: ['shipped', 'sent'] } })
+      shipped(@Payload() { type }: { readonly type: string }): void {
+        seen.push(`shipped by ${type}`);
+      }
+    }
+    const app = await apps.service({ controllers: [Orders], options: { unmatched: 'dead-letter' } });
+    await emit(
+      topic,
+      { value: 'a', headers: { type: 'placed' } },
+      { value: { type: 'sent' } },
+      { value: 'whatever', headers: { type: 'cancelled' } },
+      { value: { type: 'shipped' } },
+    );
+    await until('all of them', () => seen.length === 3);
+    expect(seen).toEqual(['placed by placed', 'shipped by sent', 'shipped by shipped']);
+    expect(app.get(KrafkaServer).deliveryCounts()).toMatchObject({ unmatched: 1, deadLetters: 1 });
+  });
+
+  it("answer the requests that are theirs; one that is nobody's is refused", async () => {
+    const topic = await cluster.newTopic();
+
+    @Controller()
+    class Shop {
+      @MessagePattern(topic, { when: { field: 'ask', is: 'price' } })
+      price(): string {
+        return 'ten';
+      }
+
+      @MessagePattern(topic, { when: { field: 'ask', is: 'stock' } })
+      stock(): string {
+        return 'none';
+      }
+    }
+    await apps.service({ controllers: [Shop] });
+    const { client } = await apps.client();
+    expect(await lastValueFrom(client.send(topic, { ask: 'stock' }))).toBe('none');
+    expect(await lastValueFrom(client.send(topic, { ask: 'price' }))).toBe('ten');
+    await expect(lastValueFrom(client.send(topic, { ask: 'way' }))).rejects.toEqual(
+      expect.stringContaining('no matching message handler') as string,
+    );
+  });
+});
+
+describe('A handler that commits by itself', () => {
+  it('has again after a restart what it has not committed', async () => {
+    const topic = await cluster.newTopic();
+    const options = { consumer: { groupId: cluster.name('group') } };
+    const seen: string[] = [];
+
+    @Controller()
+    @CommitMode('manual')
+    class Orders {
+      @EventPattern(topic)
+      async placed(@Payload() name: string, @Ctx() context: KrafkaContext): Promise<void> {
+        seen.push(name);
+        if (name === 'b') await context.commit();
+      }
+    }
+    await emit(topic, 'a', 'b', 'c');
+    const app = await apps.service({ controllers: [Orders], options });
+    await until('all three', () => seen.length === 3);
+    await app.close();
+    await apps.service({ controllers: [Orders], options });
+    await until('the one that was left', () => seen.length === 4);
+    expect(seen).toEqual(['a', 'b', 'c', 'c']);
+  });
+
+  it('is told when it is not one', async () => {
+    const topic = await cluster.newTopic();
+    const refusals: unknown[] = [];
+
+    @Controller()
+    class Orders {
+      @EventPattern(topic)
+      async placed(@Ctx() context: KrafkaContext): Promise<void> {
+        await context.commit().catch((error: unknown) => refusals.push(error));
+      }
+    }
+    await apps.service({ controllers: [Orders] });
+    await emit(topic, 'a');
+    await until('the refusal', () => refusals.length === 1);
+    expect(refusals[0]).toMatchObject({ code: 'NOT_MANUAL' });
+  });
+});
+
+describe('A handler that puts a record off', () => {
+  it('is called again with it before those behind it, without that being a failure', async () => {
+    const topic = await cluster.newTopic();
+    const seen: string[] = [];
+
+    @Controller()
+    class Orders {
+      @EventPattern(topic)
+      @OnFailure({ retries: 0, then: 'skip' })
+      placed(@Payload() name: string, @Ctx() context: KrafkaContext): void {
+        seen.push(`${name}${context.attempt}`);
+        if (name === 'a' && context.attempt < 4) context.nack(1);
+      }
+    }
+    const app = await apps.service({ controllers: [Orders] });
+    await emit(topic, 'a', 'b');
+    await until('the one behind', () => seen.includes('b1'));
+    expect(seen).toEqual(['a1', 'a2', 'a3', 'a4', 'b1']);
+    expect(app.get(KrafkaServer).deliveryCounts()).toMatchObject({ retries: 0, skipped: 0 });
+  });
+});
+
+describe('Retry topics', () => {
+  it('let those behind a failing event go on, and bring it back to the handler that failed, alone', async () => {
+    const topic = await cluster.newTopic(2);
+    const seen: string[] = [];
+    const outcomes: string[] = [];
+
+    @Controller()
+    class Orders {
+      @EventPattern(topic)
+      @RetryTopics({ delaysMs: [20, 20] })
+      @OnFailure({ retries: 0 })
+      bill(@Payload() name: string, @Ctx() context: KrafkaContext, @RecordHeader('trace') trace?: string): void {
+        seen.push(`bill ${name} ${context.attempt} ${trace ?? ''}`);
+        if (name === 'bad' && context.attempt < 3) throw new Error('not yet');
+      }
+
+      @EventPattern(topic)
+      pack(@Payload() name: string): void {
+        seen.push(`pack ${name}`);
+      }
+    }
+    const app = await apps.service({ controllers: [Orders] });
+    app
+      .get(KrafkaServer)
+      .on('failure', ({ handler, attempt, outcome }) => outcomes.push(`${handler} ${attempt} ${outcome}`));
+    await emit(topic, { value: 'bad', partition: 1, headers: { trace: 't' } }, { value: 'good', partition: 1 });
+    await until('the last retry', () => seen.includes('bill bad 3 t'));
+    expect(seen.indexOf('bill good 1 ')).toBeLessThan(seen.indexOf('bill bad 2 t'));
+    expect(seen.filter((line) => line === 'pack bad')).toHaveLength(1);
+    expect(outcomes).toEqual(['Orders.bill 1 retry-topic', 'Orders.bill 2 retry-topic']);
+    expect(app.get(KrafkaServer).deliveryCounts()).toMatchObject({ retriedLater: 2, deadLetters: 0 });
+  });
+
+  it('end in the dead-letter topic, with the place and the headers the event had at first', async () => {
+    const topic = await cluster.newTopic(2);
+    const groupId = cluster.name('group');
+    let calls = 0;
+
+    @Controller()
+    class Orders {
+      @EventPattern(topic)
+      @RetryTopics({ delaysMs: [1] })
+      @OnFailure({ retries: 1, backoffMs: 1 })
+      bill(): void {
+        calls += 1;
+        throw new Error('never');
+      }
+    }
+    const app = await apps.service({ controllers: [Orders], options: { consumer: { groupId } } });
+    await emit(topic, { key: 'k', value: 'bad', partition: 1, headers: { trace: 't' } });
+    await until('the dead letter', () => app.get(KrafkaServer).deliveryCounts().deadLetters === 1);
+    expect(calls).toBe(3);
+    const dead = `${topic}-dlt`;
+    const consumer = cluster.krafka().consumer({ assignments: [{ topic: dead, partition: 1, offset: 'earliest' }] });
+    for await (const record of consumer) {
+      const names = Object.keys(record.headers).filter((name) => !name.startsWith('kafka_dlt-'));
+      expect(names).toEqual(['trace']);
+      expect(String(record.headers['kafka_dlt-original-topic'])).toBe(topic);
+      expect(String(record.headers['kafka_dlt-original-partition'])).toBe('1');
+      expect(String(record.headers['kafka_dlt-original-offset'])).toBe('0');
+      expect(String(record.headers['kafka_dlt-original-consumer-group'])).toBe(groupId);
+      expect(record.valueText).toBe('bad');
+      break;
+    }
+    await consumer.close();
+  });
+});
