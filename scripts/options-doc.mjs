@@ -11,6 +11,8 @@ const PAGES = [
   ['onFailure, and @OnFailure', 'lib/nest/failure-policy/failure-policy.ts', 'FailureOptions'],
   ['onFailure.retryTopics, and @RetryTopics', 'lib/nest/failure-policy/failure-policy.ts', 'RetryTopicsOptions'],
   ['@EventPattern, @MessagePattern', 'lib/nest/server/handler-options.ts', 'HandlerOptions'],
+  ['@Concurrency, concurrency', 'lib/nest/server/handler-options.ts', 'ConcurrencyOptions'],
+  ['@BatchPattern', 'lib/nest/server/handler-options.ts', 'BatchOptions'],
   ['new Krafka', 'lib/core/krafka.ts', 'KrafkaOptions'],
   ['transactions', 'lib/core/transactional-producers.ts', 'TransactionsOptions'],
   ['connection', 'lib/core/network/connection-options.ts', 'ConnectionOptions'],

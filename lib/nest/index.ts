@@ -7,9 +7,15 @@ export {
 export { KrafkaRecord, KrafkaRecordBuilder } from './client/krafka-record.js';
 export { KrafkaTransaction, type HandledContext, type TransactionRecord } from './client/krafka-transaction.js';
 export type { ReplyStats } from './client/pending-requests.js';
-export { CommitMode, ConsumerGroup } from './decorators/handling.js';
+export { CommitMode, Concurrency, ConsumerGroup } from './decorators/handling.js';
 export { OnFailure, RetryTopics } from './decorators/on-failure.js';
-export { EventPattern, MessagePattern, type PatternDecorator } from './decorators/patterns.js';
+export {
+  BatchPattern,
+  EventPattern,
+  MessagePattern,
+  type BatchHandlerOptions,
+  type PatternDecorator,
+} from './decorators/patterns.js';
 export { RecordHeader, RecordHeaders, RecordKey, RecordTimestamp } from './decorators/record-parts.js';
 export type { ErrorClass, FailureOptions, LastResort, RetryTopicsOptions } from './failure-policy/failure-policy.js';
 export {
@@ -28,7 +34,13 @@ export type {
 } from './options.js';
 export type { DeliveryCounts, HandlerFailure } from './server/delivery.js';
 export type { GroupHealth } from './server/group-worker.js';
-export type { CommitMode as CommitModeName, HandlerOptions } from './server/handler-options.js';
+export type {
+  BatchOptions,
+  CommitMode as CommitModeName,
+  ConcurrencyOptions,
+  HandlerOptions,
+} from './server/handler-options.js';
+export { KafkaBatchContext } from './server/kafka-batch-context.js';
 export { KrafkaContext, type KafkaMessageView, type KrafkaContextArgs } from './server/krafka-context.js';
 export type { RecordCondition } from './server/record-condition.js';
 export {

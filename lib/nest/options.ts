@@ -27,8 +27,14 @@ import {
   type FailureOptions,
   type FailurePolicy,
 } from './failure-policy/failure-policy.js';
+import { checkGroupOptions } from './group-options.js';
 import { NestLogger } from './nest-logger.js';
-import type { CommitMode } from './server/handler-options.js';
+import {
+  checkCommitMode,
+  checkConcurrency,
+  type CommitMode,
+  type ConcurrencyOptions,
+} from './server/handler-options.js';
 import { topicOf } from './topic-name.js';
 import type { TopicNames } from './topic-from-config.js';
 import type { TopicDeclaration } from './topics.js';
@@ -91,6 +97,8 @@ export interface KrafkaServerOptions extends CommonOptions {
   readonly topics?: readonly TopicDeclaration[] | undefined;
   /** What happens when an event handler fails. Default: three retries, then the dead-letter topic. */
   readonly onFailure?: FailureOptions | undefined;
+  /** How many events of a topic are handled at once, where handlers don't say. Default: one of each partition. */
+  readonly concurrency?: ConcurrencyOptions | undefined;
   /** When a record is done: when its handlers have succeeded ('auto'), or with `context.commit()` ('manual'). Default 'auto'. */
   readonly commitMode?: CommitMode | undefined;
   /** What becomes of a record of a topic whose handlers are all for others (`when`). Default 'skip': it is counted. */
@@ -120,6 +128,7 @@ export interface KrafkaSettings {
   readonly topics: readonly TopicDeclaration[];
   readonly onFailure: FailurePolicy;
   readonly commitMode: CommitMode;
+  readonly concurrency: ConcurrencyOptions;
   readonly unmatched: 'skip' | 'dead-letter';
   readonly requestTimeoutMs: number;
   readonly replyTopics: Required<Pick<ReplyTopicOptions, 'create'>> & Omit<ReplyTopicOptions, 'create'>;
@@ -191,20 +200,6 @@ const aTransportId: OptionRule<TransportId> = (value, path) => {
   return value;
 };
 
-/** Options that a handler's decorators, or the transport itself, decide. */
-const NOT_OF_A_SERVER = ['topics', 'assignments', 'rebalanceListener', 'autoCommit'];
-
-/** Checks how a group reads, but for what the core checks itself. @throws KrafkaConfigError naming the option, `path` in front */
-export const checkGroupOptions: OptionRule<KrafkaServerConsumerOptions> = (value, path) => {
-  const options = anObject<Record<string, unknown>>(value, path);
-  for (const name of NOT_OF_A_SERVER) {
-    if (options[name] !== undefined) {
-      throw new KrafkaConfigError(`${path}.${name}`, 'is not for a server: its handlers decide that');
-    }
-  }
-  return options;
-};
-
 const anyConnection: OptionRule<KrafkaSettings['connection']> = (value, path) => {
   if (value !== undefined && !(value instanceof ConnectionConfig)) anObject(value, path);
   return value as KrafkaSettings['connection'];
@@ -241,7 +236,8 @@ const OF_A_SERVER = {
   topics: withDefault(aListOf(aDeclaration), []),
   onFailure: (value: unknown, path: string): FailurePolicy =>
     failurePolicy(checkFailureOptions(value, path), DEFAULT_FAILURE_POLICY),
-  commitMode: withDefault(oneOf('auto', 'manual'), 'auto'),
+  commitMode: withDefault(checkCommitMode, 'auto'),
+  concurrency: checkConcurrency,
   unmatched: withDefault(oneOf('skip', 'dead-letter'), 'skip'),
   shutdownTimeoutMs: withDefault(aWhole('milliseconds', 0, MAX_TIMER_MS), 10_000),
   transportId: withDefault(aTransportId, Transport.KAFKA),

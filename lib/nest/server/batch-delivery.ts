@@ -1,5 +1,5 @@
 import { isObservable } from 'rxjs';
-import type { BatchHandler, HandlerContext } from '../../core/consumer/index.js';
+import type { BatchHandler } from '../../core/consumer/index.js';
 import type { ConsumerRecord } from '../../core/protocol/index.js';
 import { sleep } from '../../core/support/index.js';
 import { originalError } from '../failure-policy/original-error.js';
@@ -7,7 +7,7 @@ import type { RetryLetter } from '../failure-policy/retry-letter.js';
 import { judge } from '../failure-policy/verdict.js';
 import { isPromise } from '../wire/payloads.js';
 import { replyAddressOf } from '../wire/reply.js';
-import type { Delivery } from './delivery.js';
+import type { Delivery, Tenure } from './delivery.js';
 import { allOf, completion } from './event-delivery.js';
 import { giveUp, tellOfRetry } from './giving-up.js';
 import type { Handler, HandlerRegistry } from './handler-registry.js';
@@ -44,7 +44,7 @@ const deliverMatching = (
   delivery: Delivery,
   handler: Handler,
   records: readonly ConsumerRecord[],
-  partition: HandlerContext,
+  partition: Tenure,
 ): Promise<boolean> => {
   const meant = records.filter((record) => isFor(handler.when, record));
   return meant.length === 0 ? Promise.resolve(true) : deliverBatchTo(delivery, handler, meant, partition);
@@ -74,7 +74,7 @@ export async function deliverBatchTo(
   delivery: Delivery,
   handler: Handler,
   records: readonly ConsumerRecord[],
-  partition: HandlerContext,
+  partition: Tenure,
   letter?: RetryLetter,
   onDone?: (offset: number) => void,
 ): Promise<boolean> {
@@ -106,7 +106,7 @@ async function oneByOne(
   delivery: Delivery,
   handler: Handler,
   records: readonly ConsumerRecord[],
-  partition: HandlerContext,
+  partition: Tenure,
   attempts: number,
   onDone: ((offset: number) => void) | undefined,
 ): Promise<boolean> {
@@ -144,7 +144,7 @@ async function call(
   delivery: Delivery,
   handler: Handler,
   records: readonly ConsumerRecord[],
-  partition: HandlerContext,
+  partition: Tenure,
   attempt: number,
 ): Promise<Outcome> {
   const context = new KafkaBatchContext(delivery, records, partition, attempt);

@@ -1,4 +1,4 @@
-import type { Consumer } from '../../core/consumer/index.js';
+import type { Consumer, HandlerContext } from '../../core/consumer/index.js';
 import type { Producer } from '../../core/producer/index.js';
 import type { ConsumerRecord } from '../../core/protocol/index.js';
 import type { Ports } from '../../core/support/index.js';
@@ -61,6 +61,9 @@ export interface Delivery {
   /** Whether a handler in another group of this application answers this request. */
   isAnswered(record: ConsumerRecord): boolean;
 }
+
+/** How long a partition is this consumer's. */
+export type Tenure = Pick<HandlerContext, 'signal'>;
 
 /** How messages name a record. */
 export const whereIs = (record: Pick<ConsumerRecord, 'topic' | 'partition' | 'offset'>): string =>

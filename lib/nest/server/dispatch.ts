@@ -1,9 +1,9 @@
 import { NO_EVENT_HANDLER, NO_MESSAGE_HANDLER } from '@nestjs/microservices/constants.js';
-import type { HandlerContext, RecordHandler } from '../../core/consumer/index.js';
+import type { RecordHandler } from '../../core/consumer/index.js';
 import type { ConsumerRecord } from '../../core/protocol/index.js';
 import { KrafkaError } from '../../core/support/index.js';
 import { replyAddressOf, type ReplyAddress } from '../wire/reply.js';
-import { whereIs, type Delivery } from './delivery.js';
+import { whereIs, type Delivery, type Tenure } from './delivery.js';
 import { deliverEvent } from './event-delivery.js';
 import type { Handler, HandlerRegistry } from './handler-registry.js';
 import { isFor } from './record-condition.js';
@@ -43,7 +43,7 @@ async function deliverUnmatched(
   delivery: Delivery,
   record: ConsumerRecord,
   address: ReplyAddress | undefined,
-  partition: HandlerContext,
+  partition: Tenure,
 ): Promise<void> {
   delivery.counts.unmatched += 1;
   if (address !== undefined) {
@@ -75,7 +75,7 @@ async function deliverAsked(
   handlers: readonly Handler[],
   record: ConsumerRecord,
   address: ReplyAddress,
-  partition: HandlerContext,
+  partition: Tenure,
 ): Promise<void> {
   const handled = await deliverEvent(delivery, handlers, record, partition);
   // In another group of this application there is somebody who answers.

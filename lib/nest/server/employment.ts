@@ -6,6 +6,7 @@ import type { KrafkaServerConsumerOptions, ServerSettings } from '../options.js'
 import type { SharedKrafka } from '../shared-krafka.js';
 import { describePattern, type TopicPattern } from '../topic-name.js';
 import type { Delivery } from './delivery.js';
+import { dispatchBatchesTo } from './batch-delivery.js';
 import { dispatchTo } from './dispatch.js';
 import { GroupWorker } from './group-worker.js';
 import type { HandlerGroup, HandlerGroups } from './handler-groups.js';
@@ -13,11 +14,11 @@ import type { CommitMode } from './handler-options.js';
 import type { HandlerRegistry } from './handler-registry.js';
 import { isFor } from './record-condition.js';
 import { redeliverTo } from './retry-delivery.js';
-import { planWorkers, retriedPatterns, retryTopicsOf, type PlanDefaults } from './worker-plan.js';
+import { planWorkers, readingPlanOf, retriedPatterns, retryTopicsOf, type PlanDefaults } from './worker-plan.js';
 
 /** What workers are made of beside their handlers. */
 export interface EmploymentParts {
-  readonly settings: Pick<ServerSettings, 'consumer' | 'commitMode'>;
+  readonly settings: Pick<ServerSettings, 'consumer' | 'commitMode' | 'concurrency'>;
   readonly shared: SharedKrafka;
   /** What is the same for every group. */
   readonly delivery: Omit<Delivery, 'groupId' | 'consumer' | 'commitMode' | 'isAnswered'>;
@@ -72,7 +73,7 @@ function answers(registry: HandlerRegistry, record: ConsumerRecord): boolean {
 function workersOf(group: HandlerGroup, groupId: string, parts: WorkerParts): GroupWorker[] {
   const { registry } = group;
   const options = optionsOf(group, parts);
-  const defaults: PlanDefaults = { commitMode: parts.settings.commitMode, concurrency: { by: 'partition' } };
+  const defaults: PlanDefaults = { commitMode: parts.settings.commitMode, concurrency: parts.settings.concurrency };
   const workers = planWorkers(registry, defaults).map(({ commitMode, patterns }, index) =>
     workerFor(parts, {
       groupId,
@@ -83,7 +84,7 @@ function workersOf(group: HandlerGroup, groupId: string, parts: WorkerParts): Gr
         ...instanceOf(options, index === 0 ? '' : `-${commitMode}`),
       },
       owns: (topic) => patterns.some((one) => one === registry.of(topic)),
-      run: (consumer) => ({ eachRecord: dispatchTo(registry, deliveryOf(parts, groupId, commitMode, consumer)) }),
+      run: (consumer) => handlingOf(registry, deliveryOf(parts, groupId, commitMode, consumer), defaults),
     }),
   );
   const retried = retriedPatterns(registry);
@@ -124,6 +125,22 @@ function retryWorker(
       eachRecord: redeliverTo(registry, deliveryOf(parts, retryGroup, 'auto', consumer), groupId),
     }),
   });
+}
+
+/** Hands each topic's records to its handlers as they ask for it. */
+function handlingOf(registry: HandlerRegistry, delivery: Delivery, defaults: PlanDefaults): RunOptions {
+  const eachRecord = dispatchTo(registry, delivery);
+  const eachBatch = dispatchBatchesTo(registry, delivery);
+  return {
+    byTopic: (topic) => {
+      const handlers = registry.of(topic);
+      if (handlers === undefined) return { eachRecord };
+      const { batch, concurrency } = readingPlanOf(handlers, defaults);
+      return batch === undefined
+        ? { eachRecord, concurrency }
+        : { eachBatch, ...batch, concurrency: concurrency.limit };
+    },
+  };
 }
 
 interface WorkerFacts {

@@ -1,12 +1,11 @@
 import { isObservable, type Observable } from 'rxjs';
-import type { HandlerContext } from '../../core/consumer/index.js';
 import type { ConsumerRecord } from '../../core/protocol/index.js';
 import { sleep } from '../../core/support/index.js';
 import { originalError } from '../failure-policy/original-error.js';
 import type { RetryLetter } from '../failure-policy/retry-letter.js';
 import { judge } from '../failure-policy/verdict.js';
 import { isPromise } from '../wire/payloads.js';
-import type { Delivery } from './delivery.js';
+import type { Delivery, Tenure } from './delivery.js';
 import { payloadOf } from './payload.js';
 import { giveUp, tellOfRetry } from './giving-up.js';
 import type { Handler } from './handler-registry.js';
@@ -25,7 +24,7 @@ export function deliverEvent(
   delivery: Delivery,
   handlers: readonly Handler[],
   record: ConsumerRecord,
-  partition: HandlerContext,
+  partition: Tenure,
 ): Promise<boolean> {
   return handlers.length === 1
     ? deliverTo(delivery, handlers[0] as Handler, record, partition)
@@ -45,7 +44,7 @@ export async function deliverTo(
   delivery: Delivery,
   handler: Handler,
   record: ConsumerRecord,
-  partition: HandlerContext,
+  partition: Tenure,
   letter?: RetryLetter,
 ): Promise<boolean> {
   let failures = 0;

@@ -1,11 +1,10 @@
-import type { HandlerContext } from '../../core/consumer/index.js';
 import type { ConsumerRecord } from '../../core/protocol/index.js';
 import { KrafkaError } from '../../core/support/index.js';
 import { messageOf } from '../failure-policy/describe-error.js';
 import { placeOf } from '../failure-policy/original-place.js';
 import type { RetryLetter } from '../failure-policy/retry-letter.js';
 import type { Verdict } from '../failure-policy/verdict.js';
-import { whereIs, type Delivery, type HandlerFailure } from './delivery.js';
+import { whereIs, type Delivery, type HandlerFailure, type Tenure } from './delivery.js';
 import type { Handler } from './handler-registry.js';
 
 /** A handler's failure with one record. */
@@ -37,7 +36,7 @@ export function tellOfRetry(delivery: Delivery, defeat: Defeat, afterMs: number)
  */
 export async function giveUp(
   delivery: Delivery,
-  partition: HandlerContext,
+  partition: Tenure,
   defeat: Defeat,
   verdict: FinalVerdict,
 ): Promise<void> {

@@ -10,14 +10,16 @@ import {
   type OptionRules,
 } from '../../core/support/index.js';
 import { checkFailureOptions, type FailureOptions } from '../failure-policy/failure-policy.js';
-import { checkGroupOptions, type KrafkaServerConsumerOptions } from '../options.js';
+import { checkGroupOptions } from '../group-options.js';
+import type { KrafkaServerConsumerOptions } from '../options.js';
 import { checkCondition, type RecordCondition } from './record-condition.js';
 
 /** How many records of a topic are handled at once, and which of them keep their order. */
 export interface ConcurrencyOptions {
   /**
-   * `partition`: one after the other within a partition. `key`: one after the other among those of a key, records without
-   * one as they come. `none`: as they come. Offsets are committed without gaps all the same. Default 'partition'.
+   * `partition`: one after the other within a partition. `key`: one after the other among those of a key in its partition,
+   * records without one as if they had the same. `none`: as they come. Offsets are committed without gaps all the same.
+   * Default 'partition'.
    */
   readonly by?: 'partition' | 'key' | 'none' | undefined;
   /** How many handlers may be under way at once in this process. Default: by partition one for each, else 16. */

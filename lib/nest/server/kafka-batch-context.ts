@@ -1,7 +1,8 @@
 import { BaseRpcContext } from '@nestjs/microservices';
-import type { Consumer, HandlerContext } from '../../core/consumer/index.js';
+import type { Consumer } from '../../core/consumer/index.js';
 import type { Producer } from '../../core/producer/index.js';
 import type { ConsumerRecord } from '../../core/protocol/index.js';
+import type { Tenure } from './delivery.js';
 import { viewOf, type ContextDelivery, type KafkaMessageView } from './krafka-context.js';
 import { commitFor, delayOf } from './record-acts.js';
 
@@ -12,16 +13,11 @@ export class KafkaBatchContext extends BaseRpcContext {
   /** Which call of the handler with these records it is: 1, then one more with every retry. */
   readonly attempt: number;
   readonly #delivery: ContextDelivery;
-  readonly #partition: HandlerContext;
+  readonly #partition: Tenure;
   #messages: readonly KafkaMessageView[] | undefined;
   #nackedMs: number | undefined;
 
-  constructor(
-    delivery: ContextDelivery,
-    records: readonly ConsumerRecord[],
-    partition: HandlerContext,
-    attempt: number,
-  ) {
+  constructor(delivery: ContextDelivery, records: readonly ConsumerRecord[], partition: Tenure, attempt: number) {
     super([]);
     this.#delivery = delivery;
     this.records = records;

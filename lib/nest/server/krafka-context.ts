@@ -1,9 +1,10 @@
 import { KafkaContext as NestKafkaContext, type BaseRpcContext } from '@nestjs/microservices';
-import type { Consumer, HandlerContext } from '../../core/consumer/index.js';
+import type { Consumer } from '../../core/consumer/index.js';
 import type { Producer } from '../../core/producer/index.js';
 import type { ConsumerRecord } from '../../core/protocol/index.js';
 import { parseHeaders, parseValue, type IncomingValue } from '../wire/incoming-value.js';
 import { deadlineOf } from '../wire/reply.js';
+import type { Tenure } from './delivery.js';
 import type { CommitMode } from './handler-options.js';
 import { commitFor, delayOf } from './record-acts.js';
 
@@ -56,11 +57,11 @@ export class KrafkaContext extends KafkaContextBase {
   /** Which call of this handler with this record it is: 1, then one more with every retry, retry topics included. */
   readonly attempt: number;
   readonly #delivery: ContextDelivery;
-  readonly #partition: HandlerContext;
+  readonly #partition: Tenure;
   #message: KafkaMessageView | undefined;
   #nackedMs: number | undefined;
 
-  constructor(delivery: ContextDelivery, record: ConsumerRecord, partition: HandlerContext, attempt: number) {
+  constructor(delivery: ContextDelivery, record: ConsumerRecord, partition: Tenure, attempt: number) {
     super(NO_ARGS);
     this.#delivery = delivery;
     this.record = record;

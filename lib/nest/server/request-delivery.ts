@@ -1,12 +1,11 @@
 import { KafkaRetriableException, RpcException } from '@nestjs/microservices';
 import { finalize, isObservable, type Observable } from 'rxjs';
-import type { HandlerContext } from '../../core/consumer/index.js';
 import type { ConsumerRecord } from '../../core/protocol/index.js';
 import { backoffMs, sleep, type Timer } from '../../core/support/index.js';
 import { messageOf } from '../failure-policy/describe-error.js';
 import { isPromise } from '../wire/payloads.js';
 import { UNKNOWN_ERROR, type ReplyAddress } from '../wire/reply.js';
-import type { Delivery } from './delivery.js';
+import type { Delivery, Tenure } from './delivery.js';
 import type { Handler } from './handler-registry.js';
 import { KrafkaContext } from './krafka-context.js';
 import { betweenHooks } from './processing-hooks.js';
@@ -25,7 +24,7 @@ export async function deliverRequest(
   handler: Handler,
   record: ConsumerRecord,
   address: ReplyAddress,
-  partition: HandlerContext,
+  partition: Tenure,
 ): Promise<void> {
   const replies = new Replies(delivery, address);
   const { policy } = handler;
