@@ -6,6 +6,7 @@ import {
   anObjectWith,
   checkOptions,
   describe,
+  oneOf,
   optional,
   systemClock,
   systemRandom,
@@ -29,6 +30,11 @@ export interface EmbeddedBrokerOptions {
   readonly autoCreateTopics?: boolean;
   /** Versions offered, to act as an older broker. Default: all that are served. */
   readonly apiVersions?: ApiVersionLimits;
+  /**
+   * How transactions are done (the feature `transaction.version`): 2 is KIP-890's way, 1 and 0 the older one, whatever versions
+   * of the requests are offered. Default: 2 where EndTxn v5 is offered, else 0.
+   */
+  readonly transactionVersion?: 0 | 1 | 2;
   /** Clients must authenticate. Default: they need not. */
   readonly sasl?: EmbeddedSasl;
   /** Speaks TLS. Default: plain text. */
@@ -53,9 +59,12 @@ export interface EmbeddedBrokerOptions {
   readonly random?: Random;
 }
 
+/** What has no default of its own. */
+type Absent = 'sasl' | 'tls' | 'transactionVersion';
+
 /** Options, checked, with every default in place. */
 export type CheckedOptions = Readonly<
-  Required<Omit<EmbeddedBrokerOptions, 'sasl' | 'tls'>> & Pick<EmbeddedBrokerOptions, 'sasl' | 'tls'>
+  Required<Omit<EmbeddedBrokerOptions, Absent>> & Pick<EmbeddedBrokerOptions, Absent>
 >;
 
 const LONGEST_MS = 2_147_483_647;
@@ -113,6 +122,7 @@ export function checkedOptions(given: EmbeddedBrokerOptions | undefined): Checke
       topics: withDefault(someTopics, {}),
       autoCreateTopics: withDefault(aBoolean, false),
       apiVersions: withDefault(limits, {}),
+      transactionVersion: optional(oneOf(0, 1, 2)),
       sasl: optional(sasl),
       tls: optional(tls),
       groupInitialRebalanceDelayMs: withDefault(aWhole('milliseconds', 0, LONGEST_MS), 0),

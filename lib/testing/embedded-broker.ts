@@ -87,6 +87,7 @@ export class EmbeddedBroker {
       transactions: this.#transactions,
       offered: this.#offered,
       autoCreateTopics: options.autoCreateTopics,
+      transactionVersion: options.transactionVersion,
       faults: this.faults,
       requests: this.requests,
       fetchSessions: (node) => this.#sessionsOf(node.id),

@@ -259,7 +259,7 @@ export class Producer<Key = RecordContent, Value = RecordContent> {
   }
 
   #makeTransactions(): Transactions<Key, Value> | undefined {
-    const { transactionalId, transactionTimeoutMs, deliveryTimeoutMs } = this.#config;
+    const { transactionalId, transactionTimeoutMs, requestTimeoutMs, deliveryTimeoutMs } = this.#config;
     if (transactionalId === undefined) return undefined;
     return new Transactions<Key, Value>({
       coordinator: new TransactionCoordinator({
@@ -267,6 +267,7 @@ export class Producer<Key = RecordContent, Value = RecordContent> {
         ports: this.#ports,
         transactionalId,
         transactionTimeoutMs,
+        requestTimeoutMs,
       }),
       transactionalId,
       transactionTimeoutMs,

@@ -1,6 +1,6 @@
 import { ApiVersions, ERROR_CODES, type AnswerOf } from '../../core/protocol/index.js';
 import type { OfferedApis } from '../server/offered-apis.js';
-import { serve, type ServedApi } from './served-api.js';
+import { serve, type BrokerParts, type ServedApi } from './served-api.js';
 
 const SOFTWARE = /^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$/;
 
@@ -19,29 +19,27 @@ interface Feature {
 }
 
 // What is switched on follows from what is offered, so that a limited broker does not promise what its versions can't say.
-function features(offered: OfferedApis): readonly Feature[] {
+function features({ offered, transactionVersion }: BrokerParts): readonly Feature[] {
   const endTxn = offered.range(26)?.to ?? -1;
   const metadata: Feature = { name: 'metadata.version', level: 30 };
   return [
     ...(offered.offers('ConsumerGroupHeartbeat') ? [{ name: 'group.version', level: 1 }] : []),
-    ...(endTxn >= 0 ? [{ name: 'transaction.version', level: endTxn >= 5 ? 2 : 0 }] : []),
+    ...(endTxn >= 0 ? [{ name: 'transaction.version', level: transactionVersion ?? (endTxn >= 5 ? 2 : 0) }] : []),
     metadata,
   ];
 }
-
-/** What transactions run by: 2 once EndTxn v5 is offered (KIP-890), else 0. */
-export const transactionVersion = (offered: OfferedApis): 0 | 2 => ((offered.range(26)?.to ?? 0) >= 5 ? 2 : 0);
 
 export const apiVersions: readonly ServedApi[] = [
   serve(
     ApiVersions,
     [0, 4],
-    (request, { offered, version }) => {
+    (request, scope) => {
+      const { offered, version } = scope;
       const { clientSoftwareName: name, clientSoftwareVersion } = request;
       if (version >= 3 && !(SOFTWARE.test(name) && SOFTWARE.test(clientSoftwareVersion))) {
         return { errorCode: ERROR_CODES.INVALID_REQUEST, apiKeys: [] };
       }
-      const on = features(offered);
+      const on = features(scope);
       return {
         errorCode: ERROR_CODES.NONE,
         apiKeys: offered.list(),

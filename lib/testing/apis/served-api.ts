@@ -15,6 +15,8 @@ export interface BrokerParts {
   readonly transactions: TransactionCoordinator;
   readonly offered: OfferedApis;
   readonly autoCreateTopics: boolean;
+  /** The feature `transaction.version`; undefined: as the versions offered have it. */
+  readonly transactionVersion: 0 | 1 | 2 | undefined;
   fetchSessions(node: ClusterNode): FetchSessions;
 }
 

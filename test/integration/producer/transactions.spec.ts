@@ -1,5 +1,6 @@
 import { Krafka, KrafkaFencedError, type Producer } from '../../../lib/core/index.js';
 import { openTestCluster, type TestCluster } from '../../support/test-cluster.js';
+import { committedValues } from './committed-values.js';
 
 let cluster: TestCluster;
 let krafka: Krafka;
@@ -13,24 +14,7 @@ afterAll(() => cluster.close());
 const transactional = (transactionalId = cluster.name('txn')): Producer =>
   krafka.producer({ transactionalId, lingerMs: 0, transactionTimeoutMs: 20_000 });
 
-/** What a read_committed consumer gets of partition 0, up to a record that is committed for that purpose. */
-async function committedIn(topic: string): Promise<(string | undefined)[]> {
-  const witness = krafka.producer({ lingerMs: 0 });
-  await witness.send({ topic, partition: 0, value: 'the end' });
-  await witness.close();
-  const consumer = krafka.consumer({
-    assignments: [{ topic, partition: 0, offset: 'earliest' }],
-    isolationLevel: 'read_committed',
-  });
-  const values: (string | undefined)[] = [];
-  for await (const record of consumer) {
-    const value = record.value?.toString();
-    if (value === 'the end') break;
-    values.push(value);
-  }
-  await consumer.close();
-  return values;
-}
+const committedIn = (topic: string): Promise<(string | undefined)[]> => committedValues(krafka, topic);
 
 describe('a transaction', () => {
   it('is read as a whole once it is committed, and leaves nothing when it is aborted', async () => {

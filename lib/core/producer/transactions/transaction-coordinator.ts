@@ -15,6 +15,7 @@ import {
   KrafkaClosedError,
   KrafkaFencedError,
   KrafkaProtocolError,
+  type Backoff,
   type Deadline,
   type Ports,
 } from '../../support/index.js';
@@ -54,6 +55,9 @@ const DOUBTFUL: ReadonlySet<string> = new Set<ErrorName | 'MALFORMED'>([
   'MALFORMED',
 ]);
 
+/** Short at first: a coordinator still writes the markers of the last transaction when the next one begins. */
+const BACKOFF: Backoff = { baseMs: 20, capMs: 1_000, jitter: 0.2 };
+
 /** What is known of a question that may have been put several times. */
 export interface Attempts {
   /** One of them may have been heeded though nobody said so. */
@@ -66,6 +70,7 @@ export class TransactionCoordinator {
   readonly #ports: Pick<Ports, 'clock' | 'random'>;
   readonly #transactionalId: string;
   readonly #transactionTimeoutMs: number;
+  readonly #requestTimeoutMs: number;
   #hasGhosts = false;
   #fenced: KrafkaFencedError | undefined;
   readonly #closing = new AbortController();
@@ -75,11 +80,14 @@ export class TransactionCoordinator {
     readonly ports: Pick<Ports, 'clock' | 'random'>;
     readonly transactionalId: string;
     readonly transactionTimeoutMs: number;
+    /** How long one try may take. */
+    readonly requestTimeoutMs: number;
   }) {
     this.#cluster = options.cluster;
     this.#ports = options.ports;
     this.#transactionalId = options.transactionalId;
     this.#transactionTimeoutMs = options.transactionTimeoutMs;
+    this.#requestTimeoutMs = options.requestTimeoutMs;
   }
 
   /**
@@ -119,7 +127,7 @@ export class TransactionCoordinator {
           transactionTimeoutMs: this.#transactionTimeoutMs,
           ...(continues ? previous : {}),
         },
-        this.#within(deadline),
+        this.#asking(deadline),
       );
       this.#check('InitProducerId', response.errorCode);
       const { producerId, producerEpoch } = response;
@@ -148,7 +156,7 @@ export class TransactionCoordinator {
           v3AndBelowProducerEpoch: identity.producerEpoch,
           v3AndBelowTopics: topics.map(({ name, items }) => ({ name, partitions: items })),
         },
-        { ...this.#within(deadline), maxVersion: LAST_OF_PROTOCOL_1.addPartitions },
+        { ...this.#asking(deadline), maxVersion: LAST_OF_PROTOCOL_1.addPartitions },
       );
       const results = response.resultsByTopicV3AndBelow.flatMap(({ name, resultsByPartition }) =>
         resultsByPartition.map((result) => ({ topic: name, ...result })),
@@ -169,7 +177,7 @@ export class TransactionCoordinator {
       const response = await connection.sendRequest(
         AddOffsetsToTxn,
         { transactionalId: this.#transactionalId, ...identity, groupId },
-        this.#within(deadline),
+        this.#asking(deadline),
       );
       this.#check('AddOffsetsToTxn', response.errorCode);
     });
@@ -203,7 +211,7 @@ export class TransactionCoordinator {
           groupInstanceId: group.groupInstanceId ?? null,
           topics: topics.map(({ name, items }) => ({ name, partitions: items })),
         },
-        { ...this.#within(deadline), ...(protocol === 1 ? { maxVersion: LAST_OF_PROTOCOL_1.offsetCommit } : {}) },
+        { ...this.#asking(deadline), ...(protocol === 1 ? { maxVersion: LAST_OF_PROTOCOL_1.offsetCommit } : {}) },
       );
       for (const { name, partitions } of response.topics) {
         for (const { partitionIndex, errorCode } of partitions) {
@@ -232,7 +240,7 @@ export class TransactionCoordinator {
         EndTxn,
         { transactionalId: this.#transactionalId, ...identity, committed },
         // The version is the protocol: under the first one the next version would be a lie.
-        { ...this.#within(deadline), ...(protocol === 1 ? { maxVersion: LAST_OF_PROTOCOL_1.endTxn } : { version: 5 }) },
+        { ...this.#asking(deadline), ...(protocol === 1 ? { maxVersion: LAST_OF_PROTOCOL_1.endTxn } : { version: 5 }) },
       );
       this.#check('EndTxn', response.errorCode);
       const { producerId, producerEpoch } = response;
@@ -261,7 +269,7 @@ export class TransactionCoordinator {
     question: (connection: BrokerConnection) => Promise<T>,
     attempts: Attempts = { doubtful: false },
   ): Promise<T> {
-    return retrying({ ...this.#within(deadline), ports: this.#ports, waitedFor }, async () => {
+    return retrying({ ...this.#within(deadline), backoff: BACKOFF, ports: this.#ports, waitedFor }, async () => {
       const node = await find();
       let asked = false;
       try {
@@ -278,6 +286,14 @@ export class TransactionCoordinator {
         throw error;
       }
     });
+  }
+
+  #asking(deadline: Deadline): {
+    readonly deadline: Deadline;
+    readonly signal: AbortSignal;
+    readonly timeoutMs: number;
+  } {
+    return { ...this.#within(deadline), timeoutMs: this.#requestTimeoutMs };
   }
 
   #within(deadline: Deadline): { readonly deadline: Deadline; readonly signal: AbortSignal } {

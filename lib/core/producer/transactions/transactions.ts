@@ -298,7 +298,9 @@ export class Transactions<Key, Value> implements SequenceAuthority, TransactionG
     try {
       this.#became(await coordinator.endTransaction(identity, this.#protocol, true, this.#deadline(), attempts));
     } catch (error) {
-      if ((error as KrafkaError).code !== 'TRANSACTION_ABORTABLE') throw error;
+      const { code } = error as KrafkaError;
+      if (code === 'INVALID_TXN_STATE') throw aborted('its coordinator has aborted the transaction already', error);
+      if (code !== 'TRANSACTION_ABORTABLE') throw error;
       transaction.failed(error as Error);
       await this.#abortAtCoordinator(this.#deadline(), attempts);
       throw error;
@@ -378,9 +380,9 @@ export class Transactions<Key, Value> implements SequenceAuthority, TransactionG
 /** Whether an answer says for certain that the transaction was not committed by whatever was asked before. */
 function isRefusal(error: unknown): boolean {
   const { code } = error as KrafkaError;
-  return code === 'INVALID_TXN_STATE' || code === 'TRANSACTION_ABORTABLE';
+  return code === 'TRANSACTION_ABORTED' || code === 'TRANSACTION_ABORTABLE';
 }
 
-function aborted(problem: string, cause: Error | undefined): KrafkaError {
+function aborted(problem: string, cause: unknown): KrafkaError {
   return new KrafkaError(problem, { code: 'TRANSACTION_ABORTED', cause });
 }
