@@ -12,6 +12,7 @@ const steps = [
   ['demo', 'npm', ['run', 'demo']],
   ['quick tests', 'npm', ['test', '--', '--json', `--outputFile=${join(reports, 'quick.json')}`]],
   ['check', 'npm', ['run', 'check']],
+  ['packaging', 'npm', ['run', 'test:packaging']],
 ];
 if (has('java') && has('mvn')) {
   steps.push(
