@@ -156,6 +156,8 @@ const bundlers = {
           entry: program,
           output: { path: folder, filename: out },
           optimization: { minimize: false },
+          // terminus 11 loads by a name that is known at run time: webpack takes in all that lies beside it.
+          module: { rules: [{ test: /\.(map|d\.ts)$/, type: 'asset/source' }] },
           externals: [
             ({ request }, done) => (staysOutside(folder, request) ? done(null, `commonjs ${request}`) : done()),
           ],

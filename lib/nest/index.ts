@@ -40,7 +40,7 @@ export type {
   ConcurrencyOptions,
   HandlerOptions,
 } from './server/handler-options.js';
-export { KafkaBatchContext } from './server/kafka-batch-context.js';
+export { KrafkaBatchContext } from './server/krafka-batch-context.js';
 export { KrafkaContext, type KafkaMessageView, type KrafkaContextArgs } from './server/krafka-context.js';
 export type { RecordCondition } from './server/record-condition.js';
 export {

@@ -36,6 +36,7 @@ import {
   type ConcurrencyOptions,
 } from './server/handler-options.js';
 import { topicOf } from './topic-name.js';
+import { checkCrashOptions, type CrashOptions, type CrashPolicy } from './server/crash-policy.js';
 import type { TopicNames } from './topic-from-config.js';
 import type { TopicDeclaration } from './topics.js';
 import type { NestDeserializer, NestSerializer } from './wire/payloads.js';
@@ -103,6 +104,8 @@ export interface KrafkaServerOptions extends CommonOptions {
   readonly commitMode?: CommitMode | undefined;
   /** What becomes of a record of a topic whose handlers are all for others (`when`). Default 'skip': it is counted. */
   readonly unmatched?: 'skip' | 'dead-letter' | undefined;
+  /** What happens when a group's consumer can't go on. Default: it is started again, after 1 to 30 seconds. */
+  readonly onCrash?: CrashOptions | undefined;
   /** How long `close()` waits for handlers and replies that are under way, in milliseconds. Default 10,000. */
   readonly shutdownTimeoutMs?: number | undefined;
   /**
@@ -127,6 +130,7 @@ export interface KrafkaSettings {
   readonly consumer: KrafkaServerConsumerOptions;
   readonly topics: readonly TopicDeclaration[];
   readonly onFailure: FailurePolicy;
+  readonly onCrash: CrashPolicy;
   readonly commitMode: CommitMode;
   readonly concurrency: ConcurrencyOptions;
   readonly unmatched: 'skip' | 'dead-letter';
@@ -239,6 +243,7 @@ const OF_A_SERVER = {
   commitMode: withDefault(checkCommitMode, 'auto'),
   concurrency: checkConcurrency,
   unmatched: withDefault(oneOf('skip', 'dead-letter'), 'skip'),
+  onCrash: checkCrashOptions,
   shutdownTimeoutMs: withDefault(aWhole('milliseconds', 0, MAX_TIMER_MS), 10_000),
   transportId: withDefault(aTransportId, Transport.KAFKA),
   lateRequestGraceMs: (value: unknown, path: string): number | undefined =>

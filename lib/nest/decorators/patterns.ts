@@ -43,11 +43,11 @@ export const EventPattern: PatternDecorator = patternDecorator('EventPattern', N
 
 /**
  * Marks a method that is called with batches of a topic's events: payloads in an array, all of one partition and in order.
- * Its context is a `KafkaBatchContext`.
+ * Its context is a `KrafkaBatchContext`.
  *
  * ```ts
  * @BatchPattern('orders.audit', { maxRecords: 500, maxWaitMs: 50 })
- * async audit(@Payload() orders: Order[], @Ctx() context: KafkaBatchContext) { ... }
+ * async audit(@Payload() orders: Order[], @Ctx() context: KrafkaBatchContext) { ... }
  * ```
  */
 export const BatchPattern: PatternDecorator<BatchHandlerOptions> = patternDecorator(

@@ -1,12 +1,12 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
-import { KafkaBatchContext } from '../server/kafka-batch-context.js';
+import { KrafkaBatchContext } from '../server/krafka-batch-context.js';
 import type { KafkaMessageView, KrafkaContext } from '../server/krafka-context.js';
 import type { IncomingValue } from '../wire/incoming-value.js';
 
 /** A part of the record, or of each record where the handler is given a batch of them. */
 function partOf<Part>(host: ExecutionContext, read: (message: KafkaMessageView) => Part): Part | readonly Part[] {
-  const context = host.switchToRpc().getContext<KrafkaContext | KafkaBatchContext>();
-  return context instanceof KafkaBatchContext ? context.getMessages().map(read) : read(context.getMessage());
+  const context = host.switchToRpc().getContext<KrafkaContext | KrafkaBatchContext>();
+  return context instanceof KrafkaBatchContext ? context.getMessages().map(read) : read(context.getMessage());
 }
 
 /** The record's key, parsed like a payload; null when it has none. In a batch handler, the keys in an array. */

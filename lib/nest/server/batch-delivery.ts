@@ -11,7 +11,7 @@ import type { Delivery, Tenure } from './delivery.js';
 import { allOf, completion } from './event-delivery.js';
 import { giveUp, tellOfRetry } from './giving-up.js';
 import type { Handler, HandlerRegistry } from './handler-registry.js';
-import { KafkaBatchContext } from './kafka-batch-context.js';
+import { KrafkaBatchContext } from './krafka-batch-context.js';
 import { payloadOf } from './payload.js';
 import { betweenHooks } from './processing-hooks.js';
 import { isFor } from './record-condition.js';
@@ -147,7 +147,7 @@ async function call(
   partition: Tenure,
   attempt: number,
 ): Promise<Outcome> {
-  const context = new KafkaBatchContext(delivery, records, partition, attempt);
+  const context = new KrafkaBatchContext(delivery, records, partition, attempt);
   try {
     await betweenHooks(delivery.hooks(), context, async (end) => {
       const payloads = records.map((record) => payloadOf(delivery, record));

@@ -18,13 +18,14 @@ import { planWorkers, readingPlanOf, retriedPatterns, retryTopicsOf, type PlanDe
 
 /** What workers are made of beside their handlers. */
 export interface EmploymentParts {
-  readonly settings: Pick<ServerSettings, 'consumer' | 'commitMode' | 'concurrency'>;
+  readonly settings: Pick<ServerSettings, 'consumer' | 'commitMode' | 'concurrency' | 'onCrash'>;
   readonly shared: SharedKrafka;
   /** What is the same for every group. */
   readonly delivery: Omit<Delivery, 'groupId' | 'consumer' | 'commitMode' | 'isAnswered'>;
   readonly events: {
     state(groupId: string, state: GroupState): void;
-    fatal(groupId: string, error: KrafkaError): void;
+    fatal(groupId: string, error: KrafkaError, restartInMs: number | undefined): void;
+    restarted(groupId: string): void;
   };
 }
 
@@ -152,13 +153,15 @@ interface WorkerFacts {
   readonly run: (consumer: Consumer) => RunOptions;
 }
 
-const workerFor = ({ shared, events }: WorkerParts, facts: WorkerFacts): GroupWorker =>
+const workerFor = ({ settings, shared, events }: WorkerParts, facts: WorkerFacts): GroupWorker =>
   new GroupWorker({
     ...facts,
     shared,
+    onCrash: settings.onCrash,
     events: {
       state: (state) => events.state(facts.groupId, state),
-      fatal: (error) => events.fatal(facts.groupId, error),
+      fatal: (error, restartInMs) => events.fatal(facts.groupId, error, restartInMs),
+      restarted: () => events.restarted(facts.groupId),
     },
   });
 

@@ -1,4 +1,5 @@
-import { KrafkaConnectionError, KrafkaError, seededRandom } from '../../core/support/index.js';
+import { KrafkaHandlerError } from '../../core/consumer/index.js';
+import { KrafkaConnectionError, KrafkaError, KrafkaFencedError, seededRandom } from '../../core/support/index.js';
 import type { SharedKrafka } from '../shared-krafka.js';
 import { KeepingLogger } from '../spec-support/delivery.js';
 import { HandClock } from '../spec-support/hand-clock.js';
@@ -42,8 +43,13 @@ function setUp(patterns: readonly TopicPattern[], existing: string[]) {
     patterns,
     options: { fetchMinBytes: 5 },
     shared,
+    onCrash: { restarts: 3, backoffMs: 1_000, maxBackoffMs: 4_000, then: 'stay' },
     run: () => ({ eachRecord: (record) => void handled.push(record.topic) }),
-    events: { state: (state) => told.push(state), fatal: (error) => told.push(error.code) },
+    events: {
+      state: (state) => told.push(state),
+      fatal: (error) => told.push(error.code),
+      restarted: () => told.push('restarted'),
+    },
   });
   return {
     worker,
@@ -126,7 +132,7 @@ describe('A group of handlers', () => {
     const { worker, consumers, told, clock } = setUp(['a'], ['a']);
     await worker.start();
     consumers[0]?.events.emit('state', { state: 'rebalancing', previous: 'stable' });
-    consumers[0]?.crash(new KrafkaError('fenced', { code: 'FENCED' }));
+    consumers[0]?.crash(new KrafkaFencedError('fenced'));
     await clock.pass(0);
     expect(told).toEqual(['rebalancing', 'FENCED']);
     expect(worker.health).toMatchObject({ state: 'fatal', error: { code: 'FENCED' } });
@@ -138,5 +144,71 @@ describe('A group of handlers', () => {
     await worker.close(1_000);
     expect(consumers[0]?.closes).toBe(1);
     expect(clock.waits).toEqual([]);
+  });
+
+  describe('whose consumer died', () => {
+    const fall = new KrafkaError('the coordinator is out of its mind', { code: 'UNKNOWN_SERVER_ERROR' });
+
+    it('has it started again after a wait, and goes on', async () => {
+      const { worker, consumers, told, clock } = setUp(['a'], ['a']);
+      await worker.start();
+      consumers[0]?.crash(fall);
+      await clock.pass(0);
+      expect(worker.health).toMatchObject({ state: 'restarting', error: { code: 'UNKNOWN_SERVER_ERROR' } });
+      await clock.pass(1_500);
+      expect(consumers.map(({ closes }) => closes)).toEqual([1, 0]);
+      expect(worker.health).toMatchObject({ state: 'stable', error: undefined });
+      expect(told).toEqual(['UNKNOWN_SERVER_ERROR', 'restarted']);
+    });
+
+    it('gives up after as many times in a row as the policy says', async () => {
+      const { worker, consumers, clock, refuseStart, told } = setUp(['a'], ['a']);
+      await worker.start();
+      refuseStart(fall);
+      consumers[0]?.crash(fall);
+      await clock.pass(60_000);
+      expect(consumers).toHaveLength(4);
+      expect(worker.health.state).toBe('fatal');
+      expect(told).toHaveLength(4);
+      expect(clock.waits).toEqual([]);
+    });
+
+    it('counts anew when it had run for long', async () => {
+      const { worker, consumers, clock } = setUp(['a'], ['a']);
+      await worker.start();
+      for (let n = 0; n < 6; n++) {
+        await clock.pass(10_000);
+        consumers.at(-1)?.crash(fall);
+      }
+      await clock.pass(10_000);
+      expect(worker.health.state).toBe('stable');
+      expect(consumers).toHaveLength(7);
+    });
+
+    it('is not started again when a policy said stop, or another instance has taken its place', async () => {
+      for (const error of [
+        new KrafkaHandlerError(
+          { topic: 'a', partition: 0, offset: 0 },
+          new KrafkaError('stop', { code: 'HANDLER_FAILED' }),
+        ),
+        new KrafkaFencedError('another has the same groupInstanceId'),
+      ]) {
+        const { worker, consumers, clock } = setUp(['a'], ['a']);
+        await worker.start();
+        consumers[0]?.crash(error);
+        await clock.pass(60_000);
+        expect([consumers.length, worker.health.state]).toEqual([1, 'fatal']);
+      }
+    });
+
+    it('is not started again once it is closed', async () => {
+      const { worker, consumers, clock } = setUp(['a'], ['a']);
+      await worker.start();
+      consumers[0]?.crash(fall);
+      await clock.pass(0);
+      await worker.close(1_000);
+      await clock.pass(60_000);
+      expect(consumers).toHaveLength(1);
+    });
   });
 });

@@ -3,11 +3,12 @@ import type { KrafkaError, Timer } from '../../core/support/index.js';
 import type { KrafkaServerConsumerOptions } from '../options.js';
 import type { SharedKrafka } from '../shared-krafka.js';
 import type { TopicPattern } from '../topic-name.js';
+import { restartAfterMs, type CrashPolicy } from './crash-policy.js';
 import { chooseTopics, type TopicChoice } from './topic-choice.js';
 
-/** Where a group of handlers stands: its consumer's state, or `waiting` while none of its topics exists. */
+/** Where a group of handlers stands: its consumer's state, or `waiting` while none of its topics exists, `restarting` between two. */
 export interface GroupHealth {
-  readonly state: GroupState | 'waiting';
+  readonly state: GroupState | 'waiting' | 'restarting';
   /** How many partitions this instance reads. */
   readonly partitions: number;
   /** Topics that handlers are there for and that don't exist (yet). */
@@ -28,13 +29,18 @@ export interface GroupWorkerParts {
   readonly owns?: ((topic: string) => boolean) | undefined;
   /** Which topics are read in place of those, when others are: they are made to exist. */
   readonly inPlaceOf?: ((topics: readonly string[]) => Promise<readonly string[]>) | undefined;
+  /** What is done when the consumer can't go on. */
+  readonly onCrash: CrashPolicy;
   readonly events: GroupWorkerEvents;
 }
 
 /** What a {@link GroupWorker} tells as it happens. */
 export interface GroupWorkerEvents {
   state(state: GroupState): void;
-  fatal(error: KrafkaError): void;
+  /** The consumer can't go on; it is started again after so long, or never when that is undefined. */
+  fatal(error: KrafkaError, restartInMs: number | undefined): void;
+  /** It goes on after that. */
+  restarted(): void;
 }
 
 /** How soon a topic that is missing is found once it exists, and one that fits a RegExp once it is new. */
@@ -53,6 +59,11 @@ export class GroupWorker {
   #choice: TopicChoice = { topics: [], missing: [] };
   #watch: Timer | undefined;
   #error: KrafkaError | undefined;
+  #restart: Timer | undefined;
+  #isRestarting = false;
+  /** In a row, and when the last began to run. */
+  #restarts = 0;
+  #runningSince = 0;
   #closed = false;
 
   constructor(parts: GroupWorkerParts) {
@@ -71,11 +82,16 @@ export class GroupWorker {
   get health(): GroupHealth {
     const consumer = this.#consumer;
     return {
-      state: this.#error === undefined ? (consumer?.groupState() ?? 'waiting') : 'fatal',
+      state: this.#state,
       partitions: consumer?.assignment().length ?? 0,
       missingTopics: this.#choice.missing,
       error: this.#error,
     };
+  }
+
+  get #state(): GroupHealth['state'] {
+    if (this.#isRestarting) return 'restarting';
+    return this.#error === undefined ? (this.#consumer?.groupState() ?? 'waiting') : 'fatal';
   }
 
   /** The consumer, once there is a topic to read. */
@@ -87,6 +103,7 @@ export class GroupWorker {
   async close(timeoutMs: number): Promise<void> {
     this.#closed = true;
     this.#watch?.cancel();
+    this.#restart?.cancel();
     await this.#consumer?.close({ timeoutMs });
     await this.#done;
   }
@@ -104,10 +121,48 @@ export class GroupWorker {
       await consumer.close({ timeoutMs: 0 });
       throw error;
     }
-    this.#done = consumer.run(run(consumer)).catch((error: KrafkaError) => {
-      this.#error = error;
-      events.fatal(error);
-    });
+    this.#runningSince = shared.ports.clock.monotonic();
+    this.#done = consumer.run(run(consumer)).catch((error: KrafkaError) => this.#died(error));
+  }
+
+  #died(error: KrafkaError): void {
+    const { shared, events, onCrash } = this.#parts;
+    const { clock, random } = shared.ports;
+    this.#error = error;
+    if (clock.monotonic() - this.#runningSince > onCrash.maxBackoffMs) this.#restarts = 0;
+    const afterMs = this.#closed ? undefined : restartAfterMs(onCrash, this.#restarts, error, random);
+    this.#isRestarting = afterMs !== undefined;
+    if (afterMs !== undefined) {
+      this.#restarts += 1;
+      // It keeps the process alive: one whose last consumer waits has work.
+      this.#restart = clock.setTimer(afterMs, () => void this.#revive());
+    }
+    events.fatal(error, afterMs);
+  }
+
+  async #revive(): Promise<void> {
+    const dead = this.#consumer;
+    this.#consumer = undefined;
+    try {
+      await dead?.close({ timeoutMs: 0 });
+    } catch (error) {
+      // It has died of something already, which was told.
+      this.#parts.shared.ports.logger.debug('a dead consumer was not closed in good order', { error });
+    }
+    try {
+      const choice = await this.#choose();
+      if (this.#closed) return;
+      this.#choice = choice;
+      this.#runningSince = this.#parts.shared.ports.clock.monotonic();
+      if (choice.topics.length > 0) await this.#consume(choice.topics);
+    } catch (error) {
+      if (!this.#closed) this.#died(error as KrafkaError);
+      return;
+    }
+    this.#error = undefined;
+    this.#isRestarting = false;
+    this.#watchTopics();
+    this.#parts.events.restarted();
   }
 
   async #choose(): Promise<TopicChoice> {
@@ -121,6 +176,7 @@ export class GroupWorker {
   }
 
   #watchTopics(): void {
+    this.#watch?.cancel();
     const hasRegExp = this.#parts.patterns.some((pattern) => pattern instanceof RegExp);
     if (this.#closed || (this.#choice.missing.length === 0 && !hasRegExp)) return;
     const everyMs = this.#choice.missing.length > 0 ? MISSING_TOPICS_EVERY_MS : NEW_TOPICS_EVERY_MS;
@@ -130,7 +186,8 @@ export class GroupWorker {
   async #lookAgain(): Promise<void> {
     try {
       const choice = await this.#choose();
-      if (this.#closed) return;
+      // A consumer that is started again chooses by itself.
+      if (this.#closed || this.#error !== undefined) return;
       const before = this.#choice;
       if (choice.topics.join() !== before.topics.join()) {
         this.#parts.shared.ports.logger.info('the topics of a group have changed', {
@@ -170,6 +227,7 @@ const GRAVITY: readonly GroupHealth['state'][] = [
   'rebalancing',
   'leaving',
   'left',
+  'restarting',
   'fatal',
 ];
 

@@ -33,10 +33,20 @@ export type KrafkaServerEvents = {
   /** A group's state changed. */
   readonly state: (event: { readonly groupId: string; readonly state: GroupState }) => void;
   /** A group's consumer can't go on. */
-  readonly crashed: (event: { readonly groupId: string; readonly error: KrafkaError }) => void;
+  readonly crashed: (event: {
+    readonly groupId: string;
+    readonly error: KrafkaError;
+    /** When it is started again, in milliseconds; undefined when it is not. */
+    readonly restartInMs: number | undefined;
+  }) => void;
+  /** A group's consumer was started again after that, and goes on. */
+  readonly restarted: (event: { readonly groupId: string }) => void;
   /** An event handler failed: told each time, with what is done about it. */
   readonly failure: (failure: HandlerFailure) => void;
 };
+
+/** How long shutdown hooks may take, beside the server's own time, before a process that has to end is ended. */
+const SHUTDOWN_HOOKS_MS = 5_000;
 
 type EventPayloads = { [Name in keyof KrafkaServerEvents]: Parameters<KrafkaServerEvents[Name]>[0] };
 
@@ -272,7 +282,8 @@ export class KrafkaServer extends Server<KrafkaServerEvents, KrafkaStatus> imple
       },
       events: {
         state: (groupId, state) => this.#groupState(groupId, state),
-        fatal: (groupId, error) => this.#groupCrashed(groupId, error),
+        fatal: (groupId, error, restartInMs) => this.#groupCrashed(groupId, error, restartInMs),
+        restarted: (groupId) => this.#events.emit('restarted', { groupId }),
       },
     });
   }
@@ -284,10 +295,24 @@ export class KrafkaServer extends Server<KrafkaServerEvents, KrafkaStatus> imple
     else if (state === 'rebalancing' || state === 'joining') this._status$.next('rebalancing');
   }
 
-  #groupCrashed(groupId: string, error: KrafkaError): void {
-    this.logger.error(`The consumer of the group '${groupId}' can't go on: ${error.message}`);
+  #groupCrashed(groupId: string, error: KrafkaError, restartInMs: number | undefined): void {
+    const outlook = restartInMs === undefined ? '' : ` (it is started again in ${restartInMs} ms)`;
+    this.logger.error(`The consumer of the group '${groupId}' can't go on${outlook}: ${error.message}`);
     this._status$.next('crashed');
-    this.#events.emit('crashed', { groupId, error });
+    this.#events.emit('crashed', { groupId, error, restartInMs });
+    if (restartInMs === undefined && this.#settings.onCrash.then === 'exit') void this.#endProcess();
+  }
+
+  async #endProcess(): Promise<void> {
+    const { clock } = this.#shared.ports;
+    this.logger.error('The process is ended, as onCrash.then says');
+    try {
+      await this.close();
+    } finally {
+      // The application's shutdown hooks run, where it listens to signals; where it doesn't, that is the end.
+      process.kill(process.pid, 'SIGTERM');
+      clock.setTimer(this.#settings.shutdownTimeoutMs + SHUTDOWN_HOOKS_MS, () => process.exit(1), true);
+    }
   }
 
   async #close(): Promise<void> {

@@ -7,7 +7,7 @@ import {
   Concurrency,
   ConsumerGroup,
   EventPattern,
-  KafkaBatchContext,
+  KrafkaBatchContext,
   KrafkaServer,
   OnFailure,
   RecordKey,
@@ -47,7 +47,7 @@ describe('A batch handler', () => {
       audit(
         @Payload() numbers: readonly string[],
         @RecordKey() keys: unknown,
-        @Ctx() context: KafkaBatchContext,
+        @Ctx() context: KrafkaBatchContext,
       ): void {
         batches.push({ numbers, keys, topic: context.getTopic() });
         expect(context.getMessages().map(({ value }) => value)).toEqual(numbers);
@@ -107,7 +107,7 @@ describe('A batch handler', () => {
     class Audit {
       @BatchPattern(topic)
       @CommitMode('manual')
-      async audit(@Payload() numbers: readonly string[], @Ctx() context: KafkaBatchContext): Promise<void> {
+      async audit(@Payload() numbers: readonly string[], @Ctx() context: KrafkaBatchContext): Promise<void> {
         seen.push(...numbers);
         await context.commit(context.records[0]);
       }

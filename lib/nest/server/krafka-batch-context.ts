@@ -7,7 +7,7 @@ import { viewOf, type ContextDelivery, type KafkaMessageView } from './krafka-co
 import { commitFor, delayOf } from './record-acts.js';
 
 /** What `@Ctx()` gives the handler of a `@BatchPattern`: the records of one partition, in order. */
-export class KafkaBatchContext extends BaseRpcContext {
+export class KrafkaBatchContext extends BaseRpcContext {
   /** The records as they came, at least one. Use `detach()` to keep one longer than the handler runs. */
   readonly records: readonly ConsumerRecord[];
   /** Which call of the handler with these records it is: 1, then one more with every retry. */
