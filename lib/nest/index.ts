@@ -18,6 +18,15 @@ export {
 } from './decorators/patterns.js';
 export { RecordHeader, RecordHeaders, RecordKey, RecordTimestamp } from './decorators/record-parts.js';
 export type { ErrorClass, FailureOptions, LastResort, RetryTopicsOptions } from './failure-policy/failure-policy.js';
+export type { DeadLetter } from './failure-policy/decode-dead-letter.js';
+export {
+  KrafkaDeadLetters,
+  type DeadLetterCursor,
+  type DeadLetterList,
+  type DeadLetterRange,
+  type ReplayOptions,
+  type ReplayReport,
+} from './failure-policy/krafka-dead-letters.js';
 export {
   KrafkaModule,
   type KrafkaAsyncOptions,

@@ -18,6 +18,7 @@ import {
   type KrafkaModuleOptions,
   type KrafkaSettings,
 } from './options.js';
+import { KrafkaDeadLetters } from './failure-policy/krafka-dead-letters.js';
 import { KrafkaServer } from './server/krafka-server.js';
 import { connectionConfigOf, SharedKrafka } from './shared-krafka.js';
 import { pointedAt, TESTING_TARGET, type TestingTarget } from './testing-target.js';
@@ -42,6 +43,11 @@ const ROOT_PROVIDERS: readonly Provider[] = [
     useFactory: (settings: KrafkaSettings, config: ConnectionConfig) => new SharedKrafka(settings, config),
   },
   { provide: Krafka, inject: [SharedKrafka], useFactory: ({ krafka }: SharedKrafka) => krafka },
+  {
+    provide: KrafkaDeadLetters,
+    inject: [SharedKrafka],
+    useFactory: (shared: SharedKrafka) => new KrafkaDeadLetters(shared),
+  },
   { provide: ConnectionPool, inject: [SharedKrafka], useFactory: ({ krafka }: SharedKrafka) => krafka.pool },
   {
     provide: KrafkaServer,
@@ -57,7 +63,7 @@ const ROOT_PROVIDERS: readonly Provider[] = [
   },
 ];
 
-const ROOT_EXPORTS = [ConnectionConfig, Krafka, ConnectionPool, KrafkaServer, KrafkaClient];
+const ROOT_EXPORTS = [ConnectionConfig, Krafka, ConnectionPool, KrafkaServer, KrafkaClient, KrafkaDeadLetters];
 
 const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<KrafkaModuleOptions>({
   optionsInjectionToken: ROOT_OPTIONS,

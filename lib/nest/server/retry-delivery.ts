@@ -1,9 +1,8 @@
 import { nack, type Nack, type RecordHandler } from '../../core/consumer/index.js';
-import type { ConsumerRecord } from '../../core/protocol/index.js';
 import { KrafkaError } from '../../core/support/index.js';
 import { decodeRetryLetter, type RetryLetter } from '../failure-policy/retry-letter.js';
 import { deliverBatchTo } from './batch-delivery.js';
-import { whereIs, type Delivery, type Tenure } from './delivery.js';
+import { whereIs, type Delivery } from './delivery.js';
 import { deliverTo } from './event-delivery.js';
 import { handlersOf, type Handler, type HandlerRegistry } from './handler-registry.js';
 
