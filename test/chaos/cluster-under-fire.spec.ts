@@ -1,7 +1,8 @@
 import { Krafka, type Consumer } from '../../lib/core/index.js';
 import { seededRandom } from '../../lib/core/support/index.js';
 import { startKafka, type RealKafka } from '../../scripts/kafka/cluster.mjs';
-import { auditLedger, type LedgerEntry } from './ledger.js';
+import { auditLedger } from './ledger.js';
+import { wholeTopic } from './whole-topic.js';
 
 const SECONDS = Number(process.env['CHAOS_SECONDS'] ?? 40);
 const SEED = Number(process.env['CHAOS_SEED'] ?? Date.now() % 1_000_000);
@@ -34,25 +35,6 @@ async function trouble(kafka: RealKafka, untilMs: number): Promise<string[]> {
     await pause(2_000);
   }
   return told;
-}
-
-/** Everything in a topic, read without a group up to its present end. */
-async function wholeTopic(krafka: Krafka, topic: string): Promise<LedgerEntry[]> {
-  const assignments = Array.from({ length: PARTITIONS }, (_, partition) => ({ topic, partition }));
-  const ends = await krafka.admin().listOffsets(assignments.map((one) => ({ ...one, at: 'latest' as const })));
-  const left = new Map(ends.map((end) => [end.partition, end.offset]));
-  const entries: LedgerEntry[] = [];
-  for (const [partition, end] of left) if (end === 0) left.delete(partition);
-  const consumer = krafka.consumer({
-    assignments: assignments.map((one) => ({ ...one, offset: 'earliest' as const })),
-  });
-  for await (const record of consumer) {
-    entries.push({ partition: record.partition, offset: record.offset, number: Number(record.value?.toString()) });
-    if (record.offset + 1 >= (left.get(record.partition) ?? Number.MAX_SAFE_INTEGER)) left.delete(record.partition);
-    if (left.size === 0) break;
-  }
-  await consumer.close();
-  return entries;
 }
 
 describe(`a ledger through three nodes under fire for ${SECONDS} s (CHAOS_SEED=${SEED})`, () => {
@@ -112,7 +94,7 @@ describe(`a ledger through three nodes under fire for ${SECONDS} s (CHAOS_SEED=$
         `${told.join('; ')}\n${sent} sent, ${acknowledged.length} acknowledged, ${refused.length} refused${refused[0] ? ` (first: ${refused[0]})` : ''}, ${copied} copied so far`,
       );
 
-      const source = await wholeTopic(writer, SOURCE);
+      const source = await wholeTopic(writer, SOURCE, PARTITIONS);
       const faults = auditLedger(acknowledged, source);
       expect(faults).toEqual({ lost: [], duplicated: [], reordered: [] });
       expect(acknowledged.length + refused.length).toBe(sent);
@@ -124,7 +106,7 @@ describe(`a ledger through three nodes under fire for ${SECONDS} s (CHAOS_SEED=$
       await Promise.all(running);
       const copy = auditLedger(
         source.map((entry) => entry.number),
-        await wholeTopic(copier, COPY),
+        await wholeTopic(copier, COPY, PARTITIONS),
       );
       expect(copy.lost).toEqual([]);
 

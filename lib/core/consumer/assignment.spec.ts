@@ -71,6 +71,7 @@ function setUp(
       await gates.get(partition.partition)?.promise;
     },
     underWay: () => undefined,
+    idleRatio: 1,
     end: () => undefined,
   };
   assignment.attach(delivery);

@@ -23,6 +23,8 @@ export interface ConsumerEvents {
     readonly from: number | undefined;
     readonly to: number;
   };
+  /** How far a partition's position is behind its end: told once a second while it changes. */
+  readonly lag: TopicPartition & { readonly lag: number; readonly endOffset: number };
   /** The group holds these offsets now. */
   readonly committed: { readonly offsets: readonly TopicPartitionOffset[] };
   /** A commit failed; one that is `retriable` is tried again. */

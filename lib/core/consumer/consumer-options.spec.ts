@@ -20,6 +20,7 @@ describe('consumerSettings', () => {
       sessionTimeoutMs: 45_000,
       heartbeatIntervalMs: 3_000,
       rebalanceTimeoutMs: 300_000,
+      stuckAfterMs: 300_000,
       groupProtocol: 'classic',
       groupInstanceId: undefined,
       assignors: ['range', 'cooperative-sticky'],

@@ -63,6 +63,11 @@ export interface ConsumerOptions {
    * Default 'classic', as the Java client's `group.protocol`.
    */
   readonly groupProtocol?: GroupProtocol | undefined;
+  /**
+   * How long a handler may take until `stats().stuck` names its partition. Default `rebalanceTimeoutMs`: whoever takes
+   * longer loses the partition when the group rebalances.
+   */
+  readonly stuckAfterMs?: number | undefined;
   /** Makes the member static (KIP-345): a restart within the session timeout keeps its partitions. */
   readonly groupInstanceId?: string | undefined;
   /**
@@ -170,6 +175,7 @@ const RULES: Rules = {
   sessionTimeoutMs: milliseconds(45_000),
   heartbeatIntervalMs: milliseconds(3_000),
   rebalanceTimeoutMs: milliseconds(300_000),
+  stuckAfterMs: optional(aWhole('milliseconds', 1, MAX_INT32)),
   groupProtocol: withDefault(oneOf('auto', 'classic', 'consumer'), 'classic'),
   groupInstanceId: optional(aString),
   assignors: withDefault(aListOf(anAssignor), ['range', 'cooperative-sticky']),
@@ -257,6 +263,7 @@ export function consumerSettings(options: ConsumerOptions, path = ''): ConsumerS
     groupProtocol: classic === undefined ? (checked.groupProtocol ?? 'classic') : 'classic',
     offsetReset: checked.offsetReset ?? (fromBeginning === true ? 'earliest' : 'latest'),
     rack: checked.rack ?? '',
+    stuckAfterMs: checked.stuckAfterMs ?? checked.rebalanceTimeoutMs ?? 0,
   });
 }
 

@@ -20,10 +20,24 @@ export interface PartitionStats extends TopicPartition {
   readonly handlingOffset: number | undefined;
 }
 
+/** A handler that has been called long ago and has not ended. */
+export interface StuckHandler extends TopicPartition {
+  /** The record it was called with, or the first of its batch that is not resolved. */
+  readonly offset: number;
+  readonly handlingMs: number;
+}
+
 /** A consumer's numbers at one moment. Counters grow from the start of the consumer. */
 export interface ConsumerStats {
   readonly groupState: GroupState;
   readonly partitions: readonly PartitionStats[];
+  /** Handlers that have taken longer than `stuckAfterMs`. Other partitions go on meanwhile. */
+  readonly stuck: readonly StuckHandler[];
+  /**
+   * The share of the time in which no handler was under way and no record was there to be handed out, from 0 to 1: near
+   * 0 says that handlers are what holds this consumer up. 1 while nobody consumes.
+   */
+  readonly idleRatio: number;
   /** Bytes read ahead, of all partitions. */
   readonly bufferedBytes: number;
   /** Fetch requests sent. */

@@ -21,7 +21,7 @@ import {
   type ConsumerSettings,
   type ManualAssignment,
 } from './consumer-options.js';
-import type { ConsumerStats, PartitionStats } from './consumer-stats.js';
+import type { ConsumerStats, PartitionStats, StuckHandler } from './consumer-stats.js';
 import type { Delivery, DeliveryHost } from './delivery/delivery.js';
 import { RecordIterator } from './delivery/record-iterator.js';
 import { RecordStream } from './delivery/record-stream.js';
@@ -30,6 +30,7 @@ import { RunLoop } from './delivery/run-loop.js';
 import { Fetcher } from './fetch/fetcher.js';
 import { Membership } from './group/membership.js';
 import type { RunOptions } from './handlers.js';
+import { LagReporter } from './lag-reporter.js';
 import { EpochValidator } from './offsets/epoch-validator.js';
 import type { OffsetToCommit } from './offsets/offset-committer.js';
 import { OffsetResolver } from './offsets/offset-resolver.js';
@@ -87,6 +88,7 @@ export class Consumer implements AsyncIterable<ConsumerRecord> {
   readonly #validator: EpochValidator;
   readonly #assignment: Assignment;
   readonly #membership: Membership | undefined;
+  readonly #lags: LagReporter;
   readonly #ending = new AbortController();
   /** Rejects when the consumer closes or fails. */
   readonly #ended = new Deferred<never>();
@@ -116,6 +118,7 @@ export class Consumer implements AsyncIterable<ConsumerRecord> {
       ports: this.#ports,
       purpose: `fetch:${this.#id}`,
       otherPurposes: ['data', `coordination:${this.#id}`],
+      onProgress: () => this.#lags.arm(),
       onData: (partition) => this.#assignment.dataArrived(partition),
       onOutOfRange: (partition, error) => this.#assignment.outOfRange(partition, error),
       onNewLeader: (partition) => this.#assignment.newLeader(partition),
@@ -147,6 +150,12 @@ export class Consumer implements AsyncIterable<ConsumerRecord> {
       onUncommitted: () => this.#membership?.armCommits(),
       isMember: () => this.#membership?.identity !== undefined,
       onFatal: (error) => this.#fail(error),
+    });
+    this.#lags = new LagReporter({
+      events: this.events,
+      clock: this.#ports.clock,
+      partitions: () => this.#assignment.partitions,
+      committedOnly: settings.isolationLevel === 'read_committed',
     });
     if (settings.groupId !== undefined) {
       this.#membership = new Membership({
@@ -217,6 +226,9 @@ export class Consumer implements AsyncIterable<ConsumerRecord> {
     try {
       await Promise.race([this.#startFor(loop), aborted.promise]);
       await Promise.race([loop.finished, aborted.promise]);
+    } catch (error) {
+      // Closed before it had started: that is an end like any other.
+      if (this.#closing === undefined || this.#fatal !== undefined) throw error;
     } finally {
       signal?.removeEventListener('abort', abort);
     }
@@ -355,6 +367,8 @@ export class Consumer implements AsyncIterable<ConsumerRecord> {
     return {
       groupState: this.groupState(),
       partitions,
+      stuck: partitions.flatMap((one) => stuckIn(one, this.#settings.stuckAfterMs)),
+      idleRatio: this.#delivery?.idleRatio ?? 1,
       bufferedBytes: partitions.reduce((sum, { bufferedBytes }) => sum + bufferedBytes, 0),
       ...this.#fetcher.counters.snapshot(),
       offsetLookups: this.#resolver.requests,
@@ -517,6 +531,7 @@ export class Consumer implements AsyncIterable<ConsumerRecord> {
     this.#delivery?.end(this.#fatal);
     this.#resolver.close();
     this.#validator.close();
+    this.#lags.close();
     this.#unhear?.();
     this.#untrack?.();
     await fetching;
@@ -580,6 +595,12 @@ export class Consumer implements AsyncIterable<ConsumerRecord> {
 const topicsOf = (partitions: readonly TopicPartition[]): string[] => [
   ...new Set(partitions.map(({ topic }) => topic)),
 ];
+
+function stuckIn(stats: PartitionStats, afterMs: number): StuckHandler[] {
+  const { topic, partition, handlingMs = 0, handlingOffset } = stats;
+  if (handlingOffset === undefined || handlingMs < afterMs) return [];
+  return [{ topic, partition, offset: handlingOffset, handlingMs }];
+}
 
 const isAmong = (one: TopicPartition, others: readonly TopicPartition[]): boolean =>
   others.some(({ topic, partition }) => one.topic === topic && one.partition === partition);

@@ -300,6 +300,13 @@ describe('consuming', () => {
     await consumer.close();
   });
 
+  it('ends a run in good order that is closed before it has started', async () => {
+    const consumer = consumerOf(await cluster.newTopic(1));
+    const running = consumer.run({ eachRecord: () => undefined });
+    await consumer.close();
+    await running;
+  });
+
   it('says which topic does not exist', async () => {
     const topic = cluster.name('missing');
     const consumer = consumerOf(topic, { startTimeoutMs: 300 });

@@ -116,7 +116,8 @@ export class ConcurrentLane extends Lane implements PlaceOwner {
   done(place: Place, verdict: unknown): void {
     this.stopped();
     if (!this.#isStale(place)) this.#settle(place, verdict);
-    super.wake();
+    this.pump();
+    this.surroundings.busy.leave();
   }
 
   /** A handler has failed. */

@@ -37,6 +37,8 @@ export interface Delivery {
   remove(partition: AssignedPartition): Promise<void>;
   /** What of a partition is being handled, the oldest of it where there is more than one. */
   underWay(partition: AssignedPartition): UnderWay | undefined;
+  /** The share of the time so far in which there was nothing to hand out and nothing being handled, from 0 to 1. */
+  readonly idleRatio: number;
   /** The consumer is closed, or has failed with this error: nothing more is handed out. The first word stands. */
   end(error: KrafkaError | undefined): void;
 }

@@ -2,6 +2,7 @@ import type { ConsumerRecord } from '../../protocol/index.js';
 import { Deferred, type KrafkaError } from '../../support/index.js';
 import type { AssignedPartition } from '../assigned-partition.js';
 import type { TakenBatch } from '../fetch/partition-buffer.js';
+import type { BusyTime } from './busy-time.js';
 import type { DeliveryHost } from './delivery.js';
 import type { Permits } from './permits.js';
 import type { TurnBudget } from './turn-budget.js';
@@ -11,6 +12,7 @@ export interface LaneSurroundings {
   readonly host: DeliveryHost;
   readonly budget: TurnBudget;
   readonly permits: Permits;
+  readonly busy: BusyTime;
 }
 
 /** What of a partition is being handled, the oldest first. */
@@ -68,7 +70,10 @@ export abstract class Lane {
 
   /** There may be something to go on with. */
   wake(): void {
+    const { busy } = this.surroundings;
+    busy.enter();
     this.pump();
+    busy.leave();
   }
 
   /** Goes on, if there is something to go on with and nothing in the way. */
@@ -119,15 +124,17 @@ export abstract class Lane {
     this.#state = 'idle';
     this.stopped();
     this.pump();
+    this.surroundings.busy.leave();
   }
 
   /** A handler is under way that has not ended when its call returned. */
   protected started(): void {
     this.#inFlight++;
+    this.surroundings.busy.enter();
     this.surroundings.permits.take();
   }
 
-  /** A handler that was under way has ended. */
+  /** A handler that was under way has ended. Whatever comes of that, `busy.leave` follows. */
   protected stopped(): void {
     this.#inFlight--;
     if (this.#ended && this.#inFlight === 0) this.#drained?.resolve();
@@ -137,7 +144,10 @@ export abstract class Lane {
   /** The handler failed: the consumer ends, unless it was told to stop anyway. */
   protected failed(error: KrafkaError, wasUnderWay: boolean): void {
     this.#ended = true;
-    if (wasUnderWay) this.stopped();
+    if (wasUnderWay) {
+      this.stopped();
+      this.surroundings.busy.leave();
+    }
     const { host } = this.surroundings;
     if (this.partition.signal.aborted) {
       host.ports.logger.debug('a handler ended with an error after it was told to stop', { error });
@@ -224,6 +234,6 @@ export abstract class Lane {
 
   readonly #resume = (): void => {
     this.#state = 'idle';
-    this.pump();
+    this.wake();
   };
 }

@@ -2,6 +2,7 @@ import type { ConsumerRecord } from '../../protocol/index.js';
 import { Deferred, type KrafkaError } from '../../support/index.js';
 import type { AssignedPartition } from '../assigned-partition.js';
 import type { TakenBatch } from '../fetch/partition-buffer.js';
+import { BusyTime } from './busy-time.js';
 import type { Delivery, DeliveryHost } from './delivery.js';
 import type { UnderWay } from './lane.js';
 
@@ -47,9 +48,18 @@ export class RecordStream implements Delivery {
   #asking: Deferred<Result> | undefined;
   #ended: { readonly error: KrafkaError | undefined } | undefined;
   #decoding = false;
+  /** A record is in somebody's hands, or was until just now. */
+  #working = false;
+
+  readonly #busy: BusyTime;
 
   constructor(host: DeliveryHost) {
     this.#host = host;
+    this.#busy = new BusyTime(host.ports.clock);
+  }
+
+  get idleRatio(): number {
+    return this.#busy.idleRatio;
   }
 
   /** The next record. One at a time: asking again before there is an answer is a mistake, and refused. */
@@ -61,12 +71,14 @@ export class RecordStream implements Delivery {
     if (record !== undefined) return Promise.resolve({ done: false, value: record });
     if (this.#ended !== undefined) return this.#end(this.#ended);
     this.#asking = new Deferred();
+    this.#rest();
     return this.#asking.promise;
   }
 
   /** The loop was left: the record it was busy with is not done, and its partition may go. */
   leave(): void {
     this.#left = true;
+    this.#rest();
     this.#letGo?.resolve();
     this.#letGo = undefined;
   }
@@ -112,6 +124,12 @@ export class RecordStream implements Delivery {
     const asking = this.#asking;
     this.#asking = undefined;
     if (asking !== undefined) asking.resolve(this.#end(this.#ended));
+  }
+
+  /** Nothing is being handled until the next record is handed out. */
+  #rest(): void {
+    if (this.#working) this.#busy.leave();
+    this.#working = false;
   }
 
   /** The failure is told once; after that there is just nothing more. */
@@ -186,6 +204,8 @@ export class RecordStream implements Delivery {
   #hold({ partition }: Cursor, record: ConsumerRecord): void {
     const { timeline } = partition.commits;
     partition.handedOut(record.offset + 1, record.leaderEpoch);
+    if (!this.#working) this.#busy.enter();
+    this.#working = true;
     this.#held = { partition, record, timeline, since: this.#host.ports.clock.monotonic() };
   }
 

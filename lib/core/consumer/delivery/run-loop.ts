@@ -2,6 +2,7 @@ import { Deferred, type KrafkaError } from '../../support/index.js';
 import type { AssignedPartition } from '../assigned-partition.js';
 import { BatchLane } from './batch-lane.js';
 import { ConcurrentLane } from './concurrent-lane.js';
+import { BusyTime } from './busy-time.js';
 import type { Delivery, DeliveryHost } from './delivery.js';
 import type { HandlingSettings, RunSettings } from './handling.js';
 import type { Lane, LaneSurroundings, UnderWay } from './lane.js';
@@ -14,6 +15,7 @@ export class RunLoop implements Delivery {
   readonly #settings: RunSettings;
   readonly #host: DeliveryHost;
   readonly #budget: TurnBudget;
+  readonly #busy: BusyTime;
   /** The handlers that may be under way at once, for each handling. */
   readonly #permits = new Map<HandlingSettings, Permits>();
   readonly #lanes = new Map<string, Lane>();
@@ -25,6 +27,7 @@ export class RunLoop implements Delivery {
     this.#settings = settings;
     this.#host = host;
     this.#budget = new TurnBudget(host.ports.clock);
+    this.#busy = new BusyTime(host.ports.clock);
     this.#finished.promise.catch(() => undefined);
   }
 
@@ -64,6 +67,10 @@ export class RunLoop implements Delivery {
     return this.#laneOf(partition)?.underWay;
   }
 
+  get idleRatio(): number {
+    return this.#busy.idleRatio;
+  }
+
   /** Hands out nothing more; resolves when no handler is under way. */
   async stop(): Promise<void> {
     await Promise.all(Array.from(this.#lanes.values(), ({ partition }) => this.remove(partition)));
@@ -90,7 +97,7 @@ export class RunLoop implements Delivery {
     const handling = this.#settings.handlingOf(partition.topic);
     let permits = this.#permits.get(handling);
     if (permits === undefined) this.#permits.set(handling, (permits = new Permits(handling.limit)));
-    const surroundings: LaneSurroundings = { host: this.#host, budget: this.#budget, permits };
+    const surroundings: LaneSurroundings = { host: this.#host, budget: this.#budget, permits, busy: this.#busy };
     if (handling.kind === 'batches') return new BatchLane(partition, surroundings, handling.handler, handling);
     return handling.by === 'partition'
       ? new RecordLane(partition, surroundings, handling.handler)

@@ -84,6 +84,7 @@ function setUp(options: { settings?: object; leaders?: (number | { leader: numbe
     ports,
     purpose: 'fetch:me',
     otherPurposes: ['data'],
+    onProgress: () => undefined,
     onData: ({ key }) => arrived.push(key),
     onOutOfRange: ({ key }) => events.push(`out of range ${key}`),
     onNewLeader: ({ key }) => events.push(`new leader ${key}`),

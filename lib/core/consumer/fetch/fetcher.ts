@@ -22,6 +22,8 @@ export interface FetcherOptions {
   /** Other connections there may be, on which a session is closed while the broker holds a fetch on its own. */
   readonly otherPurposes: readonly ConnectionPurpose[];
   readonly ports: Ports;
+  /** The end of a partition is known anew. */
+  readonly onProgress: () => void;
   /** Something arrived in the partition's buffer. */
   readonly onData: (partition: AssignedPartition) => void;
   /** The broker no longer has, or does not yet have, the partition's position. */
@@ -269,6 +271,7 @@ export class Fetcher {
     }
     if (data.records !== null && data.records.length > 0)
       this.#buffer(partition, data.records, data.abortedTransactions);
+    this.#options.onProgress();
   }
 
   #buffer(partition: AssignedPartition, records: Buffer, aborted: FetchedData['abortedTransactions']): void {

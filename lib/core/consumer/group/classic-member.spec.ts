@@ -315,6 +315,21 @@ describe('ClassicMember', () => {
       expect(owner.calls).toEqual(['assign 0,1', 'lose 0,1', 'assign 0']);
     });
 
+    it('is not what a commit tells that a rebalance has overtaken: the answer to the join says more', async () => {
+      const { member, coordinator, owner, clock } = await stable();
+      const { identity } = member;
+      const joining = new Deferred<object>();
+      coordinator.next('Heartbeat', error('REBALANCE_IN_PROGRESS')).next('JoinGroup', () => joining.promise);
+      await clock.advance(3_000);
+      member.heed(ERROR_CODES.ILLEGAL_GENERATION, identity as never);
+      coordinator.next('SyncGroup', synced(0, 1));
+      joining.resolve(joined(2));
+      await settled();
+      expect(owner.calls.some((call) => call.startsWith('lose'))).toBe(false);
+      expect(coordinator.requests('JoinGroup')).toHaveLength(2);
+      expect(member.state).toBe('stable');
+    });
+
     it('by FENCED_INSTANCE_ID is for good', async () => {
       const { member, coordinator, fatal, clock } = await stable([0], { settings: { groupInstanceId: 'i' } });
       coordinator.next('Heartbeat', error('FENCED_INSTANCE_ID'));

@@ -67,6 +67,8 @@ export class ClassicMember implements GroupMember {
   #noted = new Deferred<void>();
   #reason: string | undefined;
   #rebalances = 0;
+  /** A JoinGroup or SyncGroup is under way: its answer will tell more than any to a commit. */
+  #gathering = false;
   #loop: Promise<void> | undefined;
 
   constructor(options: ClassicMemberOptions) {
@@ -111,8 +113,8 @@ export class ClassicMember implements GroupMember {
 
   heed(errorCode: number, identity: MemberIdentity): void {
     this.#options.coordinator.heed(errorCode);
-    // An answer to what an earlier self has asked says nothing of this one.
-    if (identity.memberId !== this.#memberId || identity.generation !== this.#generation) return;
+    // An answer to what an earlier self has asked says nothing of this one, nor of the one that is about to be.
+    if (this.#gathering || identity.memberId !== this.#memberId || identity.generation !== this.#generation) return;
     this.#heed(errorCode, 'OffsetCommit');
   }
 
@@ -194,6 +196,15 @@ export class ClassicMember implements GroupMember {
     const reason = this.#reason ?? '';
     this.#reason = undefined;
     this.#noted = new Deferred();
+    this.#gathering = true;
+    try {
+      return await this.#gather(reason);
+    } finally {
+      this.#gathering = false;
+    }
+  }
+
+  async #gather(reason: string): Promise<TopicPartition[]> {
     const joined = await this.#joinGroup(reason);
     this.#memberId = joined.memberId;
     this.#generation = joined.generationId;

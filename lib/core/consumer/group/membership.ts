@@ -188,11 +188,18 @@ export class Membership {
   /** A commit that was made by itself failed: one that no later one can do better ends the consumer. */
   #commitFailed(error: KrafkaError): void {
     const { events, ports, onFatal, groupId } = this.#options;
+    if (OF_A_REBALANCE.has(error.code) && this.identity !== undefined) {
+      ports.logger.debug('offsets are committed after the rebalance', { group: groupId, error });
+      return;
+    }
     ports.logger.warn('offsets could not be committed', { group: groupId, error });
     events.emit('commitFailed', { error });
     if (!error.retriable && !NOT_FATAL.has(error.code)) onFatal(error);
   }
 }
+
+/** A member that keeps its partitions through a rebalance commits them with its next generation. */
+const OF_A_REBALANCE: ReadonlySet<string> = new Set<ErrorName>(['REBALANCE_IN_PROGRESS', 'ILLEGAL_GENERATION']);
 
 /** The member's own loop deals with these (it joins again, or tells that it can't), or there is nothing to commit for. */
 const NOT_FATAL: ReadonlySet<string> = new Set<ErrorName | 'FENCED'>([
