@@ -14,14 +14,23 @@ export interface BatchBounds {
   readonly maxWaitMs: number;
 }
 
+/** A batch that waits for more records. */
+interface Wait {
+  /** Where it begins. */
+  readonly offset: number;
+  readonly timer: Timer;
+  /** Whether it has waited as long as it may. */
+  over: boolean;
+}
+
 /** Hands out one partition batch by batch: what is there at once, up to `maxRecords`. */
 export class BatchLane extends Lane {
   readonly #handler: BatchHandler;
   readonly #bounds: BatchBounds;
   #batch: HandedOutBatch | undefined;
   #since = 0;
-  /** While a batch waits for more records: until when. */
-  #waiting: { readonly offset: number; readonly until: number; readonly timer: Timer } | undefined;
+  /** While a batch waits for more records. Its timer ends that, and no clock: a timer may fire before the clock has got there. */
+  #waiting: Wait | undefined;
 
   constructor(
     partition: AssignedPartition,
@@ -77,12 +86,20 @@ export class BatchLane extends Lane {
     const { offset } = this.records[this.index] as ConsumerRecord;
     const { clock } = this.surroundings.host.ports;
     const waiting = this.#waiting?.offset === offset ? this.#waiting : undefined;
-    if (!isFull && waiting !== undefined && clock.monotonic() < waiting.until) return true;
+    if (!isFull && waiting?.over === false) return true;
     this.#waiting?.timer.cancel();
     this.#waiting = undefined;
     if (isFull || waiting !== undefined) return false;
-    const timer = clock.setTimer(maxWaitMs, () => this.wake(), true);
-    this.#waiting = { offset, until: clock.monotonic() + maxWaitMs, timer };
+    const timer = clock.setTimer(
+      maxWaitMs,
+      () => {
+        wait.over = true;
+        this.wake();
+      },
+      true,
+    );
+    const wait: Wait = { offset, timer, over: false };
+    this.#waiting = wait;
     return true;
   }
 

@@ -484,6 +484,23 @@ describe('RunLoop with eachBatch', () => {
     expect(clock.timers).toEqual([]);
   });
 
+  it('hands out what there is when its timer fires, though the clock is a fraction behind the timer', async () => {
+    const batches: number[] = [];
+    const { loop, arrive, clock } = setUp({
+      eachBatch: ({ records }) => void batches.push(records.length),
+      maxRecords: 4,
+      maxWaitMs: 100,
+    });
+    const one = partition(0);
+    one.partitionMaxBytes = 1_000_000;
+    loop.add(one);
+    arrive(one, batchAt(0, ['a', 'b']));
+    const monotonic = clock.monotonic.bind(clock);
+    clock.monotonic = () => monotonic() - 0.5;
+    await clock.advance(100);
+    expect(batches).toEqual([2]);
+  });
+
   it('does not wait for more than may be read ahead', () => {
     const batches: number[] = [];
     const { loop, arrive } = setUp({
