@@ -8,6 +8,7 @@ export { KrafkaRecord, KrafkaRecordBuilder } from './client/krafka-record.js';
 export { KrafkaTransaction, type HandledContext, type TransactionRecord } from './client/krafka-transaction.js';
 export type { ReplyStats } from './client/pending-requests.js';
 export { CommitMode, Concurrency, ConsumerGroup } from './decorators/handling.js';
+export { KrafkaListener, type ListenerOptions } from './decorators/krafka-listener.js';
 export { OnFailure, RetryTopics } from './decorators/on-failure.js';
 export {
   BatchPattern,

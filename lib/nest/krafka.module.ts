@@ -6,6 +6,7 @@ import {
   type ModuleMetadata,
   type Provider,
 } from '@nestjs/common';
+import { DiscoveryModule, DiscoveryService, ExternalContextCreator, ModuleRef } from '@nestjs/core';
 import { Krafka } from '../core/index.js';
 import { ConnectionConfig, ConnectionPool } from '../core/network/index.js';
 import { aBoolean, aFunction, aString, KrafkaConfigError, nearestOf } from '../core/support/index.js';
@@ -20,6 +21,7 @@ import {
 } from './options.js';
 import { KrafkaDeadLetters } from './failure-policy/krafka-dead-letters.js';
 import { KrafkaServer } from './server/krafka-server.js';
+import { Listeners } from './server/listeners.js';
 import { connectionConfigOf, SharedKrafka } from './shared-krafka.js';
 import { pointedAt, TESTING_TARGET, type TestingTarget } from './testing-target.js';
 import { getKrafkaClientToken, getKrafkaToken } from './tokens.js';
@@ -50,10 +52,16 @@ const ROOT_PROVIDERS: readonly Provider[] = [
   },
   { provide: ConnectionPool, inject: [SharedKrafka], useFactory: ({ krafka }: SharedKrafka) => krafka.pool },
   {
+    provide: Listeners,
+    inject: [DiscoveryService, ExternalContextCreator, ModuleRef],
+    useFactory: (discovery: DiscoveryService, contexts: ExternalContextCreator, modules: ModuleRef) =>
+      new Listeners(discovery, contexts, modules),
+  },
+  {
     provide: KrafkaServer,
-    inject: [SETTINGS, SharedKrafka],
-    useFactory: (settings: KrafkaSettings, shared: SharedKrafka) =>
-      shared.closeFirst(new KrafkaServer(settings, shared)),
+    inject: [SETTINGS, SharedKrafka, Listeners],
+    useFactory: (settings: KrafkaSettings, shared: SharedKrafka, listeners: Listeners) =>
+      shared.closeFirst(new KrafkaServer(settings, shared, listeners)),
   },
   {
     provide: KrafkaClient,
@@ -73,6 +81,7 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<KrafkaModuleOp
   .setExtras({ isGlobal: false }, (definition, { isGlobal }) => ({
     ...definition,
     global: aBoolean(isGlobal, 'isGlobal'),
+    imports: [...(definition.imports ?? []), DiscoveryModule],
     providers: [...(definition.providers ?? []), ...ROOT_PROVIDERS],
     exports: ROOT_EXPORTS,
   }))

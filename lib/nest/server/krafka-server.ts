@@ -23,6 +23,7 @@ import { employ } from './employment.js';
 import { mergedHealth, type GroupHealth, type GroupWorker } from './group-worker.js';
 import { HandlerGroups } from './handler-groups.js';
 import { InFlight } from './in-flight.js';
+import type { Listeners } from './listeners.js';
 import type { ProcessingHooks } from './processing-hooks.js';
 
 /** What `status` tells, in the words of Nest's Kafka transport. */
@@ -72,6 +73,7 @@ export class KrafkaServer extends Server<KrafkaServerEvents, KrafkaStatus> imple
   readonly #shared: SharedKrafka;
   readonly #ownsShared: boolean;
   readonly #handlers: HandlerGroups;
+  readonly #listeners: Pick<Listeners, 'find'> | undefined;
   readonly #inFlight = new InFlight();
   readonly #events = new TypedEvents<EventPayloads>();
   readonly #counts: DeliveryCounts = {
@@ -96,8 +98,9 @@ export class KrafkaServer extends Server<KrafkaServerEvents, KrafkaStatus> imple
    *
    * @throws KrafkaConfigError with the path of the option at fault
    */
-  constructor(options: KrafkaServerOptions, shared?: SharedKrafka) {
+  constructor(options: KrafkaServerOptions, shared?: SharedKrafka, listeners?: Pick<Listeners, 'find'>) {
     super();
+    this.#listeners = listeners;
     this.#settings = shared === undefined ? checkServerOptions(options) : (options as ServerSettings);
     this.#shared = shared ?? new SharedKrafka(this.#settings);
     this.#ownsShared = shared === undefined;
@@ -244,6 +247,9 @@ export class KrafkaServer extends Server<KrafkaServerEvents, KrafkaStatus> imple
     try {
       await this.#shared.topics.createDeclared();
       this.#assertNotClosed();
+      for (const { pattern, callback, extras } of this.#listeners?.find() ?? []) {
+        this.addHandler(pattern, callback, true, extras);
+      }
       this.#workers.push(...this.#employ());
       // Together, so that the members of one group gather in one go.
       const starts = await Promise.allSettled(this.#workers.map((worker) => worker.start()));

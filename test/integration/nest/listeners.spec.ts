@@ -1,0 +1,184 @@
+import {
+  BadRequestException,
+  Catch,
+  Inject,
+  Injectable,
+  Scope,
+  UseFilters,
+  UseGuards,
+  UseInterceptors,
+  UsePipes,
+  type ArgumentsHost,
+  type CallHandler,
+  type CanActivate,
+  type ExceptionFilter,
+  type ExecutionContext,
+  type NestInterceptor,
+  type PipeTransform,
+} from '@nestjs/common';
+import { Ctx, Payload } from '@nestjs/microservices';
+import { EMPTY, lastValueFrom, of, tap, type Observable } from 'rxjs';
+import {
+  ConsumerGroup,
+  KrafkaContext,
+  KrafkaListener,
+  KrafkaServer,
+  OnFailure,
+  RecordKey,
+} from '../../../lib/index.js';
+import { NestApps, until } from '../../support/nest-apps.js';
+import { openTestCluster, type TestCluster } from '../../support/test-cluster.js';
+
+let cluster: TestCluster;
+let apps: NestApps;
+
+beforeAll(async () => {
+  cluster = await openTestCluster();
+});
+
+beforeEach(() => {
+  apps = new NestApps(cluster);
+});
+
+afterEach(() => apps.close());
+
+afterAll(() => cluster.close());
+
+const emit = async (topic: string, ...messages: unknown[]): Promise<void> => {
+  const { client } = await apps.client();
+  await lastValueFrom(client.emitBatch(topic, { messages }));
+};
+
+describe('A listener on a plain provider', () => {
+  it("stands in Nest's whole pipeline", async () => {
+    const topic = await cluster.newTopic();
+    const seen: string[] = [];
+
+    @Injectable()
+    class OnlyFriends implements CanActivate {
+      canActivate(host: ExecutionContext): boolean {
+        return host.switchToRpc().getContext<KrafkaContext>().getMessage().headers['friend'] === 'yes';
+      }
+    }
+
+    @Injectable()
+    class Told implements NestInterceptor {
+      intercept(_host: ExecutionContext, next: CallHandler): Observable<unknown> {
+        return next.handle().pipe(tap(() => void seen.push('told')));
+      }
+    }
+
+    class Loud implements PipeTransform {
+      transform(value: unknown): unknown {
+        return typeof value === 'string' ? value.toUpperCase() : value;
+      }
+    }
+
+    class Lost extends Error {}
+
+    @Catch(Lost)
+    class Found implements ExceptionFilter<Lost> {
+      catch(error: Lost, host: ArgumentsHost): Observable<unknown> {
+        seen.push(`found ${error.message} ${host.getType()}`);
+        return of(undefined);
+      }
+    }
+
+    @Injectable()
+    @UseFilters(Found)
+    @OnFailure({ retries: 0 })
+    class Search {
+      @KrafkaListener(topic)
+      @UseGuards(OnlyFriends)
+      @UseInterceptors(Told)
+      index(@Payload(new Loud()) name: string, @RecordKey() key: string, @Ctx() context: KrafkaContext): void {
+        if (name === 'LOST') throw new Lost(key);
+        seen.push(`${name} ${key} ${context.getTopic() === topic}`);
+      }
+    }
+    const app = await apps.service({ controllers: [], providers: [Search, OnlyFriends, Told] });
+    const headers = { friend: 'yes' };
+    await emit(
+      topic,
+      { value: 'a', key: 'k', headers },
+      { value: 'lost', key: 'l', headers },
+      { value: 'b', key: 'x' },
+    );
+    await until('the stranger', () => app.get(KrafkaServer).deliveryCounts().deadLetters === 1);
+    expect(seen).toEqual(['A k true', 'told', 'found l rpc']);
+  });
+
+  it('is given the payload alone, through its pipes, where it says nothing else', async () => {
+    const topic = await cluster.newTopic();
+    const seen: unknown[][] = [];
+
+    class Strict implements PipeTransform {
+      transform(value: unknown): unknown {
+        if (value === 'bad') throw new BadRequestException('bad');
+        return value;
+      }
+    }
+
+    @Injectable()
+    class Search {
+      @KrafkaListener(topic)
+      @UsePipes(new Strict())
+      index(...args: unknown[]): Observable<never> {
+        seen.push(args);
+        return EMPTY;
+      }
+    }
+    const app = await apps.service({ controllers: [], providers: [Search] });
+    await emit(topic, 'bad', { id: 1 });
+    await until('the good one', () => seen.length === 1);
+    expect(seen).toEqual([[{ id: 1 }]]);
+    expect(app.get(KrafkaServer).deliveryCounts()).toMatchObject({ deadLetters: 1, retries: 0 });
+  });
+
+  it('has its own groups, batches and request scope, and each provider listens once', async () => {
+    const topic = await cluster.newTopic();
+    const seen: string[] = [];
+    let made = 0;
+
+    @Injectable({ scope: Scope.REQUEST })
+    class Session {
+      readonly id = ++made;
+    }
+
+    @Injectable()
+    class Scoped {
+      constructor(@Inject(Session) readonly session: Session) {}
+
+      @KrafkaListener(topic)
+      placed(@Payload() name: string): void {
+        seen.push(`scoped ${name} ${this.session.id}`);
+      }
+    }
+
+    @Injectable()
+    class Audit {
+      @KrafkaListener(topic, { batch: { maxRecords: 10 } })
+      @ConsumerGroup(cluster.name('audit'))
+      audit(@Payload() names: readonly string[]): void {
+        seen.push(`audit ${names.join()}`);
+      }
+    }
+    await emit(topic, 'a', 'b');
+    const providers = [Session, Scoped, Audit, { provide: 'ALIAS', useExisting: Audit }];
+    await apps.service({ controllers: [], providers });
+    await until('both', () => seen.length >= 3);
+    expect(seen.toSorted((a, b) => a.localeCompare(b))).toEqual(['audit a,b', 'scoped a 1', 'scoped b 2']);
+  });
+
+  it('has one pattern decorator', () => {
+    const twice = (): unknown => {
+      class Search {
+        @KrafkaListener('a')
+        @KrafkaListener('b')
+        index(): void {}
+      }
+      return Search;
+    };
+    expect(twice).toThrow("'@KrafkaListener(a)' stands on Search.index, which has a pattern already");
+  });
+});
