@@ -47,10 +47,12 @@ export class TroubleProxy {
   readonly #servers = new Map<string, Promise<Server>>();
   readonly #pairs = new Set<Pair>();
   readonly #timers = new Set<NodeJS.Timeout>();
+  #unplugged = false;
 
   /** What the client is to dial with. */
   readonly dialer: Dialer = {
     dial: async (target, receiver, signal) => {
+      if (this.#unplugged) throw new Error('unplugged by the test');
       const server = await this.#serverFor(target.host, target.port);
       const { port } = server.address() as AddressInfo;
       return socketDialer.dial({ ...target, host: '127.0.0.1', port }, receiver, signal);
@@ -83,6 +85,12 @@ export class TroubleProxy {
     }
   }
 
+  /** Cuts everything, for good: for the cluster, the client is dead; the client itself goes on trying. */
+  unplug(): void {
+    this.#unplugged = true;
+    for (const pair of this.#pairs) pair.cut();
+  }
+
   async close(): Promise<void> {
     for (const timer of this.#timers) clearTimeout(timer);
     for (const pair of this.#pairs) pair.cut();
@@ -109,6 +117,10 @@ export class TroubleProxy {
 
   async #listen(host: string, port: number): Promise<Server> {
     const server = createServer({ noDelay: true }, (client) => {
+      if (this.#unplugged) {
+        client.destroy();
+        return;
+      }
       const broker = connect({ host, port, noDelay: true });
       const pair = new Pair(client, broker);
       this.#pairs.add(pair);
