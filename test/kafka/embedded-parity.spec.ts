@@ -3,7 +3,13 @@ import { fetch, longPolls, offsets, sessions } from './parity/fetch.js';
 import { classicGroups, consumerGroups, groupAdmin, staticMembers } from './parity/groups.js';
 import { idempotence, produce } from './parity/produce.js';
 import { Stage, type Scenario } from './parity/stage.js';
-import { epochs, transactionalOffsets, transactionsOfVersion1, transactionsOfVersion2 } from './parity/transactions.js';
+import {
+  epochs,
+  transactionalOffsets,
+  transactionalOffsetsOfMembers,
+  transactionsOfVersion1,
+  transactionsOfVersion2,
+} from './parity/transactions.js';
 
 const brokers = process.env['KAFKA_BROKERS'] ?? '';
 // The embedded broker is Kafka 4: an older one answers some of this in older ways.
@@ -33,6 +39,7 @@ compare('the embedded broker answers as Kafka does, request by request', () => {
     ['to transactions of the second version', transactionsOfVersion2],
     ['to epochs', epochs],
     ['to offsets within transactions', transactionalOffsets],
+    ['to offsets of members within transactions', transactionalOffsetsOfMembers],
   ])(
     '%s',
     async (_what, scenario) => {

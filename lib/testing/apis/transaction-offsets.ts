@@ -43,6 +43,8 @@ function offsetsProblem(request: OffsetsRequest, scope: RequestScope): ErrorName
             partitions.map(({ partitionIndex }) => ({ topic: name, partition: partitionIndex })),
           ),
         });
+  // The request is older than epochs of members, and knows generations only.
+  if (refusal === 'STALE_MEMBER_EPOCH') return 'ILLEGAL_GENERATION';
   if (refusal !== 'NONE') return refusal;
   if (group === undefined) groups.classicGroup(groupId, true);
   if (version >= ADDS_GROUP_SINCE) transactions.addGroup(transactionalId, groupId);

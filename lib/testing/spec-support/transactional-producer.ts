@@ -18,6 +18,13 @@ export interface As {
   readonly version?: number;
 }
 
+/** The place in its group that offsets are committed for. Default: of no member. */
+export interface MemberPlace {
+  readonly generationId?: number;
+  readonly memberId?: string;
+  readonly groupInstanceId?: string | null;
+}
+
 /** A transactional producer, a request at a time. */
 export class TransactionalProducer {
   identity: ProducerIdentity = { producerId: -1, producerEpoch: -1 };
@@ -78,12 +85,13 @@ export class TransactionalProducer {
   async commitOffset(
     groupId: string,
     committedOffset: number,
-    { as = this.identity, version = 5 }: As = {},
+    { as = this.identity, version = 5, member = {} }: As & { member?: MemberPlace } = {},
   ): Promise<ErrorName> {
     const answer = await this.client.send(TxnOffsetCommit, version, {
       transactionalId: this.transactionalId,
       groupId,
       ...as,
+      ...member,
       topics: [{ name: this.topic, partitions: [{ partitionIndex: 0, committedOffset, committedMetadata: null }] }],
     });
     return errorName(answer.topics[0]?.partitions[0]?.errorCode ?? 0);

@@ -1,4 +1,4 @@
-import { Krafka, KrafkaFencedError, type Producer } from '../../../lib/core/index.js';
+import { Krafka, KrafkaFencedError, type Consumer, type Producer } from '../../../lib/core/index.js';
 import { openTestCluster, type TestCluster } from '../../support/test-cluster.js';
 import { committedValues } from './committed-values.js';
 
@@ -348,5 +348,36 @@ describe('krafka.transaction', () => {
     expect(await committedIn(target)).toEqual(['A', 'B', 'C']);
     expect(await consumer.committed([{ topic: source, partition: 0 }])).toMatchObject([{ offset: 3 }]);
     await consumer.close();
+  });
+
+  it('a rebalance turns commit into abort: offsets of the place of before are refused, and nothing is committed', async () => {
+    const [source, target] = [await cluster.newTopic(2), await cluster.newTopic(1)];
+    const groupId = cluster.name('group');
+    const member = (): Consumer =>
+      krafka.consumer({
+        groupId,
+        topics: [source],
+        autoCommit: false,
+        heartbeatIntervalMs: 50,
+        sessionTimeoutMs: 6_000,
+      });
+    const [one, other] = [member(), member()];
+    await one.start();
+    const group = one.groupMetadata();
+    const work = krafka.transaction(async (tx) => {
+      await tx.send({ topic: target, value: 'never' });
+      await other.start();
+      while (one.groupMetadata().generationId === group.generationId) await new Promise((go) => setTimeout(go, 10));
+      // Not awaited: the commit hears of it all the same.
+      void tx.sendOffsets([{ topic: source, partition: 0, offset: 0 }], group);
+    });
+    await expect(work).rejects.toMatchObject({ code: expect.stringMatching(/GENERATION|EPOCH/) as string });
+    await krafka.transaction(async (tx) => {
+      await tx.send({ topic: target, value: 'next' });
+      const { partition } = one.assignment()[0] as { partition: number };
+      await tx.sendOffsets([{ topic: source, partition, offset: 0 }], one.groupMetadata());
+    });
+    expect(await committedIn(target)).toEqual(['next']);
+    await Promise.all([one.close(), other.close()]);
   });
 });

@@ -1,4 +1,12 @@
-import { Fetch, OffsetFetch, batchesIn, errorName, readControlRecord } from '../../../lib/core/protocol/index.js';
+import {
+  ConsumerGroupHeartbeat,
+  Fetch,
+  OffsetFetch,
+  batchesIn,
+  errorName,
+  readControlRecord,
+} from '../../../lib/core/protocol/index.js';
+import { GroupMember } from '../../../lib/testing/spec-support/group-member.js';
 import { TransactionalProducer, type As } from '../../../lib/testing/spec-support/transactional-producer.js';
 import { settled, type Scenario, type Stage } from './stage.js';
 
@@ -50,8 +58,8 @@ class NotedProducer {
   addOffsets(what: string, groupId: string, as?: As): Promise<void> {
     return this.#note(what, () => this.producer.addOffsets(groupId, as));
   }
-  commitOffset(what: string, groupId: string, offset: number, as?: As): Promise<void> {
-    return this.#note(what, () => this.producer.commitOffset(groupId, offset, as));
+  commitOffset(what: string, ...given: Parameters<TransactionalProducer['commitOffset']>): Promise<void> {
+    return this.#note(what, () => this.producer.commitOffset(...given));
   }
 }
 
@@ -206,4 +214,54 @@ export const transactionalOffsets: Scenario = async (stage) => {
   await five.end('aborts', false);
   await stable();
   await committed(true);
+};
+
+/** Offsets that come with a member's place in its group are fenced by it. */
+export const transactionalOffsetsOfMembers: Scenario = async (stage) => {
+  const topic = stage.name('orders');
+  await stage.topic(topic, 1);
+  const six = await open(stage, 'six');
+  await six.init('begins');
+  const commits = async (groupId: string, memberId: string, generationId: number): Promise<void> => {
+    const place = { memberId, generationId };
+    for (const version of [3, 4, 5]) {
+      await six.addOffsets(`adds for v${version}`, groupId);
+      const commit = (what: string, member: object): Promise<void> =>
+        six.commitOffset(`${what} v${version}`, groupId, 5, { version, member });
+      await commit('commits', place);
+      await commit('is behind', { memberId, generationId: generationId - 1 });
+      await commit('is ahead', { memberId, generationId: generationId + 1 });
+      await commit('is somebody else', { memberId: 'somebody', generationId });
+      await commit('has a name that nobody has', { ...place, groupInstanceId: 'nobody' });
+      await commit('is nobody', {});
+      await commit('has no generation', { memberId });
+      await commit('has no id', { generationId });
+      await six.end('aborts', false);
+    }
+  };
+  const classicId = stage.name('classic');
+  await stage.coordinator(classicId, 0);
+  const member = new GroupMember(await stage.connect(), classicId);
+  await (
+    await member.joiningWithId({ topics: [topic], sessionTimeoutMs: 30_000 })
+  )();
+  await member.sync({ [member.memberId]: 'all' });
+  stage.alias(member.memberId, 'the member');
+  await commits(classicId, member.memberId, member.generation);
+  await member.leave();
+
+  const consumerId = stage.name('consumer');
+  await stage.coordinator(consumerId, 0);
+  const client = await stage.connect();
+  const beat = (memberEpoch: number): Promise<{ memberEpoch: number; errorCode: number }> =>
+    client.send(ConsumerGroupHeartbeat, 1, {
+      groupId: consumerId,
+      memberId: 'a',
+      memberEpoch,
+      rebalanceTimeoutMs: 5_000,
+      subscribedTopicNames: [topic],
+      topicPartitions: [],
+    });
+  const { memberEpoch } = await beat(0);
+  await commits(consumerId, 'a', memberEpoch);
 };
