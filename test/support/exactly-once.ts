@@ -1,6 +1,6 @@
 import type { ConnectionOptions, Krafka } from '../../lib/core/index.js';
 import { CopyingMember, type PointOfDeath } from './copying-member.js';
-import { auditLedger, type LedgerFaults } from './ledger.js';
+import { auditLedger, type LedgerFaults } from '../chaos/ledger.js';
 import { wholeTopic } from './producer-ledger.js';
 
 export interface ExactlyOncePlan {
