@@ -53,7 +53,8 @@ export class LineRun {
       const folder = join(this.bench, 'results', 'profiles');
       const profile = `${this.settings.work}-${this.line}-${name.replaceAll(/\W+/g, '-')}.cpuprofile`;
       mkdirSync(folder, { recursive: true });
-      this.profiles.push(join(folder, profile));
+      // The server of an rpc line writes one of its own.
+      this.profiles.push(join(folder, profile), join(folder, profile.replace('.cpuprofile', '-server.cpuprofile')));
       profiling.BENCH_PROFILE = join(folder, profile);
     }
     const out = await run(this.node, [...args, join(this.bench, 'clients', file), name, JSON.stringify(load)], {

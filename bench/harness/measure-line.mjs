@@ -38,8 +38,10 @@ export async function measureLine({ line, place, settings, bench, node, write })
     console.log(`  ${target.reach}: ${target.value ?? ''} ${met}`);
   }
   for (const profile of new Set(run.profiles)) {
+    const spent = hottest(profile);
+    if (spent.length === 0) continue;
     console.log(`\n${profile}`);
-    console.table(hottest(profile));
+    console.table(spent);
   }
 }
 

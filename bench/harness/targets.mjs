@@ -1,4 +1,4 @@
-import { best, worst } from './fields.mjs';
+import { best, FIELDS, worst } from './fields.mjs';
 
 // A target is { reach, value(seen), atLeast | atMost, unit }: `seen` are the runs of each client of the line.
 
@@ -15,7 +15,7 @@ export function timesAtLeast(factor, clients, field = 'recordsPerSecond', called
 /** krafka's figure, of which less is better, is at most `factor` times the best of these clients. */
 export function timesAtMost(factor, clients, field, called = clients.join(', ')) {
   return {
-    reach: `${field} <= ${factor}x ${called}`,
+    reach: `${FIELDS[field].title} <= ${factor}x ${called}`,
     unit: 'x',
     atMost: factor,
     value: (seen) => ratio(best(seen.krafka, field), extreme(Math.min, seen, clients, field)),

@@ -10,7 +10,10 @@ const load = JSON.parse(process.argv[3]);
 const { topic, outstanding } = load;
 const { BENCH_PROFILE: profile, ...environment } = process.env;
 const server = fork(new URL('server.mjs', import.meta.url), [JSON.stringify(load)], {
-  env: profile === undefined ? environment : { ...environment, BENCH_PROFILE: `${profile}.server` },
+  env:
+    profile === undefined
+      ? environment
+      : { ...environment, BENCH_PROFILE: profile.replace('.cpuprofile', '-server.cpuprofile') },
 });
 server.once('exit', (code) => {
   throw new Error(`the server ended with ${code}`);
@@ -20,19 +23,18 @@ const client = await connect({ ...load, brokers: process.env.BENCH_BROKERS, grou
 const meter = new Meter();
 
 await ask(Math.ceil(load.records / 5));
-const before = await serverUsage();
+await tellServer({ start: true });
 meter.start();
 const answered = await ask(load.records);
 const own = meter.result(answered, 'Request');
-const after = await serverUsage();
-const serverCpu = after.cpu.user + after.cpu.system - before.cpu.user - before.cpu.system;
+const servers = await tellServer({ count: answered });
 server.removeAllListeners('exit');
 server.kill();
 finish({
   ...own,
-  cpuUsPerRequest: Number((own.cpuUsPerRequest + serverCpu / answered).toFixed(1)),
-  ofThatTheServer: Number((serverCpu / answered).toFixed(1)),
-  peakRssMiB: Math.round(Math.max(own.peakRssMiB, after.peakRssMiB)),
+  cpuUsPerRequest: Number((own.cpuUsPerRequest + servers.cpuUsPerRequest).toFixed(1)),
+  ofThatTheServer: servers.cpuUsPerRequest,
+  peakRssMiB: Math.max(own.peakRssMiB, servers.peakRssMiB),
 });
 
 async function ask(requests) {
@@ -52,8 +54,8 @@ async function ask(requests) {
   return count;
 }
 
-async function serverUsage() {
-  server.send('cpu');
-  const [usage] = await once(server, 'message');
-  return usage;
+async function tellServer(message) {
+  server.send(message);
+  const [answer] = await once(server, 'message');
+  return answer;
 }
