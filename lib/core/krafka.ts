@@ -1,6 +1,6 @@
 import { Admin, KrafkaAggregateError, type AdminOptions } from './admin/index.js';
 import { Cluster, parseBrokers, within } from './cluster/index.js';
-import { Consumer, type ConsumerOptions } from './consumer/index.js';
+import { Consumer, type ConsumerOptions, type DecodedRecord, type DecodingConsumerOptions } from './consumer/index.js';
 import {
   ConnectionConfig,
   ConnectionPool,
@@ -209,7 +209,11 @@ export class Krafka {
    * @throws KrafkaConfigError naming the option at fault
    * @throws KrafkaClosedError
    */
-  consumer(options: ConsumerOptions): Consumer {
+  consumer<Key = Buffer, Value = Buffer>(
+    options: DecodingConsumerOptions<Key, Value>,
+  ): Consumer<DecodedRecord<Key, Value>>;
+  consumer(options: ConsumerOptions): Consumer;
+  consumer(options: ConsumerOptions): unknown {
     this.#assertOpen();
     const consumer = new Consumer(this.cluster, options, this.#ports);
     this.#consumers.add(consumer);

@@ -122,9 +122,9 @@ describe(`${RECORDS} numbers through three groups whose members come and go (CHA
     deed: (group: LedgerGroup, stage: number, random: () => number) => Promise<void>,
   ): Promise<void> => {
     const random = seededRandom(SEED);
-    let written = false;
-    void writing.finally(() => (written = true));
-    for (let turn = 0; !written; turn++) {
+    const writer = { hasEnded: false };
+    void writing.finally(() => (writer.hasEnded = true));
+    for (let turn = 0; !writer.hasEnded; turn++) {
       const stage = turn % groups.length;
       await deed(groups[stage] as LedgerGroup, stage, () => random.next());
       await pause(200);
@@ -161,9 +161,10 @@ describe(`${RECORDS} numbers through three groups whose members come and go (CHA
           const { lost, duplicated } = auditLedger(numbers, copy);
           found.push({ lost: lost.length, duplicated: duplicated.length, reordered: reorderedIn(copy, stage + 1) });
         }
-        console.log(`${kind}: ${deeds} members came or went; ${JSON.stringify(found)}`);
+        const complaints = groups.flatMap((group) => group.complaints);
+        console.log(`${kind}: ${deeds} members came or went; ${JSON.stringify(found)} ${complaints.join('; ')}`);
         expect(found).toEqual([0, 1, 2].map(() => ({ lost: 0, duplicated: 0, reordered: 0 })));
-        expect(groups.flatMap(({ complaints }) => complaints)).toEqual([]);
+        expect(complaints).toEqual([]);
         expect(deeds).toBeGreaterThan(5);
       },
       (SECONDS + 120) * 1_000,

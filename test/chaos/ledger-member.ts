@@ -25,7 +25,9 @@ const consumer = krafka.consumer({
 });
 
 const tell = (word: string, error?: unknown): void => {
-  process.stdout.write(`${JSON.stringify({ word, error: error === undefined ? undefined : String(error) })}\n`);
+  process.stdout.write(
+    `${JSON.stringify({ word, error: error instanceof Error ? `${error.name}: ${error.message}` : undefined })}\n`,
+  );
 };
 
 consumer.events.on('commitFailed', ({ error }) => tell('commit failed', error));

@@ -199,6 +199,14 @@ export class Assignment implements PartitionOwner {
     this.#holds.set(partition, ports.clock.setTimer(delayMs, goOn, true));
   }
 
+  /** A record can't be read: the position stays with it, and the partition waits for a seek. */
+  undecodable(partition: AssignedPartition, { offset, leaderEpoch, timeline }: Return, error: KrafkaError): void {
+    if (timeline !== partition.commits.timeline || !partition.owned || partition.signal.aborted) return;
+    partition.holdAt(offset, leaderEpoch, false);
+    partition.letGo();
+    this.failed(partition, error);
+  }
+
   pause(partition: AssignedPartition): void {
     partition.pause();
   }

@@ -34,6 +34,8 @@ export interface ConsumerEvents {
    * back on) and waits for a `seek()`. Where nobody listens this is fatal to the consumer, so that it is never silent.
    */
   readonly partitionFailed: TopicPartition & { readonly error: KrafkaError };
+  /** A key or value that its deserializer can't read; `onUndecodable` says what becomes of the record. */
+  readonly undecodable: TopicPartition & { readonly offset: number; readonly error: KrafkaError };
   /** The consumer can't go on. `run()`, `start()` and iterators reject with the same error. */
   readonly fatal: { readonly error: KrafkaError };
   /** Everything is handed back. */

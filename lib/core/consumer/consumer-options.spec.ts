@@ -37,6 +37,7 @@ describe('consumerSettings', () => {
       requestTimeoutMs: 30_000,
       defaultApiTimeoutMs: 60_000,
       startTimeoutMs: 10_000,
+      onUndecodable: 'fail',
       rebalanceListener: {},
     });
   });

@@ -3,6 +3,7 @@ import {
   aFunction,
   aListOf,
   aString,
+  anObjectWith,
   aWhole,
   checkOptions,
   KrafkaConfigError,
@@ -12,6 +13,7 @@ import {
   type OptionRule,
   type OptionRules,
 } from '../support/index.js';
+import type { Deserializer, UndecodablePolicy } from './decoding/deserializer.js';
 import { isAssignor, type Assignor, type AssignorName } from './group/assignor.js';
 import type { TopicPartition } from './topic-partition.js';
 
@@ -102,9 +104,23 @@ export interface ConsumerOptions {
   readonly defaultApiTimeoutMs?: number | undefined;
   /** How long `start()` waits for the brokers, and for topics that are not there (yet). Default 10,000. */
   readonly startTimeoutMs?: number | undefined;
+  /** Turns the bytes of keys into what they stand for. With one of the two, records come as `DecodedRecord`s. */
+  readonly keyDeserializer?: Deserializer<unknown> | undefined;
+  /** Turns the bytes of values into what they stand for. */
+  readonly valueDeserializer?: Deserializer<unknown> | undefined;
+  /** What becomes of a record that a deserializer can't read. Default 'fail'. Needs a deserializer. */
+  readonly onUndecodable?: UndecodablePolicy | undefined;
   /** Awaited when partitions come and go. */
   readonly rebalanceListener?: RebalanceListener | undefined;
 }
+
+/** {@link ConsumerOptions} with at least one deserializer: what is not deserialized comes as bytes. */
+export type DecodingConsumerOptions<Key, Value> = ConsumerOptions &
+  (
+    | { readonly keyDeserializer: Deserializer<Key>; readonly valueDeserializer: Deserializer<Value> }
+    | { readonly valueDeserializer: Deserializer<Value> }
+    | { readonly keyDeserializer: Deserializer<Key> }
+  );
 
 /** Who assigns: the group's leader among its members, the coordinator (KIP-848), or whichever both sides know. */
 export type GroupProtocol = 'auto' | 'classic' | 'consumer';
@@ -113,13 +129,22 @@ export type IsolationLevel = 'read_uncommitted' | 'read_committed';
 /** {@link ConsumerOptions} as checked: defaults filled in, what depends on one another settled. */
 export interface ConsumerSettings extends Omit<
   { readonly [Key in keyof ConsumerOptions]-?: Exclude<ConsumerOptions[Key], undefined> },
-  'groupId' | 'topics' | 'assignments' | 'fromBeginning' | 'groupInstanceId' | 'rack'
+  | 'groupId'
+  | 'topics'
+  | 'assignments'
+  | 'fromBeginning'
+  | 'groupInstanceId'
+  | 'rack'
+  | 'keyDeserializer'
+  | 'valueDeserializer'
 > {
   readonly groupId: string | undefined;
   readonly topics: readonly string[];
   readonly assignments: readonly ManualAssignment[];
   readonly groupInstanceId: string | undefined;
   readonly rack: string;
+  readonly keyDeserializer: Deserializer<unknown> | undefined;
+  readonly valueDeserializer: Deserializer<unknown> | undefined;
 }
 
 const MAX_INT32 = 2_147_483_647;
@@ -192,6 +217,9 @@ const RULES: Rules = {
   requestTimeoutMs: milliseconds(30_000),
   defaultApiTimeoutMs: milliseconds(60_000),
   startTimeoutMs: milliseconds(10_000),
+  keyDeserializer: optional(anObjectWith<Deserializer<unknown>>('deserialize')),
+  valueDeserializer: optional(anObjectWith<Deserializer<unknown>>('deserialize')),
+  onUndecodable: optional(oneOf('fail', 'skip', 'deliver')),
   rebalanceListener: withDefault(aListener, {}),
 };
 
@@ -239,6 +267,13 @@ export function consumerSettings(options: ConsumerOptions, path = ''): ConsumerS
   if (checked.fromBeginning !== undefined && checked.offsetReset !== undefined) {
     refuse('fromBeginning', "can't be combined with 'offsetReset': they say the same");
   }
+  if (
+    checked.onUndecodable !== undefined &&
+    checked.keyDeserializer === undefined &&
+    checked.valueDeserializer === undefined
+  ) {
+    refuse('onUndecodable', "needs 'keyDeserializer' or 'valueDeserializer': it would be ignored");
+  }
   if (new Set(checked.topics).size !== (checked.topics ?? []).length) refuse('topics', 'names a topic twice');
   const { sessionTimeoutMs = 0, heartbeatIntervalMs = 0, assignors = [] } = checked;
   if (heartbeatIntervalMs >= sessionTimeoutMs) {
@@ -263,6 +298,7 @@ export function consumerSettings(options: ConsumerOptions, path = ''): ConsumerS
     groupProtocol: classic === undefined ? (checked.groupProtocol ?? 'classic') : 'classic',
     offsetReset: checked.offsetReset ?? (fromBeginning === true ? 'earliest' : 'latest'),
     rack: checked.rack ?? '',
+    onUndecodable: checked.onUndecodable ?? 'fail',
     stuckAfterMs: checked.stuckAfterMs ?? checked.rebalanceTimeoutMs ?? 0,
   });
 }

@@ -38,6 +38,8 @@ export interface ConsumerStats {
    * 0 says that handlers are what holds this consumer up. 1 while nobody consumes.
    */
   readonly idleRatio: number;
+  /** Records whose key or value a deserializer could not read. */
+  readonly undecodable: number;
   /** Bytes read ahead, of all partitions. */
   readonly bufferedBytes: number;
   /** Fetch requests sent. */

@@ -25,18 +25,23 @@ import type { ConsumerStats, PartitionStats, StuckHandler } from './consumer-sta
 import type { Delivery, DeliveryHost } from './delivery/delivery.js';
 import { RecordIterator } from './delivery/record-iterator.js';
 import { RecordStream } from './delivery/record-stream.js';
-import { runSettings } from './delivery/handling.js';
+import { runSettings, streamSettings } from './delivery/handling.js';
 import { RunLoop } from './delivery/run-loop.js';
 import { Fetcher } from './fetch/fetcher.js';
 import { Membership } from './group/membership.js';
-import type { RunOptions } from './handlers.js';
+import type { DecodedRecord } from './decoding/decoded-record.js';
+import { DecodedIterator } from './decoding/decoded-iterator.js';
+import { decodedRun } from './decoding/decoded-handling.js';
+import { RecordDecoder } from './decoding/record-decoder.js';
+import { ConsumerStream, type StreamOptions } from './delivery/consumer-stream.js';
+import type { HandledRecord, RunOptions } from './handlers.js';
 import { LagReporter } from './lag-reporter.js';
 import { EpochValidator } from './offsets/epoch-validator.js';
 import type { OffsetToCommit } from './offsets/offset-committer.js';
 import { OffsetResolver } from './offsets/offset-resolver.js';
 import type { KeptOffset } from './offsets/committed-offsets.js';
 import { describePartitions, type TopicPartition } from './topic-partition.js';
-import { within } from './within.js';
+import { waitFor, within } from './within.js';
 
 /** An offset as the group keeps it. */
 export type CommittedOffset = KeptOffset;
@@ -56,6 +61,12 @@ export interface ConsumerGroupMetadata {
 
 /** Where to go on in a partition: an offset, one of its ends, or the first record at or after a time. */
 export type SeekTarget = number | OffsetSpec;
+
+/** How long something is waited for, beside its own time limit. */
+export interface WaitOptions {
+  /** Ends the waiting with its reason; what was asked for goes on. */
+  readonly signal?: AbortSignal | undefined;
+}
 
 /** How a consumer is closed. */
 export interface ConsumerCloseOptions {
@@ -77,7 +88,7 @@ const CLOSE_TIMEOUT_MS = 30_000;
  * Offsets are committed after the processing, without gaps, batched in time. Heartbeats do not depend on handlers: a
  * slow one keeps its partition, and a rebalance waits for it up to `rebalanceTimeoutMs`.
  */
-export class Consumer implements AsyncIterable<ConsumerRecord> {
+export class Consumer<Received extends HandledRecord = ConsumerRecord> implements AsyncIterable<Received> {
   readonly events: TypedEvents<ConsumerEvents> = new TypedEvents();
   readonly #cluster: Cluster;
   readonly #settings: ConsumerSettings;
@@ -89,6 +100,8 @@ export class Consumer implements AsyncIterable<ConsumerRecord> {
   readonly #assignment: Assignment;
   readonly #membership: Membership | undefined;
   readonly #lags: LagReporter;
+  readonly #decoder: RecordDecoder | undefined;
+  #undecodable = 0;
   readonly #ending = new AbortController();
   /** Rejects when the consumer closes or fails. */
   readonly #ended = new Deferred<never>();
@@ -151,6 +164,7 @@ export class Consumer implements AsyncIterable<ConsumerRecord> {
       isMember: () => this.#membership?.identity !== undefined,
       onFatal: (error) => this.#fail(error),
     });
+    this.#decoder = this.#decoderOf(settings);
     this.#lags = new LagReporter({
       events: this.events,
       clock: this.#ports.clock,
@@ -185,25 +199,42 @@ export class Consumer implements AsyncIterable<ConsumerRecord> {
    * @throws KrafkaProtocolError UNKNOWN_TOPIC_OR_PARTITION naming a topic that was not there within `startTimeoutMs`
    * @throws KrafkaTimeoutError when the group did not gather within `rebalanceTimeoutMs`, or a broker does not answer
    */
-  start(): Promise<void> {
+  start({ signal }: WaitOptions = {}): Promise<void> {
     if (this.#closing !== undefined) return Promise.reject(this.#fatal ?? new KrafkaClosedError('the consumer'));
     this.#starting ??= this.#start().catch((error: unknown) => {
       this.#starting = undefined;
       throw error;
     });
-    return this.#starting;
+    return waitFor(this.#starting, signal);
   }
 
   /**
    * Hands records out one by one. A record is done, and may be committed, when the next one is asked for: so leaving the
    * loop leaves the record at hand uncommitted. The partitions take turns, batch by batch. Iterating again goes on.
    */
-  [Symbol.asyncIterator](): AsyncIterableIterator<ConsumerRecord, undefined> {
-    return new RecordIterator(async () => {
+  [Symbol.asyncIterator](): AsyncIterableIterator<Received, undefined> {
+    const records = new RecordIterator(async () => {
       const stream = this.#stream();
       await this.#startFor(stream);
       return stream;
     });
+    const iterator = this.#decoder === undefined ? records : new DecodedIterator(records, this.#decoder);
+    return iterator as AsyncIterableIterator<unknown, undefined> as AsyncIterableIterator<Received, undefined>;
+  }
+
+  /**
+   * Records as a Node stream, with backpressure: see {@link ConsumerStream} for when one is done. It begins to consume
+   * when it is first read, ends when the consumer is closed, and is destroyed when that fails.
+   *
+   * @throws KrafkaConfigError
+   */
+  stream(options: StreamOptions = {}): ConsumerStream<Received> {
+    const { limit, signal } = streamSettings(options);
+    return new ConsumerStream<Received>(
+      (eachRecord, stopping) => this.run({ eachRecord, concurrency: { by: 'none', limit }, signal: stopping }),
+      limit,
+      signal,
+    );
   }
 
   /**
@@ -214,8 +245,12 @@ export class Consumer implements AsyncIterable<ConsumerRecord> {
    * @throws KrafkaError whatever else ends the consumer
    * @throws the reason of `signal` once that is aborted and handlers have ended; the consumer may be consumed anew then
    */
-  async run(options: RunOptions): Promise<void> {
-    const settings = runSettings(options);
+  async run(options: RunOptions<Received>): Promise<void> {
+    const settings = runSettings(
+      this.#decoder === undefined
+        ? (options as unknown as RunOptions)
+        : decodedRun(options as unknown as RunOptions<DecodedRecord>, this.#decoder),
+    );
     const { signal } = settings;
     signal?.throwIfAborted();
     const loop = new RunLoop(settings, this.#host());
@@ -304,12 +339,13 @@ export class Consumer implements AsyncIterable<ConsumerRecord> {
    *
    * @throws KrafkaError NOT_ASSIGNED; REVOKED when the partition goes before its position is known
    */
-  async seek(partition: TopicPartition, target: SeekTarget): Promise<void> {
+  async seek(partition: TopicPartition, target: SeekTarget, { signal }: WaitOptions = {}): Promise<void> {
     checkTarget(target);
     const found = this.#assignment.seek(this.#assigned(partition), target);
     if (typeof target === 'number') return found;
     const deadline = this.#deadline('defaultApiTimeoutMs');
-    if (!(await within(deadline, this.#ports.clock, found))) throw deadline.error('the position to be found');
+    if (!(await waitFor(within(deadline, this.#ports.clock, found), signal)))
+      throw deadline.error('the position to be found');
   }
 
   /**
@@ -318,16 +354,24 @@ export class Consumer implements AsyncIterable<ConsumerRecord> {
    * @throws KrafkaProtocolError when the group does not take them, e.g. ILLEGAL_GENERATION after a rebalance
    * @throws KrafkaTimeoutError after `defaultApiTimeoutMs`
    */
-  async commit(offsets?: readonly OffsetToCommit[]): Promise<void> {
+  async commit(offsets?: readonly OffsetToCommit[], { signal }: WaitOptions = {}): Promise<void> {
     const membership = this.#group('commit()');
     const deadline = this.#deadline('defaultApiTimeoutMs');
-    if (offsets === undefined) await membership.commitDone(this.#assignment.partitions, deadline);
-    else await membership.commit(offsets, deadline);
+    await waitFor(
+      offsets === undefined
+        ? membership.commitDone(this.#assignment.partitions, deadline)
+        : membership.commit(offsets, deadline),
+      signal,
+    );
   }
 
   /** What the group has committed of these partitions, by default of those assigned; what it has not is left out. */
-  async committed(partitions: readonly TopicPartition[] = this.assignment()): Promise<readonly CommittedOffset[]> {
-    const kept = await this.#group('committed()').committed(partitions, this.#deadline('defaultApiTimeoutMs'));
+  async committed(
+    partitions: readonly TopicPartition[] = this.assignment(),
+    { signal }: WaitOptions = {},
+  ): Promise<readonly CommittedOffset[]> {
+    const deadline = this.#deadline('defaultApiTimeoutMs');
+    const kept = await waitFor(this.#group('committed()').committed(partitions, deadline, signal), signal);
     return [...kept.values()];
   }
 
@@ -368,6 +412,7 @@ export class Consumer implements AsyncIterable<ConsumerRecord> {
       groupState: this.groupState(),
       partitions,
       stuck: partitions.flatMap((one) => stuckIn(one, this.#settings.stuckAfterMs)),
+      undecodable: this.#undecodable,
       idleRatio: this.#delivery?.idleRatio ?? 1,
       bufferedBytes: partitions.reduce((sum, { bufferedBytes }) => sum + bufferedBytes, 0),
       ...this.#fetcher.counters.snapshot(),
@@ -481,10 +526,26 @@ export class Consumer implements AsyncIterable<ConsumerRecord> {
       ports: this.#ports,
       onTaken: (partition) => this.#fetcher.wake(partition),
       onCorrupt: (partition, error) => this.#fetcher.corrupt(partition, error),
+      onUndecodable: (partition, from, error) => this.#assignment.undecodable(partition, from, error),
       onNack: (partition, from, delayMs) => this.#assignment.nack(partition, from, delayMs),
       commit: (partition) => this.#commitOf(partition),
       onHandlerFailed: (error) => this.#fail(error),
     };
+  }
+
+  #decoderOf(settings: ConsumerSettings): RecordDecoder | undefined {
+    const { keyDeserializer, valueDeserializer, onUndecodable: policy } = settings;
+    if (keyDeserializer === undefined && valueDeserializer === undefined) return undefined;
+    return new RecordDecoder({
+      keyDeserializer,
+      valueDeserializer,
+      policy,
+      onUndecodable: ({ topic, partition, offset }, error) => {
+        this.#undecodable++;
+        this.#ports.logger.error('a record cannot be deserialized', { topic, partition, offset, policy, error });
+        this.events.emit('undecodable', { topic, partition, offset, error });
+      },
+    });
   }
 
   async #commitOf(partition: AssignedPartition): Promise<void> {

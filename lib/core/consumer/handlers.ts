@@ -1,8 +1,15 @@
 import type { ConsumerRecord } from '../protocol/index.js';
 import type { Nack } from './delivery/nack.js';
 
+/** What tells records of one partition apart. */
+export interface HandledRecord {
+  readonly offset: number;
+  /** Epoch of the leader that appended it, -1 when not known. */
+  readonly leaderEpoch: number;
+}
+
 /** What a handler is given beside its record. */
-export interface HandlerContext<Received extends HandledRecord = ConsumerRecord> {
+export interface HandlerContext {
   /** Aborted when the partition is taken away or the consumer closes. */
   readonly signal: AbortSignal;
   /**
@@ -12,12 +19,7 @@ export interface HandlerContext<Received extends HandledRecord = ConsumerRecord>
    * @throws KrafkaError REVOKED when the partition has been taken away
    * @throws KrafkaProtocolError when the group does not take the commit
    */
-  readonly commit: (record: Received) => Promise<void>;
-}
-
-/** What tells records of one partition apart. */
-export interface HandledRecord {
-  readonly offset: number;
+  readonly commit: (record: HandledRecord) => Promise<void>;
 }
 
 /** What a handler answers: nothing when it is done, or that it wants to be called again later. */
@@ -26,7 +28,7 @@ export type Verdict = void | Nack;
 /** Called for one record. The record is done when the call returns, or when the promise it returned resolves. */
 export type RecordHandler<Received extends HandledRecord = ConsumerRecord> = (
   record: Received,
-  context: HandlerContext<Received>,
+  context: HandlerContext,
 ) => Verdict | Promise<Verdict>;
 
 /** Records of one partition, in order. */

@@ -3,7 +3,6 @@ import type { Timer } from '../../support/index.js';
 import type { AssignedPartition } from '../assigned-partition.js';
 import type { BatchHandler, RecordBatch } from '../handlers.js';
 import type { DeliveryHost, Return } from './delivery.js';
-import { KrafkaHandlerError } from './handler-error.js';
 import { Lane, type LaneSurroundings, type UnderWay } from './lane.js';
 import { Nack } from './nack.js';
 import { isThenable } from './record-lane.js';
@@ -143,9 +142,8 @@ export class BatchLane extends Lane {
     else if (batch.rest !== undefined) this.surroundings.host.onNack(this.partition, batch.rest, verdict.delayMs);
   }
 
-  #fail({ firstUndone }: HandedOutBatch, cause: unknown, wasUnderWay: boolean): void {
-    const { topic, partition } = this.partition;
-    this.failed(new KrafkaHandlerError({ topic, partition, offset: firstUndone }, cause), wasUnderWay);
+  #fail(batch: HandedOutBatch, cause: unknown, wasUnderWay: boolean): void {
+    this.failed(batch.rest ?? batch.lastOf, cause, wasUnderWay);
   }
 }
 
@@ -178,9 +176,12 @@ class HandedOutBatch implements RecordBatch {
   /** What is not done; undefined when all is. */
   get rest(): Return | undefined {
     const first = this.records[this.#done];
-    return (
-      first && { offset: first.offset, leaderEpoch: first.leaderEpoch, timeline: this.#timeline, isReadAhead: false }
-    );
+    return first && this.#from(first);
+  }
+
+  /** The last record, where all is done. */
+  get lastOf(): Return {
+    return this.#from(this.records[this.records.length - 1] as ConsumerRecord);
   }
 
   resolveAll(): void {
@@ -198,4 +199,8 @@ class HandedOutBatch implements RecordBatch {
     const last = this.records[done - 1] as ConsumerRecord;
     this.#assigned.doneThrough(this.#timeline, last.offset + 1, last.leaderEpoch);
   };
+
+  #from({ offset, leaderEpoch }: ConsumerRecord): Return {
+    return { offset, leaderEpoch, timeline: this.#timeline, isReadAhead: false };
+  }
 }

@@ -41,6 +41,7 @@ function setUp(concurrency: Concurrency, handler: RecordHandler) {
     ports,
     onTaken: () => undefined,
     onCorrupt: () => undefined,
+    onUndecodable: () => undefined,
     onNack: () => undefined,
     commit: async (one) => void committed.push(one.commits.committable),
     onHandlerFailed: (error) => failed.push(error),

@@ -1,8 +1,7 @@
 import type { ConsumerRecord } from '../../protocol/index.js';
 import type { AssignedPartition } from '../assigned-partition.js';
-import type { RecordHandler } from '../handlers.js';
+import type { HandledRecord, RecordHandler } from '../handlers.js';
 import type { Ticket } from '../offsets/commit-tracker.js';
-import { KrafkaHandlerError } from './handler-error.js';
 import { keyHash } from './key-hash.js';
 import { LaneContext } from './lane-context.js';
 import { Lane, type LaneSurroundings, type UnderWay } from './lane.js';
@@ -183,6 +182,7 @@ export class ConcurrentLane extends Lane implements PlaceOwner {
   }
 
   #comeAgain(place: Place, delayMs: number): void {
+    if (this.ended) return;
     place.record = place.record.detach();
     place.timer = this.surroundings.host.ports.clock.setTimer(
       delayMs,
@@ -222,7 +222,7 @@ export class ConcurrentLane extends Lane implements PlaceOwner {
     }
   }
 
-  async #commit(record: ConsumerRecord): Promise<void> {
+  async #commit(record: HandledRecord): Promise<void> {
     if (this.#calling?.offset === record.offset) this.partition.done(this.#calling.ticket);
     for (const place of this.#taken) {
       if (place.record.offset === record.offset) this.partition.done(place.ticket);
@@ -230,9 +230,8 @@ export class ConcurrentLane extends Lane implements PlaceOwner {
     await this.surroundings.host.commit(this.partition);
   }
 
-  #fail({ offset }: ConsumerRecord, cause: unknown, wasUnderWay: boolean): void {
-    const { topic, partition } = this.partition;
-    this.failed(new KrafkaHandlerError({ topic, partition, offset }, cause), wasUnderWay);
+  #fail({ offset, leaderEpoch }: ConsumerRecord, cause: unknown, wasUnderWay: boolean): void {
+    this.failed({ offset, leaderEpoch, timeline: this.#timeline, isReadAhead: false }, cause, wasUnderWay);
   }
 }
 

@@ -21,6 +21,8 @@ export interface DeliveryHost {
   onCorrupt(partition: AssignedPartition, error: KrafkaError): void;
   /** The partition is to be handed out again from a place on, after a while. */
   onNack(partition: AssignedPartition, from: Return, delayMs: number): void;
+  /** The record there can't be read, and its partition not go on: it is where reading would go on after a `seek()`. */
+  onUndecodable(partition: AssignedPartition, from: Return, error: KrafkaError): void;
   /** Commits what is done of the partition. */
   commit(partition: AssignedPartition): Promise<void>;
   /** A handler failed: the consumer can't go on. */

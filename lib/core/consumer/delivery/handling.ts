@@ -6,8 +6,10 @@ import {
   KrafkaConfigError,
   oneOf,
   optional,
+  withDefault,
   type OptionRule,
 } from '../../support/index.js';
+import type { StreamOptions } from './consumer-stream.js';
 import type { BatchHandler, Concurrency, ConcurrencyBy, Handling, RecordHandler, RunOptions } from '../handlers.js';
 
 /** {@link Handling} as checked. */
@@ -95,6 +97,21 @@ export function runSettings(options: RunOptions): RunSettings {
     return handling;
   };
   return { handlingOf, signal };
+}
+
+const OPEN_IN_A_STREAM = 1_000;
+
+/**
+ * Checks what `stream` is told.
+ *
+ * @throws KrafkaConfigError
+ */
+export function streamSettings(options: StreamOptions): { limit: number; signal: AbortSignal | undefined } {
+  return checkOptions<{ limit: number; signal: AbortSignal | undefined }>(
+    options,
+    { limit: withDefault(aWhole('records', 1), OPEN_IN_A_STREAM), signal: optional(aSignal) },
+    'stream',
+  );
 }
 
 function settled(given: Given, path: string): HandlingSettings {

@@ -1,16 +1,15 @@
-import type { ConsumerRecord } from '../../protocol/index.js';
-import type { HandlerContext } from '../handlers.js';
+import type { HandledRecord, HandlerContext } from '../handlers.js';
 
 /** What the lane of a partition gives its handler along with every record. */
 export class LaneContext implements HandlerContext {
   readonly signal: AbortSignal;
-  readonly #commit: (record: ConsumerRecord) => Promise<void>;
+  readonly #commit: (record: HandledRecord) => Promise<void>;
 
-  constructor(signal: AbortSignal, commit: (record: ConsumerRecord) => Promise<void>) {
+  constructor(signal: AbortSignal, commit: (record: HandledRecord) => Promise<void>) {
     this.signal = signal;
     this.#commit = commit;
   }
 
   /** An own function, so that it may be taken out of the context. */
-  readonly commit = (record: ConsumerRecord): Promise<void> => this.#commit(record);
+  readonly commit = (record: HandledRecord): Promise<void> => this.#commit(record);
 }

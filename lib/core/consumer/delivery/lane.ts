@@ -3,7 +3,9 @@ import { Deferred, type KrafkaError } from '../../support/index.js';
 import type { AssignedPartition } from '../assigned-partition.js';
 import type { TakenBatch } from '../fetch/partition-buffer.js';
 import type { BusyTime } from './busy-time.js';
-import type { DeliveryHost } from './delivery.js';
+import { Undecodable } from '../decoding/undecodable.js';
+import type { DeliveryHost, Return } from './delivery.js';
+import { KrafkaHandlerError } from './handler-error.js';
 import type { Permits } from './permits.js';
 import type { TurnBudget } from './turn-budget.js';
 
@@ -141,17 +143,24 @@ export abstract class Lane {
     this.surroundings.permits.give();
   }
 
-  /** The handler failed: the consumer ends, unless it was told to stop anyway. */
-  protected failed(error: KrafkaError, wasUnderWay: boolean): void {
-    this.#ended = true;
+  /**
+   * A handler failed: the consumer ends, unless it was told to stop anyway. Where it was not the handler but the record
+   * that can't be read, it is the partition that can't go on.
+   */
+  protected failed(from: Return, cause: unknown, wasUnderWay: boolean): void {
+    const isUndecodable = cause instanceof Undecodable;
+    this.#ended ||= !isUndecodable;
+    this.#state = 'idle';
     if (wasUnderWay) {
       this.stopped();
       this.surroundings.busy.leave();
     }
     const { host } = this.surroundings;
-    if (this.partition.signal.aborted) {
-      host.ports.logger.debug('a handler ended with an error after it was told to stop', { error });
-    } else host.onHandlerFailed(error);
+    const { topic, partition, signal } = this.partition;
+    if (isUndecodable) host.onUndecodable(this.partition, from, cause.error);
+    else if (signal.aborted) {
+      host.ports.logger.debug('a handler ended with an error after it was told to stop', { error: cause });
+    } else host.onHandlerFailed(new KrafkaHandlerError({ topic, partition, offset: from.offset }, cause));
   }
 
   /** Takes back the record that was handed out last; false when what was read ahead has been thrown away since. */

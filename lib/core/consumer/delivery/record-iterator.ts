@@ -1,4 +1,5 @@
 import type { ConsumerRecord } from '../../protocol/index.js';
+import type { KrafkaError } from '../../support/index.js';
 import type { RecordStream } from './record-stream.js';
 
 /** One loop over a consumer: starts it with the first record that is asked for. */
@@ -19,6 +20,11 @@ export class RecordIterator implements AsyncIterableIterator<ConsumerRecord, und
   return(): Promise<IteratorResult<ConsumerRecord, undefined>> {
     this.#stream?.leave();
     return Promise.resolve({ done: true, value: undefined });
+  }
+
+  /** The record that was handed out last can't be read: it is not done, and its partition does not go on. */
+  refuse(error: KrafkaError): void {
+    this.#stream?.refuse(error);
   }
 
   [Symbol.asyncIterator](): this {

@@ -1,7 +1,6 @@
 import type { ConsumerRecord } from '../../protocol/index.js';
 import type { AssignedPartition } from '../assigned-partition.js';
-import type { RecordHandler } from '../handlers.js';
-import { KrafkaHandlerError } from './handler-error.js';
+import type { HandledRecord, RecordHandler } from '../handlers.js';
 import { LaneContext } from './lane-context.js';
 import { Lane, type LaneSurroundings, type UnderWay } from './lane.js';
 import { Nack } from './nack.js';
@@ -82,7 +81,7 @@ export class RecordLane extends Lane {
   }
 
   /** Records are handed out one after the other, so everything before one at hand is done. */
-  #commit({ offset, leaderEpoch }: ConsumerRecord): Promise<void> {
+  #commit({ offset, leaderEpoch }: HandledRecord): Promise<void> {
     const { partition } = this;
     const { committable } = partition.commits;
     if (offset >= committable && offset < partition.position) {
@@ -91,9 +90,8 @@ export class RecordLane extends Lane {
     return this.surroundings.host.commit(partition);
   }
 
-  #fail({ offset }: ConsumerRecord, cause: unknown, wasUnderWay: boolean): void {
-    const { topic, partition } = this.partition;
-    this.failed(new KrafkaHandlerError({ topic, partition, offset }, cause), wasUnderWay);
+  #fail({ offset, leaderEpoch }: ConsumerRecord, cause: unknown, wasUnderWay: boolean): void {
+    this.failed({ offset, leaderEpoch, timeline: this.#timeline, isReadAhead: false }, cause, wasUnderWay);
   }
 }
 

@@ -12,6 +12,7 @@ function setUp() {
     ports,
     onTaken: () => undefined,
     onCorrupt: ({ key }, error) => corrupt.push(`${key} ${error.code}`),
+    onUndecodable: () => undefined,
     onNack: () => undefined,
     commit: () => Promise.resolve(),
     onHandlerFailed: () => undefined,

@@ -83,6 +83,18 @@ export class RecordStream implements Delivery {
     this.#letGo = undefined;
   }
 
+  /** The record in hand can't be read: it is not done, and its partition does not go on. */
+  refuse(error: KrafkaError): void {
+    const held = this.#held;
+    if (held === undefined) return;
+    this.#held = undefined;
+    this.#letGo?.resolve();
+    this.#letGo = undefined;
+    const { offset, leaderEpoch } = held.record;
+    const from = { offset, leaderEpoch, timeline: held.timeline, isReadAhead: false };
+    this.#host.onUndecodable(held.partition, from, error);
+  }
+
   /** Whether the loop was left: nobody asks any more, unless somebody begins again. */
   get isLeft(): boolean {
     return this.#left;

@@ -20,6 +20,7 @@ function setUp(options: RunOptions) {
     ports,
     onTaken: ({ key }) => taken.push(key),
     onCorrupt: ({ key }, error) => corrupt.push(`${key} ${error.code}`),
+    onUndecodable: () => undefined,
     onNack: (one, { offset, isReadAhead }, delayMs) => {
       nacked.push({ key: one.key, offset, delayMs });
       one.holdAt(offset, -1, isReadAhead);
