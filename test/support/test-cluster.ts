@@ -5,6 +5,8 @@ import { EmbeddedBroker } from '../../lib/testing/index.js';
 export interface TestClusterOptions {
   /** How many brokers the embedded cluster has, default 1. A real one has as many as it has. */
   readonly brokers?: number;
+  /** The shortest session the embedded cluster takes, default Kafka's 6,000. A real one takes what it takes. */
+  readonly groupMinSessionTimeoutMs?: number;
 }
 
 /**
@@ -18,7 +20,10 @@ export class TestCluster {
       const connection = JSON.parse(process.env['KAFKA_CONNECTION'] ?? '{}') as ConnectionOptions;
       return new TestCluster('kafka', brokers, connection, undefined);
     }
-    const embedded = await EmbeddedBroker.start({ brokers: options.brokers ?? 1 });
+    const embedded = await EmbeddedBroker.start({
+      brokers: options.brokers ?? 1,
+      groupMinSessionTimeoutMs: options.groupMinSessionTimeoutMs ?? 6_000,
+    });
     return new TestCluster('embedded', embedded.bootstrap, {}, embedded);
   }
 

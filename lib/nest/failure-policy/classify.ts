@@ -1,5 +1,6 @@
 import { KafkaRetriableException, RpcException } from '@nestjs/microservices';
 import { KrafkaSerializationError } from '../../core/support/index.js';
+import { tried } from './describe-error.js';
 import type { FailurePolicy } from './failure-policy.js';
 
 /** Client errors of HTTP that time may heal: timeouts, too early, too many. */
@@ -18,7 +19,7 @@ export function isWorthRetrying(error: unknown, policy?: Pick<FailurePolicy, 'al
   if (policy?.neverRetry.some((kind) => error instanceof kind) === true) return false;
   if (error instanceof KafkaRetriableException) return true;
   if (error instanceof KrafkaSerializationError) return false;
-  const status = statusOf(error);
+  const status = tried(() => statusOf(error));
   if (status !== undefined) return status < 400 || status > 499 || HEALING.has(status);
   return !isRefusal(error);
 }

@@ -1,7 +1,7 @@
 import { KafkaHeaders } from '@nestjs/microservices';
 import type { ConsumerRecord, RecordHeaders } from '../../core/protocol/index.js';
 import type { ProducerRecord } from '../../core/producer/index.js';
-import { cut, messageOf, nameOf } from './describe-error.js';
+import { cut, messageOf, nameOf, stackOf } from './describe-error.js';
 import { placeOf, type OriginalPlace } from './original-place.js';
 import { withoutRetryHeaders } from './retry-letter.js';
 
@@ -49,10 +49,11 @@ const whereItWas = (place: OriginalPlace, groupId: string): RecordHeaders => ({
   [DLT_ORIGINAL_CONSUMER_GROUP]: groupId,
 });
 
-const describeError = (error: unknown): RecordHeaders => ({
-  [KafkaHeaders.DLT_EXCEPTION_FQCN]: nameOf(error),
-  [KafkaHeaders.DLT_EXCEPTION_MESSAGE]: cut(messageOf(error)),
-  ...(error instanceof Error && error.stack !== undefined
-    ? { [KafkaHeaders.DLT_EXCEPTION_STACKTRACE]: cut(error.stack) }
-    : {}),
-});
+function describeError(error: unknown): RecordHeaders {
+  const stack = stackOf(error);
+  return {
+    [KafkaHeaders.DLT_EXCEPTION_FQCN]: nameOf(error),
+    [KafkaHeaders.DLT_EXCEPTION_MESSAGE]: cut(messageOf(error)),
+    ...(stack === undefined ? {} : { [KafkaHeaders.DLT_EXCEPTION_STACKTRACE]: cut(stack) }),
+  };
+}
