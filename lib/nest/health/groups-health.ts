@@ -1,29 +1,95 @@
-import type { GroupHealth } from '../server/group-worker.js';
+import type { GroupHealth, HandlerAtWork } from '../server/group-worker.js';
 import type { KrafkaServer } from '../server/krafka-server.js';
+
+/** What a health check says of one group. */
+export interface GroupFacts {
+  readonly state: GroupHealth['state'];
+  readonly partitions: number;
+  /** How many records it is behind; where `maxLag` is asked for. */
+  readonly lag?: number | undefined;
+  /** Handlers that take longer than `stuckAfterMs`: topic[partition] and for how long. */
+  readonly stuck?: readonly string[] | undefined;
+}
 
 /** The groups of a server. */
 export interface GroupsHealth {
-  readonly facts: Readonly<Record<string, { readonly state: GroupHealth['state']; readonly partitions: number }>>;
-  /** What can't go on, when something can't. */
+  readonly facts: Readonly<Record<string, GroupFacts>>;
+  /** What can't go on by itself, when something can't: a restart of the process helps. */
+  readonly dead: string | undefined;
+  /** What is not as it should be, when something isn't; what is dead included. */
   readonly problem: string | undefined;
   /** What is not there yet, when something isn't. */
   readonly notReady: string | undefined;
 }
 
-const NO_GROUPS: GroupsHealth = { facts: {}, problem: undefined, notReady: undefined };
+/** What of the groups is asked for. */
+export interface GroupBounds {
+  readonly maxLag: number | undefined;
+  readonly stuckAfterMs: number | undefined;
+}
+
+const NO_GROUPS: GroupsHealth = { facts: {}, dead: undefined, problem: undefined, notReady: undefined };
+
+/** How long a handler may take before it is shown, where nobody says: as long as Kafka gives it by default. */
+const SHOWN_AFTER_MS = 300_000;
 
 /** Looks at every group of a server, where there is one and it has been connected. */
-export function lookAtGroups(server: KrafkaServer | undefined): GroupsHealth {
+export function lookAtGroups(server: KrafkaServer | undefined, bounds: GroupBounds): GroupsHealth {
   if (server === undefined || server.state === 'idle') return NO_GROUPS;
   const groups = [...server.groups];
-  const fatal = groups.find(([, { state }]) => state === 'fatal');
+  const dead = first(groups, deadOf) ?? first(groups, (id, group) => stuckProblem(id, group, bounds));
   const unready = groups.find(([, { state }]) => state !== 'stable');
   return {
-    facts: Object.fromEntries(groups.map(([id, { state, partitions }]) => [id, { state, partitions }])),
-    problem: fatal && `the consumer of group '${fatal[0]}' can't go on: ${fatal[1].error?.message ?? 'unknown'}`,
+    facts: Object.fromEntries(groups.map(([id, group]) => [id, factsOf(group, bounds)])),
+    dead,
+    problem: dead ?? first(groups, restartingOf) ?? first(groups, (id, group) => lagProblem(id, group, bounds)),
     notReady:
       server.state === 'listening'
         ? unready && `group '${unready[0]}' is ${unready[1].state}`
         : `the server is ${server.state}`,
+  };
+}
+
+type Problem = (id: string, group: GroupHealth) => string | undefined;
+
+function first(groups: readonly (readonly [string, GroupHealth])[], problem: Problem): string | undefined {
+  for (const [id, group] of groups) {
+    const found = problem(id, group);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+const deadOf: Problem = (id, { state, error }) =>
+  state === 'fatal' ? `the consumer of group '${id}' can't go on: ${error?.message ?? 'unknown'}` : undefined;
+
+const restartingOf: Problem = (id, { state, error }) =>
+  state === 'restarting' ? `the consumer of group '${id}' is started again: ${error?.message ?? 'unknown'}` : undefined;
+
+function lagProblem(id: string, { lag }: GroupHealth, { maxLag }: GroupBounds): string | undefined {
+  if (maxLag === undefined || lag === undefined || lag <= maxLag) return undefined;
+  return `group '${id}' is ${lag} records behind, more than the ${maxLag} allowed`;
+}
+
+function stuckProblem(id: string, group: GroupHealth, { stuckAfterMs }: GroupBounds): string | undefined {
+  if (stuckAfterMs === undefined) return undefined;
+  const [worst] = stuckIn(group, stuckAfterMs);
+  return worst === undefined ? undefined : `a handler of group '${id}' is stuck: ${describe(worst)}`;
+}
+
+const stuckIn = ({ atWork }: GroupHealth, afterMs: number): readonly HandlerAtWork[] =>
+  atWork.filter(({ handlingMs }) => handlingMs > afterMs).toSorted((one, other) => other.handlingMs - one.handlingMs);
+
+const describe = ({ topic, partition, handlingMs }: HandlerAtWork): string =>
+  `${topic}[${partition}] for ${Math.round(handlingMs)} ms`;
+
+function factsOf(group: GroupHealth, { maxLag, stuckAfterMs }: GroupBounds): GroupFacts {
+  const { state, partitions, lag } = group;
+  const stuck = stuckIn(group, stuckAfterMs ?? SHOWN_AFTER_MS).map(describe);
+  return {
+    state,
+    partitions,
+    ...(maxLag === undefined ? {} : { lag }),
+    ...(stuck.length === 0 ? {} : { stuck }),
   };
 }

@@ -37,7 +37,10 @@ function setUp({ brokers = {}, bundles = {}, state = 'listening', groups = {}, r
       },
     },
   };
-  const server = { state, groups: new Map(Object.entries(groups)) };
+  const server = {
+    state,
+    groups: new Map(Object.entries(groups).map(([id, group]) => [id, { atWork: [], ...group }])),
+  };
   const provided = new Map<unknown, unknown>([
     [Krafka, krafka],
     [KrafkaServer, server],
@@ -57,6 +60,7 @@ const ready = async (facts: Facts): Promise<unknown> =>
 
 const two = { 'a:9092': { usable: 1, total: 2 }, 'b:9092': { usable: 2, total: 2 } };
 const stable = { state: 'stable', partitions: 6 } as const;
+const atWork = [{ topic: 'a', partition: 2, handlingMs: 60_000 }];
 
 describe('The health of Kafka', () => {
   it('is up with what is usable and where the groups stand', async () => {
@@ -136,5 +140,48 @@ describe('The health of Kafka', () => {
       kafka: { status: 'down', message: expect.stringContaining('could not find') as string },
     });
     expect(await indicator.isHealthy('kafka', { minUsable: -1 })).toMatchObject({ kafka: { status: 'down' } });
+  });
+
+  it('is down when a group is further behind than asked for, and says so', async () => {
+    const { indicator } = setUp({ brokers: two, groups: { orders: { ...stable, lag: 101 } } });
+    expect((await indicator.isHealthy('kafka')).kafka).toMatchObject({ status: 'up', groups: { orders: stable } });
+    expect((await indicator.isHealthy('kafka', { maxLag: 101 })).kafka).toMatchObject({
+      status: 'up',
+      groups: { orders: { lag: 101 } },
+    });
+    expect((await indicator.isHealthy('kafka', { maxLag: 100 })).kafka).toMatchObject({
+      status: 'down',
+      message: "group 'orders' is 101 records behind, more than the 100 allowed",
+    });
+    expect((await indicator.isLive('kafka')).kafka.status).toBe('up');
+  });
+
+  it('shows handlers that take very long, and is down for them where that is asked for', async () => {
+    const { indicator } = setUp({ brokers: two, groups: { orders: { ...stable, atWork } } });
+    expect((await indicator.isHealthy('kafka')).kafka).toMatchObject({ status: 'up', groups: { orders: stable } });
+    for (const look of ['isHealthy', 'isLive'] as const) {
+      expect((await indicator[look]('kafka', { stuckAfterMs: 59_999 })).kafka).toMatchObject({
+        status: 'down',
+        message: "a handler of group 'orders' is stuck: a[2] for 60000 ms",
+        groups: { orders: { stuck: ['a[2] for 60000 ms'] } },
+      });
+    }
+    const hour = [{ topic: 'a', partition: 2, handlingMs: 3_600_000 }];
+    const slow = setUp({ brokers: two, groups: { orders: { ...stable, atWork: hour } } });
+    expect((await slow.indicator.isHealthy('kafka')).kafka).toMatchObject({
+      status: 'up',
+      groups: { orders: { stuck: ['a[2] for 3600000 ms'] } },
+    });
+  });
+
+  it('is down but alive while a consumer is started again', async () => {
+    const error = new KrafkaError('no coordinator', { code: 'X' });
+    const { indicator } = setUp({ brokers: two, groups: { orders: { state: 'restarting', partitions: 0, error } } });
+    expect((await indicator.isHealthy('kafka')).kafka).toMatchObject({
+      status: 'down',
+      message: "the consumer of group 'orders' is started again: no coordinator",
+    });
+    expect((await indicator.isLive('kafka')).kafka.status).toBe('up');
+    expect((await indicator.isReady('kafka')).kafka.status).toBe('down');
   });
 });

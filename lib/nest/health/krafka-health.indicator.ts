@@ -12,6 +12,10 @@ import { lookAtGroups, type GroupsHealth } from './groups-health.js';
 export interface KrafkaHealthOptions {
   /** How many usable connections there must be. Default 1. */
   readonly minUsable?: number | undefined;
+  /** How many records a group may be behind, all partitions that this instance reads together. Default: not looked at. */
+  readonly maxLag?: number | undefined;
+  /** How long a handler may take on one record or batch before it counts as stuck, in milliseconds. Default: it never does. */
+  readonly stuckAfterMs?: number | undefined;
   /** How long a client that has no connection open may take to open one, in milliseconds. Default 1,000. */
   readonly timeoutMs?: number | undefined;
   /** Which client's cluster: that of `KrafkaModule.forFeature({ name })`, or without a name that of `forRoot()`. */
@@ -22,17 +26,21 @@ export interface KrafkaHealthOptions {
 export type KrafkaReadinessOptions = KrafkaHealthOptions;
 
 /** What a check of liveness asks for. */
-export type KrafkaLivenessOptions = Pick<KrafkaHealthOptions, 'name'>;
+export type KrafkaLivenessOptions = Pick<KrafkaHealthOptions, 'name' | 'stuckAfterMs'>;
 
 interface Settings {
   readonly minUsable: number;
   readonly timeoutMs: number;
+  readonly maxLag: number | undefined;
+  readonly stuckAfterMs: number | undefined;
   readonly name: string | undefined;
 }
 
 const RULES: OptionRules<Settings> = {
   minUsable: withDefault(aWhole('connections', 0), 1),
   timeoutMs: withDefault(aWhole('milliseconds', 1), 1_000),
+  maxLag: optional(aWhole('records', 0)),
+  stuckAfterMs: optional(aWhole('milliseconds', 1)),
   name: optional(aString),
 };
 
@@ -63,18 +71,21 @@ export class KrafkaHealthIndicator {
     this.#modules = modules;
   }
 
-  /** Up while there are `minUsable` connections and no group is in a fatal state. */
+  /** Up while there are `minUsable` connections and every group can go on, within `maxLag` and `stuckAfterMs` where they are asked for. */
   isHealthy<const Key extends string>(key: Key, options?: KrafkaHealthOptions): Promise<HealthIndicatorResult<Key>> {
     return this.#check(key, options, async (settings) => {
       const brokers = await lookAtBrokers(this.#krafka(settings.name), settings.timeoutMs);
-      return { brokers, groups: this.#groups(settings.name) };
+      return { brokers, groups: this.#groups(settings) };
     });
   }
 
-  /** Up unless a group is in a fatal state: a restart helps there. Brokers that are away are none of its business. */
+  /**
+   * Up unless a group can't go on, or a handler is stuck where `stuckAfterMs` is asked for: a restart of the process helps there. A
+   * consumer that is started again by itself, and brokers that are away, are none of its business.
+   */
   isLive<const Key extends string>(key: Key, options?: KrafkaLivenessOptions): Promise<HealthIndicatorResult<Key>> {
     return this.#check(key, options, (settings) =>
-      Promise.resolve({ brokers: undefined, groups: this.#groups(settings.name) }),
+      Promise.resolve({ brokers: undefined, groups: aliveAtLeast(this.#groups(settings)) }),
     );
   }
 
@@ -82,7 +93,7 @@ export class KrafkaHealthIndicator {
   isReady<const Key extends string>(key: Key, options?: KrafkaReadinessOptions): Promise<HealthIndicatorResult<Key>> {
     return this.#check(key, options, async (settings) => {
       const brokers = await lookAtBrokers(this.#krafka(settings.name), settings.timeoutMs);
-      const groups = this.#groups(settings.name);
+      const groups = this.#groups(settings);
       return { brokers, groups: { ...groups, problem: groups.problem ?? groups.notReady } };
     });
   }
@@ -108,11 +119,14 @@ export class KrafkaHealthIndicator {
     return this.#modules.get<Krafka>(getKrafkaToken(name), { strict: false });
   }
 
-  #groups(name: string | undefined): GroupsHealth {
+  #groups(settings: Settings): GroupsHealth {
     // The one server is that of forRoot(): a named client has no groups.
-    return lookAtGroups(name === undefined ? this.#modules.get(KrafkaServer, { strict: false }) : undefined);
+    const hasServer = settings.name === undefined;
+    return lookAtGroups(hasServer ? this.#modules.get(KrafkaServer, { strict: false }) : undefined, settings);
   }
 }
+
+const aliveAtLeast = (groups: GroupsHealth): GroupsHealth => ({ ...groups, problem: groups.dead });
 
 function brokersProblem(brokers: BrokersHealth | undefined, { minUsable }: Settings): string | undefined {
   if (brokers === undefined || brokers.facts.usable >= minUsable) return undefined;

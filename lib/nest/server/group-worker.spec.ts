@@ -69,7 +69,14 @@ describe('A group of handlers', () => {
     const { worker, consumers, handled, clock } = setUp(['b', 'a'], ['a', 'b', 'c']);
     await worker.start();
     expect(consumers[0]?.options).toEqual({ fetchMinBytes: 5, groupId: 'orders', topics: ['a', 'b'] });
-    expect(worker.health).toEqual({ state: 'stable', partitions: 0, missingTopics: [], error: undefined });
+    expect(worker.health).toEqual({
+      state: 'stable',
+      partitions: 0,
+      lag: undefined,
+      atWork: [],
+      missingTopics: [],
+      error: undefined,
+    });
     void consumers[0]?.hand(aRecord({ topic: 'a' }));
     expect(handled).toEqual(['a']);
     expect(clock.waits).toEqual([]);
@@ -136,6 +143,22 @@ describe('A group of handlers', () => {
     await clock.pass(0);
     expect(told).toEqual(['rebalancing', 'FENCED']);
     expect(worker.health).toMatchObject({ state: 'fatal', error: { code: 'FENCED' } });
+  });
+
+  it('tells how far behind it is, and which handlers are at work', async () => {
+    const { worker, consumers } = setUp(['a'], ['a']);
+    await worker.start();
+    const [consumer] = consumers as [HandConsumer];
+    consumer.partitions.push({ topic: 'a', partition: 0 }, { topic: 'a', partition: 1 });
+    consumer.facts = { lag: 20, handlingMs: 700 };
+    expect(worker.health).toMatchObject({
+      partitions: 2,
+      lag: 40,
+      atWork: [
+        { topic: 'a', partition: 0, handlingMs: 700 },
+        { topic: 'a', partition: 1, handlingMs: 700 },
+      ],
+    });
   });
 
   it('looks for nothing any more once it is closed', async () => {

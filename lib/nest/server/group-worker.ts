@@ -6,11 +6,23 @@ import type { TopicPattern } from '../topic-name.js';
 import { restartAfterMs, type CrashPolicy } from './crash-policy.js';
 import { chooseTopics, type TopicChoice } from './topic-choice.js';
 
+/** A handler that is at work on a record, or a batch, of one partition. */
+export interface HandlerAtWork {
+  readonly topic: string;
+  readonly partition: number;
+  /** For how long, in milliseconds. */
+  readonly handlingMs: number;
+}
+
 /** Where a group of handlers stands: its consumer's state, or `waiting` while none of its topics exists, `restarting` between two. */
 export interface GroupHealth {
   readonly state: GroupState | 'waiting' | 'restarting';
   /** How many partitions this instance reads. */
   readonly partitions: number;
+  /** How many records those are behind, all together, as of their last fetches; undefined before there was any. */
+  readonly lag: number | undefined;
+  /** Handlers that are at work now. */
+  readonly atWork: readonly HandlerAtWork[];
   /** Topics that handlers are there for and that don't exist (yet). */
   readonly missingTopics: readonly string[];
   /** Why the consumer can't go on, when it can't. */
@@ -80,10 +92,15 @@ export class GroupWorker {
   }
 
   get health(): GroupHealth {
-    const consumer = this.#consumer;
+    const partitions = this.#consumer?.stats().partitions ?? [];
+    const lags = partitions.flatMap(({ lag }) => lag ?? []);
     return {
       state: this.#state,
-      partitions: consumer?.assignment().length ?? 0,
+      partitions: partitions.length,
+      lag: lags.length === 0 ? undefined : sum(lags),
+      atWork: partitions.flatMap(({ topic, partition, handlingMs }) =>
+        handlingMs === undefined ? [] : [{ topic, partition, handlingMs }],
+      ),
       missingTopics: this.#choice.missing,
       error: this.#error,
     };
@@ -219,6 +236,8 @@ export class GroupWorker {
   }
 }
 
+const sum = (numbers: readonly number[]): number => numbers.reduce((all, one) => all + one, 0);
+
 const GRAVITY: readonly GroupHealth['state'][] = [
   'stable',
   'waiting',
@@ -238,6 +257,8 @@ export const mergedHealth = (one: GroupHealth | undefined, other: GroupHealth): 
     : {
         state: GRAVITY.indexOf(one.state) > GRAVITY.indexOf(other.state) ? one.state : other.state,
         partitions: one.partitions + other.partitions,
+        lag: one.lag === undefined && other.lag === undefined ? undefined : (one.lag ?? 0) + (other.lag ?? 0),
+        atWork: [...one.atWork, ...other.atWork],
         missingTopics: [...new Set([...one.missingTopics, ...other.missingTopics])],
         error: one.error ?? other.error,
       };

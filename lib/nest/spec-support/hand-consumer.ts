@@ -64,6 +64,13 @@ export class HandConsumer {
     return this.partitions;
   }
 
+  /** What a test says of its partitions, beside what they are. */
+  facts: { readonly lag?: number; readonly handlingMs?: number } = {};
+
+  stats(): { readonly partitions: readonly object[] } {
+    return { partitions: this.partitions.map((one) => ({ ...one, ...this.facts })) };
+  }
+
   async seek({ topic }: { topic: string }, target: unknown): Promise<void> {
     this.sought.push(`${topic} ${String(target)}`);
   }

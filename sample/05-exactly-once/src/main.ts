@@ -63,12 +63,11 @@ async function main(): Promise<void> {
   })
   class LedgerModule {}
 
-  const options = { ...KrafkaServer.fromModule(), logger: ['error' as const] };
-  const ledger = await NestFactory.createMicroservice(LedgerModule, options);
+  const ledger = await NestFactory.createMicroservice(LedgerModule, { ...KrafkaServer.fromModule(), logger: false });
   await ledger.listen();
   const billing = await NestFactory.createMicroservice(BillingModule, {
     ...KrafkaServer.fromModule(),
-    logger: ['error'],
+    logger: false,
   });
   await billing.listen();
 

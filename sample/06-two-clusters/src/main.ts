@@ -27,7 +27,10 @@ class CopyController {
 }
 
 async function main(): Promise<void> {
-  const [here, there] = await Promise.all([EmbeddedBroker.start(), EmbeddedBroker.start()]);
+  const [here, there] = await Promise.all([
+    EmbeddedBroker.start(),
+    EmbeddedBroker.start({ topics: { 'orders.archived': 1 } }),
+  ]);
 
   @Module({
     imports: [
