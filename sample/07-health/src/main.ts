@@ -47,6 +47,7 @@ async function main(): Promise<void> {
         brokers: broker.bootstrap,
         consumer: { groupId: 'sample' },
         topics: [{ name: 'health.sample', partitions: 2 }],
+        shutdownTimeoutMs: 500,
       }),
       TerminusModule,
       KrafkaHealthModule,
