@@ -5,8 +5,11 @@ import { PartitionBuffer, type TakenBatch } from './fetch/partition-buffer.js';
 import { CommitTracker, type Ticket } from './offsets/commit-tracker.js';
 import { keyOf } from './topic-partition.js';
 
-/** Where to begin when it is not an offset that is known. */
-export type OffsetSpec = 'earliest' | 'latest' | { readonly timestamp: number };
+/**
+ * Where to begin when it is not an offset that is known: an end of the partition, its record with the highest timestamp
+ * (KIP-734, brokers since 3.0), or the first record at or after a time, in milliseconds since the epoch.
+ */
+export type OffsetSpec = 'earliest' | 'latest' | 'max-timestamp' | { readonly timestamp: number };
 
 /**
  * What is going on with an assigned partition.

@@ -9,7 +9,7 @@ import {
 } from '../support/index.js';
 import { AssignedPartition, type OffsetSpec } from './assigned-partition.js';
 import type { ConsumerEvents } from './consumer-events.js';
-import type { ConsumerSettings, ManualAssignment } from './consumer-options.js';
+import type { ConsumerSettings, ManualAssignment, OffsetReset } from './consumer-options.js';
 import type { Delivery, Return } from './delivery/delivery.js';
 import type { Fetcher } from './fetch/fetcher.js';
 import type { PartitionOwner } from './group/group-member.js';
@@ -119,7 +119,7 @@ export class Assignment implements PartitionOwner {
   /** Takes partitions that the user named. */
   async assignManually(given: readonly ManualAssignment[]): Promise<void> {
     const added = given.map(({ topic, partition, offset }) =>
-      this.#create(topic, partition, typeof offset === 'string' ? offset : 'committed'),
+      this.#create(topic, partition, offset === undefined || typeof offset === 'number' ? 'committed' : offset),
     );
     await this.#begin(added);
     added.forEach((partition, index) => {
@@ -373,8 +373,7 @@ export class Assignment implements PartitionOwner {
       );
       return;
     }
-    const spec: OffsetSpec =
-      typeof offsetReset === 'string' ? offsetReset : { timestamp: ports.clock.now() - offsetReset.durationMs };
+    const spec = specOf(offsetReset, ports.clock.now());
     ports.logger.info('a position is reset', {
       topic: partition.topic,
       partition: partition.partition,
@@ -455,6 +454,11 @@ export class Assignment implements PartitionOwner {
     for (const { phase } of this.#partitions.values()) if (phase.kind === 'resolving') return;
     this.#settled.resolve();
   }
+}
+
+function specOf(reset: Exclude<OffsetReset, 'none'>, now: number): OffsetSpec {
+  if (typeof reset === 'string') return reset;
+  return reset.durationMs === undefined ? reset : { timestamp: Math.max(0, now - reset.durationMs) };
 }
 
 const awaitsCommitted = ({ owned, phase }: AssignedPartition): boolean =>

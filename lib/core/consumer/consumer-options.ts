@@ -13,19 +13,28 @@ import {
   type OptionRule,
   type OptionRules,
 } from '../support/index.js';
+import type { OffsetSpec } from './assigned-partition.js';
 import type { Deserializer, UndecodablePolicy } from './decoding/deserializer.js';
 import { isAssignor, type Assignor, type AssignorName } from './group/assignor.js';
 import type { TopicPartition } from './topic-partition.js';
 
 /**
  * Where to begin in a partition that has no committed offset, or whose offset the broker no longer has: its first
- * record, its end, nowhere (an error), or the first record younger than so many milliseconds (KIP-1106).
+ * record, its end, nowhere (an error), its record with the highest timestamp (KIP-734), the first record younger than so
+ * many milliseconds (KIP-1106), or the first at or after a time in milliseconds since the epoch. Where no record is that
+ * young, its end.
  */
-export type OffsetReset = 'earliest' | 'latest' | 'none' | { readonly durationMs: number };
+export type OffsetReset =
+  | 'earliest'
+  | 'latest'
+  | 'none'
+  | 'max-timestamp'
+  | { readonly durationMs: number; readonly timestamp?: undefined }
+  | { readonly timestamp: number; readonly durationMs?: undefined };
 
 /** A partition read without a group, and where to begin: `offsetReset` decides where `offset` is left out. */
 export interface ManualAssignment extends TopicPartition {
-  readonly offset?: number | 'earliest' | 'latest' | undefined;
+  readonly offset?: number | OffsetSpec | undefined;
 }
 
 /**
@@ -162,16 +171,26 @@ const aTopic: OptionRule<string> = (value, path) => {
 };
 
 const aPartition = aWhole('partition numbers', 0, MAX_INT32);
-const anOffset: OptionRule<number | 'earliest' | 'latest'> = (value, path) =>
-  typeof value === 'number' ? aWhole('offset', 0)(value, path) : oneOf('earliest', 'latest')(value, path);
+const aTimestamp: OptionRule<{ timestamp: number }> = (value, path) =>
+  checkOptions<{ timestamp: number }>(value, { timestamp: aWhole('milliseconds', 0) }, path);
+
+const anOffset: OptionRule<number | OffsetSpec> = (value, path) => {
+  if (typeof value === 'number') return aWhole('offset', 0)(value, path);
+  if (typeof value === 'object' && value !== null) return aTimestamp(value, path);
+  return oneOf('earliest', 'latest', 'max-timestamp')(value, path);
+};
 
 const anAssignment: OptionRule<ManualAssignment> = (value, path) =>
   checkOptions<ManualAssignment>(value, { topic: aTopic, partition: aPartition, offset: optional(anOffset) }, path);
 
-const anOffsetReset: OptionRule<OffsetReset> = (value, path) =>
-  typeof value === 'object' && value !== null
-    ? checkOptions<{ durationMs: number }>(value, { durationMs: aWhole('milliseconds', 1) }, path)
-    : oneOf('earliest', 'latest', 'none')(value, path);
+const anOffsetReset: OptionRule<OffsetReset> = (value, path) => {
+  if (typeof value !== 'object' || value === null) {
+    return oneOf('earliest', 'latest', 'none', 'max-timestamp')(value, path);
+  }
+  return 'timestamp' in value
+    ? aTimestamp(value, path)
+    : checkOptions<{ durationMs: number }>(value, { durationMs: aWhole('milliseconds', 1) }, path);
+};
 
 const anAssignor: OptionRule<AssignorName | Assignor> = (value, path) =>
   isAssignor(value) ? value : oneOf('range', 'roundrobin', 'cooperative-sticky')(value, path);

@@ -668,7 +668,7 @@ const isAmong = (one: TopicPartition, others: readonly TopicPartition[]): boolea
 
 function checkTarget(target: SeekTarget): void {
   const number = typeof target === 'object' ? target.timestamp : target;
-  if (number === 'earliest' || number === 'latest') return;
+  if (number === 'earliest' || number === 'latest' || number === 'max-timestamp') return;
   if (typeof number === 'number' && Number.isSafeInteger(number) && number >= 0) return;
-  throw new KrafkaConfigError('target', "must be an offset, 'earliest', 'latest' or { timestamp }");
+  throw new KrafkaConfigError('target', "must be an offset, 'earliest', 'latest', 'max-timestamp' or { timestamp }");
 }

@@ -9,6 +9,7 @@ import { keyOf, type TopicPartition } from '../topic-partition.js';
 import type { Assignor } from './assignor.js';
 import { ClassicMember } from './classic-member.js';
 import { decodeAssignment, decodeSubscription, encodeAssignment, encodeSubscription } from './consumer-protocol.js';
+import { CooperativeStickyAssignor } from './cooperative-sticky-assignor.js';
 import { rangeAssignor } from './range-assignor.js';
 
 const SETTINGS = {
@@ -495,6 +496,40 @@ describe('ClassicMember', () => {
       await leave(all);
       expect(all.coordinator.requests('LeaveGroup')).toEqual([]);
       expect(all.member.state).toBe('left');
+    });
+
+    const sticky = { assignors: [new CooperativeStickyAssignor()] };
+    const rejoining = async () => {
+      const all = await stable([0, 1], sticky);
+      const joining = new Deferred<object>();
+      all.coordinator.next('Heartbeat', error('REBALANCE_IN_PROGRESS')).next('JoinGroup', () => joining.promise);
+      await all.clock.advance(3_000);
+      expect(all.member.state).toBe('joining');
+      return { ...all, joining };
+    };
+
+    it('in the middle of a join waits for it, where work has gone on meanwhile: only then it can be committed', async () => {
+      const { member, coordinator, owner, clock, joining } = await rejoining();
+      const halting = member.halt(new Deadline(clock, 1_000, 'close timeoutMs'));
+      await settled();
+      expect(member.identity?.generation).toBe(1);
+      coordinator.next('SyncGroup', synced(0));
+      joining.resolve(joined(2));
+      await halting;
+      expect(member.identity?.generation).toBe(2);
+      expect(coordinator.released).toBe(0);
+      expect(owner.calls).toEqual(['assign 0,1']);
+      expect(coordinator.requests('JoinGroup')).toHaveLength(2);
+    });
+
+    it('waits no longer for a join than half of its time', async () => {
+      const { member, coordinator, clock } = await rejoining();
+      const halting = member.halt(new Deadline(clock, 1_000, 'close timeoutMs'));
+      await clock.advance(499);
+      expect(coordinator.released).toBe(0);
+      await clock.advance(1);
+      await halting;
+      expect(coordinator.released).toBe(1);
     });
 
     it('in the middle of a join lets go of the connection that the coordinator holds', async () => {

@@ -67,8 +67,10 @@ export class ClassicMember implements GroupMember {
   #noted = new Deferred<void>();
   #reason: string | undefined;
   #rebalances = 0;
-  /** A JoinGroup or SyncGroup is under way: its answer will tell more than any to a commit. */
-  #gathering = false;
+  /** Settles with the JoinGroup or SyncGroup that is under way: its answer will tell more than any to a commit. */
+  #gathering: Promise<unknown> | undefined;
+  /** The group is about to be left: what a join brings is not taken any more. */
+  #halting = false;
   #loop: Promise<void> | undefined;
 
   constructor(options: ClassicMemberOptions) {
@@ -114,17 +116,22 @@ export class ClassicMember implements GroupMember {
   heed(errorCode: number, identity: MemberIdentity): void {
     this.#options.coordinator.heed(errorCode);
     // An answer to what an earlier self has asked says nothing of this one, nor of the one that is about to be.
-    if (this.#gathering || identity.memberId !== this.#memberId || identity.generation !== this.#generation) return;
+    if (
+      this.#gathering !== undefined ||
+      identity.memberId !== this.#memberId ||
+      identity.generation !== this.#generation
+    )
+      return;
     this.#heed(errorCode, 'OffsetCommit');
   }
 
   async halt(deadline: Deadline): Promise<void> {
-    const joining = this.#state === 'joining';
     if (this.#state !== 'fatal') this.#enter('leaving');
+    await this.#endJoin(deadline);
     this.#ending.abort(new KrafkaError('the group is being left', { code: 'CLOSED' }));
     this.#noted.resolve();
     // A JoinGroup is held by the coordinator, and so is all that is sent behind it.
-    if (joining) await this.#options.coordinator.release();
+    if (this.#gathering !== undefined) await this.#options.coordinator.release();
     await within(deadline, this.#options.ports.clock, this.#loop ?? Promise.resolve());
   }
 
@@ -136,15 +143,33 @@ export class ClassicMember implements GroupMember {
     if (this.#state !== 'fatal') this.#enter('left');
   }
 
+  /**
+   * A cooperative member works on while it joins, and what it has done meanwhile can only be committed as the member it
+   * then is: so a join that is under way is waited for, but not for ever.
+   */
+  async #endJoin(deadline: Deadline): Promise<void> {
+    const { owner, ports } = this.#options;
+    this.#halting = true;
+    if (this.#gathering === undefined || !this.#cooperative || owner.owned.length === 0) return;
+    const half = new Deadline(ports.clock, deadline.remainingMs / 2, deadline.budget);
+    // Whether it came to an end matters; how, its loop tells.
+    await within(
+      half,
+      ports.clock,
+      this.#gathering.catch(() => undefined),
+    );
+  }
+
   async #run(): Promise<void> {
     const { ports } = this.#options;
     const { signal } = this.#ending;
-    for (let failures = 0; !signal.aborted;) {
+    for (let failures = 0; !signal.aborted && !this.#halting;) {
       try {
         await this.#giveBack();
         if (signal.aborted) return;
         const assigned = await this.#join();
         failures = 0;
+        if (this.#halting) return;
         await this.#take(assigned);
         if (signal.aborted) return;
         if (this.#reason === undefined) this.#enter('stable');
@@ -196,11 +221,12 @@ export class ClassicMember implements GroupMember {
     const reason = this.#reason ?? '';
     this.#reason = undefined;
     this.#noted = new Deferred();
-    this.#gathering = true;
+    const gathering = this.#gather(reason);
+    this.#gathering = gathering;
     try {
-      return await this.#gather(reason);
+      return await gathering;
     } finally {
-      this.#gathering = false;
+      this.#gathering = undefined;
     }
   }
 

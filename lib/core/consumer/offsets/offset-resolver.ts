@@ -1,6 +1,6 @@
 import type { BrokerConnection } from '../../network/index.js';
 import { ERROR_CODES, isRetriable, ListOffsets, protocolError } from '../../protocol/index.js';
-import type { KrafkaError } from '../../support/index.js';
+import { KrafkaProtocolError, type KrafkaError } from '../../support/index.js';
 import type { AssignedPartition, OffsetSpec } from '../assigned-partition.js';
 import type { IsolationLevel } from '../consumer-options.js';
 import { byTopic, keyOf } from '../topic-partition.js';
@@ -25,9 +25,14 @@ export interface OffsetResolverOptions extends Pick<
 // The timestamps that stand for the ends of a partition (ListOffsets).
 const LATEST = -1;
 const EARLIEST = -2;
+const MAX_TIMESTAMP = -3;
+/** Brokers know {@link MAX_TIMESTAMP} since this version of ListOffsets (KIP-734). */
+const MAX_TIMESTAMP_SINCE = 7;
 
-const timestampOf = (spec: OffsetSpec): number =>
-  spec === 'earliest' ? EARLIEST : spec === 'latest' ? LATEST : spec.timestamp;
+const timestampOf = (spec: OffsetSpec): number => {
+  if (typeof spec === 'object') return spec.timestamp;
+  return { earliest: EARLIEST, latest: LATEST, 'max-timestamp': MAX_TIMESTAMP }[spec];
+};
 
 /** Finds the offset of a partition's beginning, its end, or a time: one ListOffsets a leader, all leaders at once. */
 export class OffsetResolver {
@@ -79,6 +84,12 @@ async function listOffsets(
     partition: question.partition.partition,
     question,
   }));
+  if (
+    questions.some(({ what }) => what === 'max-timestamp') &&
+    connection.versionOf(ListOffsets) < MAX_TIMESTAMP_SINCE
+  ) {
+    throw new KrafkaProtocolError('UNSUPPORTED_VERSION', "'max-timestamp' needs a broker of Kafka 3.0 or later");
+  }
   const response = await connection.sendRequest(ListOffsets, {
     replicaId: -1,
     isolationLevel: isolationLevel === 'read_committed' ? 1 : 0,
