@@ -54,8 +54,7 @@ export class HandlerGroups {
       kind,
       pattern,
       callback,
-      // Without a name of its own: its place among the handlers of the pattern.
-      name: typeof given === 'string' ? given : `${describePattern(pattern)}#${countOf(registry, pattern)}`,
+      name: uniqueName(registry, pattern, typeof given === 'string' ? given : describePattern(pattern)),
       policy: failurePolicy(sayings.onFailure, this.#policy),
       when,
       concurrency,
@@ -94,7 +93,14 @@ export class HandlerGroups {
   }
 }
 
-const countOf = (registry: HandlerRegistry, pattern: TopicPattern): number =>
-  registry.patterns
-    .filter((one) => String(one.pattern) === String(pattern))
-    .reduce((sum, one) => sum + handlersOf(one).length, 0);
+// Two classes may have one name, or a method one base: retry topics have to tell them apart.
+function uniqueName(registry: HandlerRegistry, pattern: TopicPattern, name: string): string {
+  const taken = new Set(
+    registry.patterns
+      .filter((one) => String(one.pattern) === String(pattern))
+      .flatMap((one) => handlersOf(one).map((handler) => handler.name)),
+  );
+  let unique = name;
+  for (let count = 2; taken.has(unique); count++) unique = `${name}#${count}`;
+  return unique;
+}

@@ -53,6 +53,14 @@ export function readingPlanOf(topic: TopicHandlers, defaults: PlanDefaults): Rea
       `has a batch handler, ${batch.name}, and one for single records, ${single.name}: one of them needs a @ConsumerGroup of its own`,
     );
   }
+  const [retried, ...others] = handlers.filter(({ policy }) => policy.then === 'retry-topics');
+  const otherwise = others.find(({ policy }) => text(policy.retryTopics) !== text(retried?.policy.retryTopics));
+  if (retried !== undefined && otherwise !== undefined) {
+    throw new KrafkaConfigError(
+      `${path}.onFailure.retryTopics`,
+      `is ${text(retried.policy.retryTopics)} to ${retried.name} and ${text(otherwise.policy.retryTopics)} to ${otherwise.name}: they share the topics, and what waits longer would hold up the rest`,
+    );
+  }
   const commitMode = agreed('commitMode') ?? defaults.commitMode;
   const said = agreed('concurrency');
   const concurrency = said ?? (batch === undefined && commitMode === 'auto' ? defaults.concurrency : BY_PARTITION);

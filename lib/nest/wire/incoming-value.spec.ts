@@ -1,5 +1,5 @@
 import { aRecord } from '../spec-support/records.js';
-import { headerBytes, headerText, parseHeaders, parseValue } from './incoming-value.js';
+import { headerBytes, headerText, parseHeaders, parseValue, parseValueOf } from './incoming-value.js';
 
 const parse = (text: string): unknown => parseValue(Buffer.from(text));
 
@@ -25,6 +25,24 @@ describe('What a handler is given', () => {
   it('is null for a tombstone', () => {
     expect(parseValue(null)).toBeNull();
     expect(parseValue(undefined)).toBeNull();
+  });
+
+  it('is the same whether the record or its bytes are asked', () => {
+    const values = [
+      '',
+      'plain',
+      '{"a":[1]}',
+      '[1]',
+      '{broken',
+      'é{',
+      null,
+      Buffer.from([0, 1]),
+      Buffer.from([255, 123]),
+    ];
+    for (const value of values) {
+      const record = aRecord({ value });
+      expect(parseValueOf(record)).toEqual(parseValue(record.value));
+    }
   });
 
   it('has parsed headers, an array where one is repeated', () => {

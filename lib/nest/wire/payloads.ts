@@ -1,5 +1,5 @@
 import type { ConsumerRecord } from '../../core/protocol/index.js';
-import { parseHeaders, parseValue } from './incoming-value.js';
+import { parseHeaders, parseValue, parseValueOf } from './incoming-value.js';
 import { asMessage, toOutgoingRecord, type OutgoingRecord } from './outgoing-record.js';
 import type { KrafkaSerde, SerdeOptions } from './serde.js';
 
@@ -45,13 +45,13 @@ export class Payloads {
 
   /** The payload of a record; a promise where a serializer makes one. @throws whatever the serializer throws */
   decode(record: ConsumerRecord): unknown {
-    if (this.#isPlain) return parseValue(record.value);
+    if (this.#isPlain) return parseValueOf(record);
     const serde = this.#of(record.topic);
     if (serde !== undefined) {
       const { topic, headers, value } = record;
       return value === null ? null : serde.deserialize(value, { topic, headers });
     }
-    if (this.#deserializer === undefined) return parseValue(record.value);
+    if (this.#deserializer === undefined) return parseValueOf(record);
     return then(this.#deserializer.deserialize(viewOf(record), { channel: record.topic }), payloadOf);
   }
 
