@@ -19,6 +19,8 @@ const PAGES = [
   ['producer', 'lib/core/producer/options.ts', 'ProducerOptions'],
   ['producer.accumulator', 'lib/core/producer/options.ts', 'AccumulatorConfig'],
   ['consumer', 'lib/core/consumer/consumer-options.ts', 'ConsumerOptions'],
+  ['shareConsumer', 'lib/core/share-consumer/share-consumer-options.ts', 'ShareConsumerOptions'],
+  ['shareConsumer.run', 'lib/core/share-consumer/share-run.ts', 'ShareRunOptions'],
   ['admin', 'lib/core/admin/call-options.ts', 'AdminOptions'],
 ];
 const page = 'docs/options.md';

@@ -43,6 +43,7 @@ export {
   type TlsOptions,
 } from './network/index.js';
 export * from './producer/index.js';
+export * from './share-consumer/index.js';
 export type {
   KrafkaTransactionOptions,
   TransactionalProducerOptions,
@@ -76,6 +77,7 @@ export {
   KrafkaRecordTooLargeError,
   KrafkaSerializationError,
   KrafkaTimeoutError,
+  KrafkaUnsupportedFeatureError,
   seededRandom,
   silentLogger,
   systemClock,

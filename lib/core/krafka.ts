@@ -9,6 +9,7 @@ import {
   type NetworkPorts,
 } from './network/index.js';
 import { Producer, type ProducerOptions, type RecordContent, type TransactionScope } from './producer/index.js';
+import { ShareConsumer, type ShareConsumerOptions } from './share-consumer/index.js';
 import {
   aBoolean,
   anObjectWith,
@@ -117,7 +118,7 @@ export class Krafka {
   readonly cluster: Cluster;
   readonly #ownsPool: boolean;
   readonly #ports: NetworkPorts;
-  readonly #consumers = new Set<Consumer>();
+  readonly #consumers = new Set<Consumer | ShareConsumer>();
   readonly #producers = new Set<Closing>();
   readonly #transactions: TransactionalProducers;
   #closing: Promise<void> | undefined;
@@ -216,6 +217,20 @@ export class Krafka {
   consumer(options: ConsumerOptions): unknown {
     this.#assertOpen();
     const consumer = new Consumer(this.cluster, options, this.#ports);
+    this.#consumers.add(consumer);
+    consumer.events.on('closed', () => void this.#consumers.delete(consumer));
+    return consumer;
+  }
+
+  /**
+   * A member of a share group of this cluster (KIP-932); connects, and joins its group, when it is started, iterated or run.
+   *
+   * @throws KrafkaConfigError naming the option at fault
+   * @throws KrafkaClosedError
+   */
+  shareConsumer(options: ShareConsumerOptions): ShareConsumer {
+    this.#assertOpen();
+    const consumer = new ShareConsumer(this.cluster, options, this.#ports);
     this.#consumers.add(consumer);
     consumer.events.on('closed', () => void this.#consumers.delete(consumer));
     return consumer;

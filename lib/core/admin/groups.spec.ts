@@ -1,5 +1,5 @@
 import type { ReceivedAt } from '../cluster/spec-support/scripted-cluster.js';
-import { failureOf, setUp, TOPIC_ID } from './spec-support/scripted-admin.js';
+import { failureOf, setUp as setUpAdmin, TOPIC_ID } from './spec-support/scripted-admin.js';
 
 const coordinatedBy =
   (nodeOf: (group: string) => number) =>
@@ -34,6 +34,13 @@ const unheardOf = ({ request }: ReceivedAt): object => ({
     members: [],
   })),
 });
+
+/** An admin of a cluster that has no share groups, unless the test says so. */
+function setUp(brokers = 1): ReturnType<typeof setUpAdmin> {
+  const up = setUpAdmin(brokers);
+  up.scripted.on('ShareGroupDescribe', unheardOf);
+  return up;
+}
 
 describe('groups', () => {
   it('are asked about at their coordinators, one request each', async () => {
@@ -140,6 +147,46 @@ describe('groups', () => {
       assignor: 'range',
       members: [{ groupInstanceId: 'i', assignment: [{ topic: 't', partitions: [3, 5] }] }],
     });
+  });
+
+  it('of the kind that shares are described with their members', async () => {
+    const { scripted, admin } = setUp();
+    scripted.on('ConsumerGroupDescribe', unheardOf);
+    scripted.on('ShareGroupDescribe', () => ({
+      groups: [
+        {
+          errorCode: 0,
+          errorMessage: null,
+          groupId: 'queue',
+          groupState: 'Stable',
+          groupEpoch: 3,
+          assignmentEpoch: 2,
+          assignorName: 'simple',
+          members: [
+            {
+              memberId: 'm',
+              rackId: null,
+              memberEpoch: 3,
+              clientId: 'c',
+              clientHost: '/h',
+              subscribedTopicNames: ['t'],
+              assignment: { topicPartitions: [{ topicId: TOPIC_ID, topicName: 't', partitions: [0, 1] }] },
+            },
+          ],
+        },
+      ],
+    }));
+    expect(await admin.describeGroups(['queue'])).toMatchObject([
+      {
+        type: 'share',
+        state: 'Stable',
+        assignor: 'simple',
+        groupEpoch: 3,
+        assignmentEpoch: 2,
+        members: [{ memberId: 'm', subscribedTopics: ['t'], assignment: [{ topic: 't', partitions: [0, 1] }] }],
+      },
+    ]);
+    expect(scripted.requests('DescribeGroups')).toHaveLength(0);
   });
 
   it('that do not exist are GROUP_ID_NOT_FOUND by their name, whatever the broker calls it', async () => {

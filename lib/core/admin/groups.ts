@@ -9,6 +9,7 @@ import {
   errorName,
   ListGroups,
   protocolError,
+  ShareGroupDescribe,
   type ResponseOf,
 } from '../protocol/index.js';
 import { aListOf, aString, checkOptions, KrafkaError, KrafkaProtocolError, optional } from '../support/index.js';
@@ -87,7 +88,23 @@ export interface ConsumerGroupDescription extends AnyGroupDescription {
   readonly members: readonly ConsumerMemberDescription[];
 }
 
-export type GroupDescription = ClassicGroupDescription | ConsumerGroupDescription;
+/** A member of a share group (KIP-932). Partitions may be several members'. */
+export interface ShareMemberDescription extends Omit<MemberDescription, 'groupInstanceId'> {
+  readonly memberEpoch: number;
+  readonly rack: string | null;
+  readonly subscribedTopics: readonly string[];
+}
+
+/** A share group (KIP-932). */
+export interface ShareGroupDescription extends AnyGroupDescription {
+  readonly type: 'share';
+  readonly assignor: string;
+  readonly groupEpoch: number;
+  readonly assignmentEpoch: number;
+  readonly members: readonly ShareMemberDescription[];
+}
+
+export type GroupDescription = ClassicGroupDescription | ConsumerGroupDescription | ShareGroupDescription;
 
 const CONSUMER_PROTOCOL = 'consumer';
 
@@ -138,12 +155,14 @@ export async function describeGroups(call: AdminCall, groupIds: readonly string[
   const settled = await call.onCoordinators<GroupDescription>(
     new Set(groupIds),
     async (connection, here, coordinator) => {
-      const answers = await describeConsumerGroups(call, connection, here, coordinator);
-      // What the newer API knows nothing of may be a classic group.
-      const others = here.filter((groupId) => !answers.has(groupId));
-      return others.length === 0
-        ? answers
-        : new Map([...answers, ...(await describeClassicGroups(call, connection, others, coordinator))]);
+      let answers: Answers<string, GroupDescription> = new Map();
+      // What the newer APIs know nothing of may be a classic group.
+      for (const describe of [describeConsumerGroups, describeShareGroups, describeClassicGroups]) {
+        const others = here.filter((groupId) => !answers.has(groupId));
+        if (others.length === 0) break;
+        answers = new Map([...answers, ...(await describe(call, connection, others, coordinator))]);
+      }
+      return answers;
     },
   );
   const done = allOrThrow(settled, 'groups to be described');
@@ -188,6 +207,31 @@ async function describeConsumerGroups(
   return answers;
 }
 
+async function describeShareGroups(
+  call: AdminCall,
+  connection: BrokerConnection,
+  groupIds: readonly string[],
+  coordinator: BrokerNode,
+): Promise<Answers<string, GroupDescription>> {
+  const answers = new Map<string, GroupDescription | KrafkaError>();
+  if (!connection.supports(ShareGroupDescribe)) return answers;
+  const response = await connection.sendRequest(
+    ShareGroupDescribe,
+    { groupIds, includeAuthorizedOperations: false },
+    call.wait,
+  );
+  for (const group of response.groups) {
+    const name = errorName(group.errorCode);
+    if (name === 'GROUP_ID_NOT_FOUND' || name === 'UNSUPPORTED_VERSION') continue;
+    const detail = [`group '${group.groupId}'`, group.errorMessage].filter(Boolean).join(': ');
+    answers.set(
+      group.groupId,
+      answerOr(group.errorCode, { api: 'ShareGroupDescribe', detail }, () => shareGroup(group, coordinator)),
+    );
+  }
+  return answers;
+}
+
 async function describeClassicGroups(
   call: AdminCall,
   connection: BrokerConnection,
@@ -215,6 +259,7 @@ async function describeClassicGroups(
 }
 
 type ConsumerGroupAnswer = ResponseOf<typeof ConsumerGroupDescribe>['groups'][number];
+type ShareGroupAnswer = ResponseOf<typeof ShareGroupDescribe>['groups'][number];
 type ClassicGroupAnswer = ResponseOf<typeof DescribeGroups>['groups'][number];
 
 function consumerGroup(group: ConsumerGroupAnswer, coordinator: BrokerNode): ConsumerGroupDescription {
@@ -234,6 +279,20 @@ function consumerGroup(group: ConsumerGroupAnswer, coordinator: BrokerNode): Con
   return { type: 'consumer', groupId, state, coordinator, assignor, groupEpoch, assignmentEpoch, members };
 }
 
+function shareGroup(group: ShareGroupAnswer, coordinator: BrokerNode): ShareGroupDescription {
+  const { groupId, groupState: state, groupEpoch, assignmentEpoch, assignorName: assignor } = group;
+  const members = group.members.map((member): ShareMemberDescription => ({
+    memberId: member.memberId,
+    clientId: member.clientId,
+    host: member.clientHost,
+    memberEpoch: member.memberEpoch,
+    rack: member.rackId,
+    subscribedTopics: member.subscribedTopicNames,
+    assignment: topicPartitions(member.assignment),
+  }));
+  return { type: 'share', groupId, state, coordinator, assignor, groupEpoch, assignmentEpoch, members };
+}
+
 function classicGroup(group: ClassicGroupAnswer, coordinator: BrokerNode): ClassicGroupDescription {
   const { groupId, groupState: state, protocolType, protocolData: assignor } = group;
   const members = group.members.map((member): MemberDescription => ({
@@ -249,7 +308,7 @@ function classicGroup(group: ClassicGroupAnswer, coordinator: BrokerNode): Class
   return { type: 'classic', groupId, state, coordinator, protocolType, assignor, members };
 }
 
-const topicPartitions = (assignment: ConsumerGroupAnswer['members'][number]['assignment']): TopicPartitions[] =>
+const topicPartitions = (assignment: ShareGroupAnswer['members'][number]['assignment']): TopicPartitions[] =>
   assignment.topicPartitions.map(({ topicName: topic, partitions }) => ({ topic, partitions }));
 
 function grouped(partitions: ReturnType<typeof decodeAssignment>): TopicPartitions[] {

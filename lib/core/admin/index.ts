@@ -21,6 +21,8 @@ export type {
   GroupListing,
   ListGroupsOptions,
   MemberDescription,
+  ShareGroupDescription,
+  ShareMemberDescription,
   TopicPartitions,
 } from './groups.js';
 export type { ResetOffset, ResetOffsetsOptions, ResetTarget } from './reset-offsets.js';

@@ -156,3 +156,22 @@ export class KrafkaClosedError extends KrafkaError {
     super(`${what} is closed`, { code: 'CLOSED', cause });
   }
 }
+
+/** The cluster has not what was asked for, or not yet: which feature, and what the broker offers of it (KIP-584). */
+export class KrafkaUnsupportedFeatureError extends KrafkaError {
+  /** The feature's name in Kafka, e.g. `share.version`. */
+  readonly feature: string;
+  /** What the broker has of it, in words. */
+  readonly offered: string;
+  readonly address: string;
+
+  constructor(options: { feature: string; needed: string; offered: string; address: string; cause?: unknown }) {
+    super(`${options.needed}: the broker at ${options.address} offers ${options.offered}`, {
+      code: 'UNSUPPORTED_FEATURE',
+      cause: options.cause,
+    });
+    this.feature = options.feature;
+    this.offered = options.offered;
+    this.address = options.address;
+  }
+}

@@ -45,6 +45,11 @@ export class ConsumerRecord {
     this.#end = end;
   }
 
+  /** What a record is made of, in the order of the constructor: for a class that adds something to a record. */
+  protected static partsOf(record: ConsumerRecord): [number, number, RecordSource, number, number] {
+    return [record.offset, record.timestamp, record.#source, record.#start, record.#end];
+  }
+
   get topic(): string {
     return this.#source.topic;
   }
