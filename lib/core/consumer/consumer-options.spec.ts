@@ -15,6 +15,7 @@ describe('consumerSettings', () => {
     expect(consumerSettings({ groupId: 'g', topics: ['t'] })).toEqual({
       groupId: 'g',
       topics: ['t'],
+      topicPatternIntervalMs: 300_000,
       assignments: [],
       offsetReset: 'latest',
       sessionTimeoutMs: 45_000,

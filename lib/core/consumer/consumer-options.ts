@@ -56,6 +56,13 @@ export interface ConsumerOptions {
   readonly groupId?: string | undefined;
   /** The topics to subscribe to; needs `groupId`. */
   readonly topics?: readonly string[] | undefined;
+  /**
+   * Subscribes to every topic whose name it matches, internal ones excepted, now and in time to come; needs `groupId` and
+   * excludes `topics`. It matches anywhere in a name, as `RegExp.test` does.
+   */
+  readonly topicPattern?: RegExp | undefined;
+  /** How often topics are looked for that match `topicPattern` by now. Default 300,000 (Java's `metadata.max.age.ms`). */
+  readonly topicPatternIntervalMs?: number | undefined;
   /** The partitions to read without a group; excludes `groupId` and `topics`. */
   readonly assignments?: readonly ManualAssignment[] | undefined;
   /** `true` is `offsetReset: 'earliest'`, `false` is `'latest'`. Default false. Excludes `offsetReset`. */
@@ -140,6 +147,7 @@ export interface ConsumerSettings extends Omit<
   { readonly [Key in keyof ConsumerOptions]-?: Exclude<ConsumerOptions[Key], undefined> },
   | 'groupId'
   | 'topics'
+  | 'topicPattern'
   | 'assignments'
   | 'fromBeginning'
   | 'groupInstanceId'
@@ -149,6 +157,7 @@ export interface ConsumerSettings extends Omit<
 > {
   readonly groupId: string | undefined;
   readonly topics: readonly string[];
+  readonly topicPattern: RegExp | undefined;
   readonly assignments: readonly ManualAssignment[];
   readonly groupInstanceId: string | undefined;
   readonly rack: string;
@@ -195,6 +204,11 @@ const anOffsetReset: OptionRule<OffsetReset> = (value, path) => {
 const anAssignor: OptionRule<AssignorName | Assignor> = (value, path) =>
   isAssignor(value) ? value : oneOf('range', 'roundrobin', 'cooperative-sticky')(value, path);
 
+const aRegExp: OptionRule<RegExp> = (value, path) => {
+  if (!(value instanceof RegExp)) throw new KrafkaConfigError(path, 'must be a RegExp');
+  return value;
+};
+
 const aListener: OptionRule<RebalanceListener> = (value, path) => {
   if (typeof value !== 'object' || value === null) throw new KrafkaConfigError(path, 'must be an object');
   for (const name of ['assigned', 'revoked', 'lost'] as const) {
@@ -213,6 +227,8 @@ type Rules = OptionRules<ConsumerOptions>;
 const RULES: Rules = {
   groupId: optional(aString),
   topics: optional(aListOf(aTopic)),
+  topicPattern: optional(aRegExp),
+  topicPatternIntervalMs: milliseconds(300_000),
   assignments: optional(aListOf(anAssignment)),
   fromBeginning: optional(aBoolean),
   offsetReset: optional(anOffsetReset),
@@ -245,6 +261,8 @@ const RULES: Rules = {
 /** Options that mean nothing without a group: given without `groupId` they would be ignored, so they are refused. */
 const OF_A_GROUP = [
   'topics',
+  'topicPattern',
+  'topicPatternIntervalMs',
   'sessionTimeoutMs',
   'heartbeatIntervalMs',
   'rebalanceTimeoutMs',
@@ -282,6 +300,12 @@ export function consumerSettings(options: ConsumerOptions, path = ''): ConsumerS
     for (const option of OF_A_GROUP) {
       if (options[option] !== undefined) refuse(option, "needs 'groupId': without a group it would be ignored");
     }
+  }
+  if (checked.topicPattern !== undefined && checked.topics !== undefined) {
+    refuse('topicPattern', "can't be combined with 'topics'");
+  }
+  if (checked.topicPattern === undefined && options.topicPatternIntervalMs !== undefined) {
+    refuse('topicPatternIntervalMs', "needs 'topicPattern': it would be ignored");
   }
   if (checked.fromBeginning !== undefined && checked.offsetReset !== undefined) {
     refuse('fromBeginning', "can't be combined with 'offsetReset': they say the same");

@@ -41,6 +41,7 @@ import type { OffsetToCommit } from './offsets/offset-committer.js';
 import { OffsetResolver } from './offsets/offset-resolver.js';
 import type { KeptOffset } from './offsets/committed-offsets.js';
 import { describePartitions, type TopicPartition } from './topic-partition.js';
+import { TopicWatch } from './topic-watch.js';
 import { waitFor, within } from './within.js';
 
 /** An offset as the group keeps it. */
@@ -100,6 +101,7 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
   readonly #assignment: Assignment;
   readonly #membership: Membership | undefined;
   readonly #lags: LagReporter;
+  #watch: TopicWatch | undefined;
   readonly #decoder: RecordDecoder | undefined;
   #undecodable = 0;
   readonly #ending = new AbortController();
@@ -165,6 +167,16 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
       onFatal: (error) => this.#fail(error),
     });
     this.#decoder = this.#decoderOf(settings);
+    if (settings.topicPattern !== undefined) {
+      this.#watch = new TopicWatch({
+        cluster,
+        pattern: settings.topicPattern,
+        everyMs: settings.topicPatternIntervalMs,
+        deadline: () => this.#deadline('startTimeoutMs'),
+        ports: this.#ports,
+        onChange: (topics) => this.#subscribe(topics),
+      });
+    }
     this.#lags = new LagReporter({
       events: this.events,
       clock: this.#ports.clock,
@@ -273,17 +285,22 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
     throw signal.reason as Error;
   }
 
-  /** Subscribes to other topics than before. Needs a group. */
+  /** Subscribes to other topics than before, in place of a `topicPattern` too. Needs a group. */
   async subscribe(topics: readonly string[]): Promise<void> {
-    const membership = this.#group('subscribe()');
+    this.#group('subscribe()');
     const checked = checkTopics(topics);
     this.#assertAlive();
-    if (this.#starting !== undefined) {
-      await this.start();
-      await this.#findTopics(checked);
-    }
-    this.#topics = checked;
-    membership.subscribe(checked);
+    if (this.#starting !== undefined) await this.start();
+    this.#watch?.close();
+    this.#watch = undefined;
+    await this.#subscribe(checked);
+  }
+
+  async #subscribe(topics: readonly string[]): Promise<void> {
+    if (this.#starting !== undefined) await this.#findTopics(topics);
+    this.#assertAlive();
+    this.#topics = topics;
+    this.#group('subscribe()').subscribe(topics);
   }
 
   /** Reads other partitions than before: those named both before and now go on undisturbed. Without a group. */
@@ -435,8 +452,12 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
 
   async #start(): Promise<void> {
     this.#assertAlive();
+    if (this.#watch !== undefined) {
+      this.#topics = await this.#watch.start();
+      this.#membership?.subscribe(this.#topics);
+    }
     const topics = this.#membership === undefined ? topicsOf(this.#assignments) : this.#topics;
-    if (topics.length === 0) {
+    if (topics.length === 0 && this.#watch === undefined) {
       const option = this.#membership === undefined ? 'assignments' : 'topics';
       throw new KrafkaConfigError(option, 'names nothing to read');
     }
@@ -593,6 +614,7 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
     this.#resolver.close();
     this.#validator.close();
     this.#lags.close();
+    this.#watch?.close();
     this.#unhear?.();
     this.#untrack?.();
     await fetching;

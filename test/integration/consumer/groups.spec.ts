@@ -60,6 +60,27 @@ describe('a group', () => {
   };
 
   describe.each(KINDS)('that assigns by $kind', ({ options, keepsReading, rounds }) => {
+    it('reads the topics that match a pattern, those that come later too', async () => {
+      if (await isRefused(options)) return;
+      const word = cluster.name('pattern');
+      const consumer = krafka.consumer({
+        groupId: cluster.name('matching'),
+        topicPattern: new RegExp(`^${word}-[ab]$`, 'g'),
+        topicPatternIntervalMs: 100,
+        fromBeginning: true,
+        ...LIVELY,
+        ...options,
+      });
+      await consumer.start();
+      expect(consumer.subscription()).toEqual([]);
+      for (const letter of ['a', 'x', 'b']) await cluster.newTopic(1, {}, `${word}-${letter}`);
+      await until(() => consumer.assignment().length === 2);
+      expect(consumer.subscription()).toEqual([`${word}-a`, `${word}-b`]);
+      await consumer.subscribe([`${word}-x`]);
+      await until(() => consumer.assignment().some(({ topic }) => topic === `${word}-x`));
+      await consumer.close();
+    });
+
     it('tells who it is to the group', async () => {
       if (await isRefused(options)) return;
       const consumer = member(await cluster.newTopic(1), cluster.name('telling'), options);
