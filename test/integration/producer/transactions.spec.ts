@@ -113,7 +113,7 @@ describe('a transaction', () => {
     const groupId = cluster.name('group');
     const producer = transactional();
     const committed = async (): Promise<number | undefined> => {
-      const offsets = await krafka.admin().listGroupOffsets(groupId);
+      const offsets = await krafka.admin().listGroupOffsets(groupId, { requireStable: true });
       return offsets.find((one) => one.topic === topic)?.offset ?? undefined;
     };
     await producer.transaction(async (tx) => {
@@ -321,7 +321,10 @@ describe('krafka.transaction', () => {
     const [source, target] = [await cluster.newTopic(1), await cluster.newTopic(1)];
     const groupId = cluster.name('group');
     await krafka.producer({ lingerMs: 0 }).sendAll(['a', 'b', 'c'].map((value) => ({ topic: source, value })));
-    const consumer = krafka.consumer({ groupId, topics: [source], offsetReset: 'earliest', autoCommit: false });
+    // It waits for offsets whose transaction is not decided.
+    const isolationLevel = 'read_committed';
+    const options = { groupId, topics: [source], isolationLevel, fromBeginning: true, autoCommit: false } as const;
+    const consumer = krafka.consumer(options);
     const early = krafka.transaction((tx) =>
       tx.sendOffsets([{ topic: source, partition: 0, offset: 1 }], consumer.groupMetadata()),
     );
