@@ -16,12 +16,12 @@ import {
 } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join, resolve as absolute } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const here = fileURLToPath(new URL('packaging', import.meta.url));
-const cache = resolve(process.env.KRAFKA_PACKAGING_CACHE ?? join(tmpdir(), 'nestjs-krafka-packaging'));
+const cache = absolute(process.env.KRAFKA_PACKAGING_CACHE ?? join(tmpdir(), 'nestjs-krafka-packaging'));
 const library = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 
 const OLDEST_NODE = '20.19.0';

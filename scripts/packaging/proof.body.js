@@ -24,7 +24,7 @@ async function prove(modules, report) {
   Controller()(Orders);
   const decorate = (name, ...decorators) => {
     const descriptor = Object.getOwnPropertyDescriptor(Orders.prototype, name);
-    for (const one of decorators.reverse()) one(Orders.prototype, name, descriptor);
+    for (const one of decorators.toReversed()) one(Orders.prototype, name, descriptor);
   };
   decorate('price', MessagePattern('price'));
   Payload()(Orders.prototype, 'price', 0);

@@ -63,9 +63,9 @@ export async function copyExactlyOnce(
     while (top() < before + 2) await new Promise((resolve) => setTimeout(resolve, 10));
     const died = member.die(point);
     // Work for it to die over, however far the others are.
-    let over = false;
-    void died.then(() => (over = true));
-    for (let extra = 0; !over; extra++) {
+    const death = { isOver: false };
+    void died.then(() => (death.isOver = true));
+    while (!death.isOver) {
       await producer.sendAll(
         Array.from({ length: partitions }, (_, partition) => ({ topic: source, partition, value: null })),
       );

@@ -137,7 +137,9 @@ export class KrafkaClient extends ClientProxy<KrafkaClientEvents> {
     return this.#hot(async () => {
       const topic = this.#topicOf(pattern);
       const encoding = data.messages.map((message) => this.#event(topic, this.#packet(pattern, message)));
-      const records = encoding.some(isPromise) ? await this.#inOrder(Promise.all(encoding)) : encoding;
+      const records = encoding.some(isPromise)
+        ? await this.#inOrder(Promise.all(encoding.map(async (one) => one)))
+        : encoding;
       return (await this.#shared.producer.sendAll(records as ProducerRecord[])) as Result;
     });
   }

@@ -88,7 +88,7 @@ export class KrafkaTransaction {
   }
 
   async #sendAll(records: readonly TransactionRecord[]): Promise<RecordMetadata[]> {
-    const encoded = records.map(({ topic, ...message }) => this.#encoding.record(topic, message));
+    const encoded = records.map(async ({ topic, ...message }) => this.#encoding.record(topic, message));
     return this.#scope.sendAll(await Promise.all(encoded));
   }
 

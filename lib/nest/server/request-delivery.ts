@@ -1,7 +1,7 @@
 import { KafkaRetriableException, RpcException } from '@nestjs/microservices';
 import { finalize, isObservable, type Observable } from 'rxjs';
 import type { ConsumerRecord } from '../../core/protocol/index.js';
-import { backoffMs, sleep, type Timer } from '../../core/support/index.js';
+import { backoffMs, Deferred, sleep, type Timer } from '../../core/support/index.js';
 import { messageOf } from '../failure-policy/describe-error.js';
 import { isPromise } from '../wire/payloads.js';
 import { UNKNOWN_ERROR, type ReplyAddress } from '../wire/reply.js';
@@ -150,34 +150,35 @@ const firstPulled = (
   source: AsyncIterable<unknown>,
   replies: Replies,
   end: () => void,
-): Promise<void> =>
-  new Promise((resolve) => {
-    let isLate = false;
-    const bound = atDeadline(delivery, record, address, () => {
-      isLate = true;
-      resolve();
-    });
-    const pull = async (): Promise<void> => {
-      try {
-        for await (const value of source) {
-          if (isLate || replies.ended) return;
-          replies.next(value);
-          resolve();
-          await replies.room;
-          if (isLate || replies.ended) return;
-        }
-        replies.complete();
-      } catch (error) {
-        replies.fail(errorOfAnIterable(delivery, error));
-      } finally {
-        bound?.cancel();
-        end();
-        resolve();
-      }
-      await replies.settled;
-    };
-    delivery.track(pull());
+): Promise<void> => {
+  const answered = new Deferred<void>();
+  let isLate = false;
+  const bound = atDeadline(delivery, record, address, () => {
+    isLate = true;
+    answered.resolve();
   });
+  const pull = async (): Promise<void> => {
+    try {
+      for await (const value of source) {
+        if (isLate || replies.ended) return;
+        replies.next(value);
+        answered.resolve();
+        await replies.room;
+        if (isLate || replies.ended) return;
+      }
+      replies.complete();
+    } catch (error) {
+      replies.fail(errorOfAnIterable(delivery, error));
+    } finally {
+      bound?.cancel();
+      end();
+      answered.resolve();
+    }
+    await replies.settled;
+  };
+  delivery.track(pull());
+  return answered.promise;
+};
 
 function atDeadline(
   delivery: Delivery,

@@ -72,8 +72,8 @@ describe('A serde with a schema registry', () => {
     decode: (bytes) => JSON.parse(bytes.toString()) as unknown,
   };
   const reversed: SchemaCodec = {
-    encode: async (value) => Buffer.from(String(value)).reverse(),
-    decode: (bytes) => Buffer.from(bytes).reverse().toString(),
+    encode: async (value) => Buffer.from(Buffer.from(String(value)).toReversed()),
+    decode: (bytes) => Buffer.from(bytes.toReversed()).toString(),
   };
   const registry: SchemaRegistry = {
     schemaFor: async (value) => (typeof value === 'string' ? { id: 258, codec: reversed } : { id: 1, codec: json }),

@@ -89,8 +89,8 @@ export class Payloads {
 export const isPromise = (value: unknown): value is PromiseLike<unknown> =>
   typeof value === 'object' && value !== null && typeof (value as PromiseLike<unknown>).then === 'function';
 
-function then<Result>(value: unknown, next: (value: unknown) => Result): Result | Promise<Result> {
-  return isPromise(value) ? Promise.resolve(value).then(next) : next(value);
+function then<Result>(value: unknown, use: (value: unknown) => Result): Result | Promise<Result> {
+  return isPromise(value) ? Promise.resolve(value).then(use) : use(value);
 }
 
 const viewOf = ({ topic, partition, offset, timestamp, key, value, headers }: ConsumerRecord): object => ({

@@ -110,7 +110,8 @@ function encodeError(error: unknown): string {
   if (error === undefined || error === null) return UNKNOWN_ERROR;
   try {
     // JSON shows of an Error what it has beside its message.
-    if (error instanceof Error) return JSON.stringify({ status: 'error', ...error, message: error.message });
+    if (error instanceof Error)
+      return JSON.stringify(Object.assign({ status: 'error' }, error, { message: error.message }));
     return JSON.stringify(error) ?? UNKNOWN_ERROR;
   } catch {
     return JSON.stringify({ status: 'error', message: UNKNOWN_ERROR });

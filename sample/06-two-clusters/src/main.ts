@@ -12,7 +12,7 @@ import {
 import { EmbeddedBroker } from 'nestjs-krafka/testing';
 import { lastValueFrom } from 'rxjs';
 
-let copied = 0;
+const copied: unknown[] = [];
 
 @Controller()
 class CopyController {
@@ -22,7 +22,7 @@ class CopyController {
   async placed(@Payload() order: unknown): Promise<void> {
     const { offset } = await lastValueFrom(this.archive.emit('orders.archived', order));
     console.log('archived', JSON.stringify(order), 'at offset', offset);
-    copied += 1;
+    copied.push(order);
   }
 }
 
@@ -47,7 +47,7 @@ async function main(): Promise<void> {
   const app = await NestFactory.createMicroservice(AppModule, { ...KrafkaServer.fromModule(), logger: ['error'] });
   await app.listen();
   for (const id of [1, 2, 3]) await lastValueFrom(app.get(KrafkaClient).emit('orders.placed', { id }));
-  while (copied < 3) await new Promise((resolve) => setTimeout(resolve, 10));
+  while (copied.length < 3) await new Promise((resolve) => setTimeout(resolve, 10));
   const archive = app.get<KrafkaClient>(getKrafkaClientToken('archive'), { strict: false });
   console.log('topics there:', (await archive.admin.listTopics()).map(({ name }) => name).join());
   console.log('records there:', there.records('orders.archived').length);

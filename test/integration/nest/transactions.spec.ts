@@ -74,7 +74,7 @@ describe('A transaction of a client', () => {
   it('holds what a handler sends and the offset of what it was called with: both happen or neither', async () => {
     const [orders, invoices] = await Promise.all([cluster.newTopic(), cluster.newTopic()]);
     const groupId = cluster.name('billing');
-    let client: KrafkaClient;
+    const own: { client?: KrafkaClient } = {};
     let refusals = 1;
     let attempts = 0;
 
@@ -83,7 +83,7 @@ describe('A transaction of a client', () => {
       @EventPattern(orders)
       async placed(@Payload() { id }: { readonly id: number }, @Ctx() context: KrafkaContext): Promise<void> {
         attempts += 1;
-        await client.transaction(async (tx) => {
+        await own.client!.transaction(async (tx) => {
           await tx.send({ topic: invoices, value: { invoice: id } });
           await tx.sendOffsets(context);
           if (id === 2 && refusals-- > 0) throw new Error('not yet');
@@ -94,7 +94,8 @@ describe('A transaction of a client', () => {
       controllers: [Billing],
       options: { consumer: { groupId }, onFailure: { retries: 3, backoffMs: 1 } },
     });
-    client = app.get(KrafkaClient);
+    const client = app.get(KrafkaClient);
+    own.client = client;
     for (const id of [1, 2, 3]) await lastValueFrom(client.emit(orders, { id }));
     const { seen } = await committedOn(invoices);
     await until('all invoices', () => seen.length === 3);

@@ -72,8 +72,10 @@ describe('A sample', () => {
     for (const name of names) expect(existsSync(path(`sample/${name}/README.md`))).toBe(true);
     expect(existsSync(path('dist/index.js')) || 'npm run build comes first').toBe(true);
   });
+});
 
-  (isSecured ? it.skip : it).each(Object.entries(EXPECTED))(
+(isSecured ? describe.skip : describe)('A sample on a cluster without passwords', () => {
+  it.each(Object.entries(EXPECTED))(
     'does what it says: %s',
     async (name, lines) => {
       const outcome = await run(name);
