@@ -1,4 +1,4 @@
-import type { Producer, ProducerOptions, TransactionOptions, TransactionScope } from './producer/index.js';
+import { Producer, type ProducerOptions, type TransactionOptions, type TransactionScope } from './producer/index.js';
 import {
   aString,
   aWhole,
@@ -57,6 +57,7 @@ export function checkTransactionsOptions(given: unknown, path: string): Transact
       throw new KrafkaConfigError(`${path}.producer.${name}`, 'would be ignored: transactions decide that themselves');
     }
   }
+  Producer.check({ ...checked.producer, transactionalId: 'any' }, `${path}.producer`);
   return checked;
 }
 

@@ -30,6 +30,7 @@ export class CopyingMember {
   readonly #krafka: Krafka;
   readonly #running: Promise<void>;
   #stopped = false;
+  #isDead = false;
   #death: { readonly point: PointOfDeath; readonly happened: () => void } | undefined;
   #end: () => void = () => undefined;
 
@@ -59,7 +60,7 @@ export class CopyingMember {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#end();
-    await this.#krafka.close({ timeoutMs: 3_000 }).catch(() => undefined);
+    await this.#krafka.close({ timeoutMs: this.#isDead ? 0 : 3_000 }).catch(() => undefined);
     await this.#running;
     await this.proxy.close();
   }
@@ -115,6 +116,7 @@ export class CopyingMember {
   #reach(point: PointOfDeath): void {
     if (this.#death?.point !== point) return;
     this.proxy.unplug();
+    this.#isDead = true;
     this.#death.happened();
     this.#death = undefined;
   }

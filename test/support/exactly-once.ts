@@ -61,16 +61,12 @@ export async function copyExactlyOnce(
     const member = alive[0] as CopyingMember;
     const before = top();
     while (top() < before + 2) await new Promise((resolve) => setTimeout(resolve, 10));
-    const died = member.die(point);
+    const died = member.die(point).then(() => true);
+    const soon = (): Promise<boolean> => new Promise((resolve) => setTimeout(() => resolve(false), 20));
     // Work for it to die over, however far the others are.
-    const death = { isOver: false };
-    void died.then(() => (death.isOver = true));
-    while (!death.isOver) {
-      await producer.sendAll(
-        Array.from({ length: partitions }, (_, partition) => ({ topic: source, partition, value: null })),
-      );
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+    const work = Array.from({ length: partitions }, (_, partition) => ({ topic: source, partition, value: null }));
+    do await producer.sendAll(work);
+    while (!(await Promise.race([died, soon()])));
     alive.splice(alive.indexOf(member), 1);
     dead.push(member);
     join();

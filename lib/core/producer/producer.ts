@@ -74,6 +74,15 @@ export class Producer<Key = RecordContent, Value = RecordContent> {
   #closed: Promise<void> | undefined;
 
   /**
+   * Checks options as the constructor would.
+   *
+   * @throws KrafkaConfigError naming the option, `path` in front
+   */
+  static check<Key, Value>(options: ProducerOptions<Key, Value> | undefined, path?: string): void {
+    checkProducerOptions(options, path);
+  }
+
+  /**
    * Makes no request before the first record is sent. Connections and metadata are the cluster's, which whoever made it
    * closes.
    *

@@ -7,7 +7,7 @@ const PARTITIONS = 4;
 
 describe(`${RECORDS} numbered records, consumed, transformed and produced`, () => {
   let cluster: TestCluster;
-  beforeAll(async () => void (cluster = await openTestCluster()));
+  beforeAll(async () => void (cluster = await openTestCluster({ groupMinSessionTimeoutMs: 1_000 })));
   afterAll(() => cluster.close());
 
   it('are read exactly once by read_committed consumers, though members die in the middle of transactions', async () => {
@@ -23,7 +23,7 @@ describe(`${RECORDS} numbered records, consumed, transformed and produced`, () =
       records: RECORDS,
       members: 2,
       transactionTimeoutMs: cluster.kind === 'embedded' ? 1_500 : 5_000,
-      sessionTimeoutMs: 6_000,
+      sessionTimeoutMs: cluster.kind === 'embedded' ? 1_500 : 6_000,
       deaths: ['after-send', 'after-offsets', 'at-commit'],
       strike: { everyMs: 100, random: () => random.next() },
     });

@@ -315,6 +315,8 @@ describe('krafka.transaction', () => {
     });
     const options = { transactions: { producer: { acks: 1 } } };
     expect(() => cluster.krafka(options as never)).toThrow(/transactions\.producer\.acks/);
+    const misspelt = { transactions: { producer: { lingerMz: 1 } } };
+    expect(() => cluster.krafka(misspelt as never)).toThrow(/transactions\.producer\.lingerMz.*lingerMs/);
   });
 
   it('moves a group on with what its records became, all or nothing', async () => {
