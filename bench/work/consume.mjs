@@ -163,7 +163,7 @@ export const lines = [
       says: `100 B, ${compression}, a batch handler that touches each value`,
       clients: {
         krafka: client('krafka', load),
-        ...peers(load, { platformatic: 0.75, librdkafka: 0.1 }),
+        ...peers(load, { platformatic: 0.75, librdkafka: 0.2 }),
         java: java(load),
       },
       targets: [timesAtLeast(2, PEERS, 'recordsPerSecond', 'the best peer that reads it')],
