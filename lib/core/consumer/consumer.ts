@@ -1,6 +1,6 @@
-import { retrying, type Cluster } from '../cluster/index.js';
+import type { Cluster } from '../cluster/index.js';
 import { systemNetworkPorts, type NetworkPorts } from '../network/index.js';
-import { ERROR_CODES, protocolError, type ConsumerRecord } from '../protocol/index.js';
+import type { ConsumerRecord } from '../protocol/index.js';
 import {
   Deadline,
   Deferred,
@@ -21,17 +21,11 @@ import {
   type ConsumerSettings,
   type ManualAssignment,
 } from './consumer-options.js';
-import type { ConsumerStats, PartitionStats, StuckHandler } from './consumer-stats.js';
-import type { Delivery, DeliveryHost } from './delivery/delivery.js';
-import { RecordIterator } from './delivery/record-iterator.js';
-import { RecordStream } from './delivery/record-stream.js';
-import { runSettings, streamSettings } from './delivery/handling.js';
-import { RunLoop } from './delivery/run-loop.js';
+import type { ConsumerStats } from './consumer-stats.js';
+import { Consumption } from './consumption.js';
+import { streamSettings } from './delivery/handling.js';
 import { Fetcher } from './fetch/fetcher.js';
 import { Membership } from './group/membership.js';
-import type { DecodedRecord } from './decoding/decoded-record.js';
-import { DecodedIterator } from './decoding/decoded-iterator.js';
-import { decodedRun } from './decoding/decoded-handling.js';
 import { RecordDecoder } from './decoding/record-decoder.js';
 import { ConsumerStream, type StreamOptions } from './delivery/consumer-stream.js';
 import type { HandledRecord, RunOptions } from './handlers.js';
@@ -40,8 +34,10 @@ import { EpochValidator } from './offsets/epoch-validator.js';
 import type { OffsetToCommit } from './offsets/offset-committer.js';
 import { OffsetResolver } from './offsets/offset-resolver.js';
 import type { KeptOffset } from './offsets/committed-offsets.js';
+import { partitionStats, stuckIn } from './partition-stats.js';
 import { describePartitions, type TopicPartition } from './topic-partition.js';
 import { TopicWatch } from './topic-watch.js';
+import { TopicsToRead, topicsOf } from './topics-to-read.js';
 import { waitFor, within } from './within.js';
 
 /** An offset as the group keeps it. */
@@ -102,16 +98,15 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
   readonly #membership: Membership | undefined;
   readonly #lags: LagReporter;
   #watch: TopicWatch | undefined;
-  readonly #decoder: RecordDecoder | undefined;
+  readonly #topicsToRead: TopicsToRead;
+  readonly #consumption: Consumption;
   #undecodable = 0;
   readonly #ending = new AbortController();
   /** Rejects when the consumer closes or fails. */
   readonly #ended = new Deferred<never>();
   #topics: readonly string[];
   #assignments: readonly ManualAssignment[];
-  #untrack: (() => void) | undefined;
   #unhear: (() => void) | undefined;
-  #delivery: Delivery | undefined;
   #starting: Promise<void> | undefined;
   #fatal: KrafkaError | undefined;
   #closing: Promise<void> | undefined;
@@ -166,7 +161,18 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
       isMember: () => this.#membership?.identity !== undefined,
       onFatal: (error) => this.#fail(error),
     });
-    this.#decoder = this.#decoderOf(settings);
+    this.#topicsToRead = new TopicsToRead(cluster, this.#ports, this.#ending.signal);
+    this.#consumption = new Consumption({
+      assignment: this.#assignment,
+      fetcher: this.#fetcher,
+      ports: this.#ports,
+      decoder: this.#decoderOf(settings),
+      start: () => this.start(),
+      assertAlive: () => this.#assertAlive(),
+      end: () => (this.#fatal === undefined ? this.#closing && 'closed' : 'failed'),
+      commit: (partition) => this.#commitOf(partition),
+      onHandlerFailed: (error) => this.#fail(error),
+    });
     if (settings.topicPattern !== undefined) {
       this.#watch = new TopicWatch({
         cluster,
@@ -225,13 +231,7 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
    * loop leaves the record at hand uncommitted. The partitions take turns, batch by batch. Iterating again goes on.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<Received, undefined> {
-    const records = new RecordIterator(async () => {
-      const stream = this.#stream();
-      await this.#startFor(stream);
-      return stream;
-    });
-    const iterator = this.#decoder === undefined ? records : new DecodedIterator(records, this.#decoder);
-    return iterator as AsyncIterableIterator<unknown, undefined> as AsyncIterableIterator<Received, undefined>;
+    return this.#consumption.iterate() as AsyncIterableIterator<Received, undefined>;
   }
 
   /**
@@ -257,32 +257,9 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
    * @throws KrafkaError whatever else ends the consumer
    * @throws the reason of `signal` once that is aborted and handlers have ended; the consumer may be consumed anew then
    */
-  async run(options: RunOptions<Received>): Promise<void> {
-    const settings = runSettings(
-      this.#decoder === undefined
-        ? (options as unknown as RunOptions)
-        : decodedRun(options as unknown as RunOptions<DecodedRecord>, this.#decoder),
-    );
-    const { signal } = settings;
-    signal?.throwIfAborted();
-    const loop = new RunLoop(settings, this.#host());
-    this.#attach(loop);
-    const aborted = new Deferred<void>();
-    const abort = (): void => aborted.resolve();
-    signal?.addEventListener('abort', abort, { once: true });
-    try {
-      await Promise.race([this.#startFor(loop), aborted.promise]);
-      await Promise.race([loop.finished, aborted.promise]);
-    } catch (error) {
-      // Closed before it had started: that is an end like any other.
-      if (this.#closing === undefined || this.#fatal !== undefined) throw error;
-    } finally {
-      signal?.removeEventListener('abort', abort);
-    }
-    if (signal?.aborted !== true || this.#delivery !== loop || this.#closing !== undefined) return loop.finished;
-    await loop.stop();
-    if (this.#delivery === loop) this.#detach();
-    throw signal.reason as Error;
+  run(options: RunOptions<Received>): Promise<void> {
+    // With deserializers `Received` is what they make, which the handlers are called with.
+    return this.#consumption.run(options as unknown as RunOptions);
   }
 
   /** Subscribes to other topics than before, in place of a `topicPattern` too. Needs a group. */
@@ -297,7 +274,7 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
   }
 
   async #subscribe(topics: readonly string[]): Promise<void> {
-    if (this.#starting !== undefined) await this.#findTopics(topics);
+    if (this.#starting !== undefined) await this.#topicsToRead.find(topics, this.#deadline('startTimeoutMs'));
     this.#assertAlive();
     this.#topics = topics;
     this.#group('subscribe()').subscribe(topics);
@@ -313,8 +290,8 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
       return;
     }
     await this.start();
-    await this.#findTopics(topicsOf(checked));
-    await this.#findPartitions(checked);
+    await this.#topicsToRead.find(topicsOf(checked), this.#deadline('startTimeoutMs'));
+    await this.#topicsToRead.findPartitions(checked, this.#deadline('startTimeoutMs'));
     this.#assignments = checked;
     const { owned } = this.#assignment;
     await this.#assignment.revoke(
@@ -424,13 +401,17 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
   }
 
   stats(): ConsumerStats {
-    const partitions = [...this.#assignment.partitions].map((partition) => this.#statsOf(partition));
+    const committedOnly = this.#settings.isolationLevel === 'read_committed';
+    const now = this.#ports.clock.monotonic();
+    const partitions = Array.from(this.#assignment.partitions, (partition) =>
+      partitionStats(partition, this.#consumption.underWay(partition), now, committedOnly),
+    );
     return {
       groupState: this.groupState(),
       partitions,
       stuck: partitions.flatMap((one) => stuckIn(one, this.#settings.stuckAfterMs)),
       undecodable: this.#undecodable,
-      idleRatio: this.#delivery?.idleRatio ?? 1,
+      idleRatio: this.#consumption.idleRatio,
       bufferedBytes: partitions.reduce((sum, { bufferedBytes }) => sum + bufferedBytes, 0),
       ...this.#fetcher.counters.snapshot(),
       offsetLookups: this.#resolver.requests,
@@ -461,8 +442,8 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
       const option = this.#membership === undefined ? 'assignments' : 'topics';
       throw new KrafkaConfigError(option, 'names nothing to read');
     }
-    await this.#findTopics(topics);
-    await this.#findPartitions(this.#assignments);
+    await this.#topicsToRead.find(topics, this.#deadline('startTimeoutMs'));
+    await this.#topicsToRead.findPartitions(this.#assignments, this.#deadline('startTimeoutMs'));
     this.#assertAlive();
     this.#unhear ??= this.#cluster.events.on('metadata', () => {
       this.#fetcher.metadataChanged();
@@ -478,80 +459,6 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
     const error = deadline.error(this.#membership === undefined ? 'the positions' : 'the group to gather');
     this.#fail(error);
     throw error;
-  }
-
-  /** Waits until the topics exist, and has them kept fresh from then on. */
-  async #findTopics(topics: readonly string[]): Promise<void> {
-    const deadline = this.#deadline('startTimeoutMs');
-    const { signal } = this.#ending;
-    await Promise.all(topics.map((topic) => this.#cluster.topic(topic, deadline, signal)));
-    const before = this.#untrack;
-    this.#untrack = this.#cluster.track(topics);
-    before?.();
-  }
-
-  /** Waits until topics that exist have the partitions, too: they may just be growing. */
-  async #findPartitions(partitions: readonly TopicPartition[]): Promise<void> {
-    const cluster = this.#cluster;
-    const deadline = this.#deadline('startTimeoutMs');
-    const missing = (): TopicPartition | undefined =>
-      partitions.find(
-        ({ topic, partition }) => cluster.metadata.topics.get(topic)?.partitions[partition] === undefined,
-      );
-    try {
-      await retrying({ deadline, ports: this.#ports, signal: this.#ending.signal }, async (attempt) => {
-        if (attempt > 1) await cluster.refresh(topicsOf(partitions));
-        const place = missing();
-        if (place !== undefined) throw protocolError(ERROR_CODES.UNKNOWN_TOPIC_OR_PARTITION, place);
-      });
-    } catch (error) {
-      throw error instanceof KrafkaTimeoutError && error.cause instanceof KrafkaError ? error.cause : error;
-    }
-  }
-
-  /** Starts on behalf of a way of consuming, which is let go of when that fails. */
-  async #startFor(delivery: Delivery): Promise<void> {
-    try {
-      await this.start();
-    } catch (error) {
-      if (this.#delivery === delivery) this.#detach();
-      throw error;
-    }
-  }
-
-  #stream(): RecordStream {
-    if (this.#delivery instanceof RecordStream) return this.#delivery;
-    const stream = new RecordStream(this.#host());
-    this.#attach(stream);
-    return stream;
-  }
-
-  #attach(delivery: Delivery): void {
-    this.#assertAlive();
-    if (this.#delivery !== undefined && !(this.#delivery instanceof RecordStream && this.#delivery.isLeft)) {
-      throw new KrafkaError('the consumer is being consumed already', { code: 'ALREADY_CONSUMED' });
-    }
-    this.#detach();
-    this.#delivery = delivery;
-    this.#assignment.attach(delivery);
-  }
-
-  #detach(): void {
-    this.#delivery?.end(undefined);
-    this.#delivery = undefined;
-    this.#assignment.attach(undefined);
-  }
-
-  #host(): DeliveryHost {
-    return {
-      ports: this.#ports,
-      onTaken: (partition) => this.#fetcher.wake(partition),
-      onCorrupt: (partition, error) => this.#fetcher.corrupt(partition, error),
-      onUndecodable: (partition, from, error) => this.#assignment.undecodable(partition, from, error),
-      onNack: (partition, from, delayMs) => this.#assignment.nack(partition, from, delayMs),
-      commit: (partition) => this.#commitOf(partition),
-      onHandlerFailed: (error) => this.#fail(error),
-    };
   }
 
   #decoderOf(settings: ConsumerSettings): RecordDecoder | undefined {
@@ -583,7 +490,7 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
     this.#fatal = error;
     this.#ports.logger.error('the consumer cannot go on', { group: this.groupId, error });
     this.events.emit('fatal', { error });
-    this.#delivery?.end(error);
+    this.#consumption.end(error);
     void this.#closeFailed();
   }
 
@@ -610,13 +517,13 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
       problem = error;
     }
     await this.#membership?.leave(deadline);
-    this.#delivery?.end(this.#fatal);
+    this.#consumption.end(this.#fatal);
     this.#resolver.close();
     this.#validator.close();
     this.#lags.close();
     this.#watch?.close();
     this.#unhear?.();
-    this.#untrack?.();
+    this.#topicsToRead.close();
     await fetching;
     await Promise.all([
       this.#cluster.pool.release(`fetch:${this.#id}`, { timeoutMs: 0 }),
@@ -632,24 +539,6 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
         waitedFor: `the handlers of ${describePartitions(abandoned)} to end`,
       });
     }
-  }
-
-  #statsOf(assigned: AssignedPartition): PartitionStats {
-    const { topic, partition, phase, paused, held, position, buffer } = assigned;
-    const underWay = this.#delivery?.underWay(assigned);
-    const handlingMs = underWay && this.#ports.clock.monotonic() - underWay.since;
-    return {
-      topic,
-      partition,
-      state: phase.kind,
-      paused,
-      held,
-      position: position < 0 ? undefined : position,
-      lag: assigned.lag(this.#settings.isolationLevel === 'read_committed'),
-      bufferedBytes: buffer.bytes,
-      handlingMs,
-      handlingOffset: underWay?.offset,
-    };
   }
 
   #assigned({ topic, partition }: TopicPartition): AssignedPartition {
@@ -673,16 +562,6 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
     if (this.#fatal !== undefined) throw this.#fatal;
     if (this.#closing !== undefined) throw new KrafkaClosedError('the consumer');
   }
-}
-
-const topicsOf = (partitions: readonly TopicPartition[]): string[] => [
-  ...new Set(partitions.map(({ topic }) => topic)),
-];
-
-function stuckIn(stats: PartitionStats, afterMs: number): StuckHandler[] {
-  const { topic, partition, handlingMs = 0, handlingOffset } = stats;
-  if (handlingOffset === undefined || handlingMs < afterMs) return [];
-  return [{ topic, partition, offset: handlingOffset, handlingMs }];
 }
 
 const isAmong = (one: TopicPartition, others: readonly TopicPartition[]): boolean =>

@@ -28,6 +28,7 @@ export class TopicWatch {
 
   /** The topics that match now, by name; they are looked for again from time to time. */
   async start(): Promise<readonly string[]> {
+    this.#timer?.cancel();
     const topics = await this.#look();
     this.#schedule();
     return topics;
