@@ -5,8 +5,8 @@ import { copyExactlyOnce } from '../support/exactly-once.js';
 import { CLEAN, compareLedger, wholeTopic, writeLedger } from '../support/producer-ledger.js';
 import { TroubleProxy } from '../support/trouble-proxy.js';
 
-const RECORDS = Number(process.env['LEDGER_RECORDS'] ?? 1_000_000);
-const COPIES = Number(process.env['EXACTLY_ONCE_RECORDS'] ?? 50_000);
+const RECORDS = Number(process.env['LEDGER_RECORDS'] ?? 100_000);
+const COPIES = Number(process.env['EXACTLY_ONCE_RECORDS'] ?? 10_000);
 const SEED = Number(process.env['CHAOS_SEED'] ?? Date.now() % 1_000_000);
 const PARTITIONS = 6;
 
