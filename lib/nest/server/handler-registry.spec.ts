@@ -73,9 +73,12 @@ describe('The topics of a group', () => {
       'orders.placed-dlt',
       'orders.price',
       'orders.price.reply',
+      'orders.placed-retry-0',
+      'orders.placed-retry-11',
       'orders.dlt',
     ]);
     expect(chooseTopics([/^orders\..*/], existing).topics).toEqual(['orders.dlt', 'orders.placed', 'orders.price']);
+    expect(chooseTopics([/-retry-\d+$/], existing).topics).toHaveLength(2);
     expect(chooseTopics([/-dlt$/], existing).topics).toEqual(['orders.placed-dlt']);
   });
 });
