@@ -347,6 +347,48 @@ describe('share groups of a real cluster (KIP-932)', () => {
     }
   }, 60_000);
 
+  it('is described, moved, forgotten and deleted by an admin', async () => {
+    const topic = await topicOf(numbers(6), 1);
+    const groupId = await newGroup();
+    const admin = cluster.krafka().admin();
+    const read = async (count: number): Promise<string[]> => {
+      const consumer = member({ groupId, topics: [topic] });
+      const seen: string[] = [];
+      for await (const record of consumer) {
+        seen.push(`${record.valueText} ${record.deliveryCount}`);
+        record.accept();
+        if (seen.length === count) break;
+      }
+      expect(await admin.describeGroups([groupId])).toMatchObject([
+        { type: 'share', state: 'Stable', members: [{ memberId: consumer.memberId, subscribedTopics: [topic] }] },
+      ]);
+      await expect(admin.alterShareGroupOffsets(groupId, [{ topic, partition: 0, offset: 0 }])).rejects.toMatchObject({
+        code: 'NON_EMPTY_GROUP',
+      });
+      await consumer.close();
+      return seen;
+    };
+    expect(await read(4)).toEqual(['r0 1', 'r1 1', 'r2 1', 'r3 1']);
+    expect(await admin.listGroups({ types: ['share'] })).toContainEqual(
+      expect.objectContaining({ groupId, type: 'share', state: 'Empty' }),
+    );
+    const [offset] = await admin.listShareGroupOffsets(groupId);
+    expect(offset).toMatchObject({ topic, partition: 0, offset: 4, lag: 2 });
+    expect(await admin.listShareGroupOffsets(groupId, { partitions: [{ topic, partition: 0 }] })).toEqual([offset]);
+
+    await admin.alterShareGroupOffsets(groupId, [{ topic, partition: 0, offset: 2 }]);
+    expect(await read(2)).toEqual(['r2 1', 'r3 1']);
+    await admin.deleteShareGroupOffsets(groupId, [topic]);
+    expect(await admin.listShareGroupOffsets(groupId)).toEqual([]);
+    await expect(admin.deleteShareGroupOffsets(groupId, ['nowhere'])).rejects.toMatchObject({
+      code: 'UNKNOWN_TOPIC_OR_PARTITION',
+      topic: 'nowhere',
+    });
+    await admin.deleteGroups([groupId]);
+    expect(await admin.listShareGroupOffsets(groupId)).toEqual([]);
+    await expect(admin.describeGroups([groupId])).rejects.toMatchObject({ code: 'GROUP_ID_NOT_FOUND' });
+  });
+
   async function membersOf(groupId: string): Promise<number> {
     const [group] = await cluster.krafka().admin().describeGroups([groupId]);
     return group?.members.length ?? 0;

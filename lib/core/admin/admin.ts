@@ -48,6 +48,14 @@ import {
 } from './partition-offsets.js';
 import { checkResetOffsets, resetOffsets, type ResetOffset, type ResetOffsetsOptions } from './reset-offsets.js';
 import {
+  alterShareGroupOffsets,
+  checkListShareGroupOffsets,
+  deleteShareGroupOffsets,
+  listShareGroupOffsets,
+  type ListShareGroupOffsetsOptions,
+  type ShareGroupOffset,
+} from './share-group-offsets.js';
+import {
   checkCreatePartitions,
   checkCreateTopics,
   checkDeleteTopics,
@@ -169,8 +177,8 @@ export class Admin {
   }
 
   /**
-   * These groups with their members, in the order asked for; `type` tells which kind each is. Classic groups and those of
-   * KIP-848 are described; others, like share groups, are as good as not there.
+   * These groups with their members, in the order asked for; `type` tells which kind each is. Classic groups, those of
+   * KIP-848 and share groups are described; others, like those of Kafka Streams, are as good as not there.
    *
    * @throws KrafkaProtocolError GROUP_ID_NOT_FOUND, GROUP_AUTHORIZATION_FAILED naming the group
    */
@@ -231,6 +239,41 @@ export class Admin {
   ): Promise<void> {
     const call = this.#call(checkCall(options));
     return deleteGroupOffsets(call, aString(groupId, 'groupId'), checkPartitions(partitions, 'partitions'));
+  }
+
+  /**
+   * Where a share group stands in the partitions that it has read, or in some of them (KIP-932). Brokers know of none in
+   * a group that does not exist.
+   *
+   * @throws KrafkaProtocolError GROUP_AUTHORIZATION_FAILED naming the group
+   */
+  async listShareGroupOffsets(groupId: string, options?: ListShareGroupOffsetsOptions): Promise<ShareGroupOffset[]> {
+    const checked = checkListShareGroupOffsets(options);
+    return listShareGroupOffsets(this.#call(checked), aString(groupId, 'groupId'), checked);
+  }
+
+  /**
+   * Puts a share group that has no members somewhere else; what it knew of single records there is forgotten.
+   *
+   * @throws KrafkaProtocolError NON_EMPTY_GROUP when it has members, GROUP_ID_NOT_FOUND
+   */
+  async alterShareGroupOffsets(
+    groupId: string,
+    offsets: readonly TopicPartitionOffset[],
+    options?: CallOptions,
+  ): Promise<void> {
+    const call = this.#call(checkCall(options));
+    return alterShareGroupOffsets(call, aString(groupId, 'groupId'), checkPartitionOffsets(offsets, 'offsets'));
+  }
+
+  /**
+   * Has a share group without members forget topics: it begins in them as a new group does.
+   *
+   * @throws KrafkaProtocolError NON_EMPTY_GROUP when it has members, GROUP_ID_NOT_FOUND, UNKNOWN_TOPIC_OR_PARTITION
+   */
+  async deleteShareGroupOffsets(groupId: string, topics: readonly string[], options?: CallOptions): Promise<void> {
+    const call = this.#call(checkCall(options));
+    return deleteShareGroupOffsets(call, aString(groupId, 'groupId'), checkNames(topics, 'topics'));
   }
 
   /**

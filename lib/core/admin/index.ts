@@ -25,6 +25,7 @@ export type {
   ShareMemberDescription,
   TopicPartitions,
 } from './groups.js';
+export type { ListShareGroupOffsetsOptions, ShareGroupOffset } from './share-group-offsets.js';
 export type { ResetOffset, ResetOffsetsOptions, ResetTarget } from './reset-offsets.js';
 export type { ListedOffset, ListOffsetsOptions, OffsetPoint, OffsetQuery } from './partition-offsets.js';
 export type {
