@@ -7,6 +7,7 @@ import type {
   TransactionScope,
 } from '../../core/producer/index.js';
 import type { ConsumerRecord } from '../../core/protocol/index.js';
+import { KrafkaError } from '../../core/support/index.js';
 
 /** What a record of a transaction may be: its value by the rules of payloads. */
 export interface TransactionRecord {
@@ -19,9 +20,11 @@ export interface TransactionRecord {
 }
 
 /** The context of the handler whose record, or batch, a transaction is about: what `@Ctx()` gives it. */
-export type HandledContext = { readonly signal: AbortSignal; getConsumer(): Consumer } & (
-  { readonly record: ConsumerRecord } | { readonly records: readonly ConsumerRecord[] }
-);
+export type HandledContext = {
+  readonly signal: AbortSignal;
+  readonly offsetObstacle: string | undefined;
+  getConsumer(): Consumer;
+} & ({ readonly record: ConsumerRecord } | { readonly records: readonly ConsumerRecord[] });
 
 /** How records of a transaction become bytes. */
 export interface TransactionEncoding {
@@ -67,6 +70,8 @@ export class KrafkaTransaction {
    * partition, and is alone on its topic in its group. Else offsets by hand, with `consumer.groupMetadata()`.
    *
    * @throws KrafkaError CONCURRENT_OFFSETS where records of one partition are handled side by side: an earlier one may not be done
+   *
+   * @throws KrafkaError OFFSETS_NOT_IN_ORDER where that is not so
    */
   sendOffsets(context: HandledContext): Promise<void>;
   sendOffsets(offsets: readonly TransactionOffset[], group: TransactionGroup): Promise<void>;
@@ -95,6 +100,12 @@ export class KrafkaTransaction {
   async #sendOffsetsOf(context: HandledContext): Promise<void> {
     // Another member may have the partition by now, and this one a place in the group that would not be refused.
     context.signal.throwIfAborted();
+    const { offsetObstacle } = context;
+    if (offsetObstacle !== undefined) {
+      throw new KrafkaError(`a transaction can't commit the offset: ${offsetObstacle}`, {
+        code: 'OFFSETS_NOT_IN_ORDER',
+      });
+    }
     const records = 'records' in context ? context.records : [context.record];
     const last = records[records.length - 1];
     if (last === undefined) return;

@@ -58,6 +58,8 @@ export interface Delivery {
   hooks(): ProcessingHooks;
   /** Keeps work in mind that goes on after its record is done: closing waits for it, within its bound. */
   track(work: Promise<void>): void;
+  /** Why offsets of a topic can't be committed by a transaction of one handler, where they can't. */
+  offsetObstacle(topic: string): string | undefined;
   /** Whether a handler in another group of this application answers this request. */
   isAnswered(record: ConsumerRecord): boolean;
 }

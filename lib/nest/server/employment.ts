@@ -11,7 +11,7 @@ import { dispatchTo } from './dispatch.js';
 import { GroupWorker } from './group-worker.js';
 import type { HandlerGroup, HandlerGroups } from './handler-groups.js';
 import type { CommitMode } from './handler-options.js';
-import type { HandlerRegistry } from './handler-registry.js';
+import { handlersOf, type HandlerRegistry } from './handler-registry.js';
 import { isFor } from './record-condition.js';
 import { redeliverTo } from './retry-delivery.js';
 import { planWorkers, readingPlanOf, retriedPatterns, retryTopicsOf, type PlanDefaults } from './worker-plan.js';
@@ -21,7 +21,7 @@ export interface EmploymentParts {
   readonly settings: Pick<ServerSettings, 'consumer' | 'commitMode' | 'concurrency' | 'onCrash'>;
   readonly shared: SharedKrafka;
   /** What is the same for every group. */
-  readonly delivery: Omit<Delivery, 'groupId' | 'consumer' | 'commitMode' | 'isAnswered'>;
+  readonly delivery: Omit<Delivery, 'groupId' | 'consumer' | 'commitMode' | 'isAnswered' | 'offsetObstacle'>;
   readonly events: {
     state(groupId: string, state: GroupState): void;
     fatal(groupId: string, error: KrafkaError, restartInMs: number | undefined): void;
@@ -62,7 +62,7 @@ export function employ(groups: HandlerGroups, parts: EmploymentParts): readonly 
 }
 
 interface WorkerParts extends Omit<EmploymentParts, 'delivery'> {
-  readonly delivery: Omit<Delivery, 'groupId' | 'consumer' | 'commitMode'>;
+  readonly delivery: Omit<Delivery, 'groupId' | 'consumer' | 'commitMode' | 'offsetObstacle'>;
 }
 
 function answers(registry: HandlerRegistry, record: ConsumerRecord): boolean {
@@ -85,7 +85,12 @@ function workersOf(group: HandlerGroup, groupId: string, parts: WorkerParts): Gr
         ...instanceOf(options, index === 0 ? '' : `-${commitMode}`),
       },
       owns: (topic) => patterns.some((one) => one === registry.of(topic)),
-      run: (consumer) => handlingOf(registry, deliveryOf(parts, groupId, commitMode, consumer), defaults),
+      run: (consumer) =>
+        handlingOf(
+          registry,
+          deliveryOf(parts, groupId, commitMode, consumer, (topic) => offsetObstacle(registry, topic, defaults)),
+          defaults,
+        ),
     }),
   );
   const retried = retriedPatterns(registry);
@@ -123,7 +128,7 @@ function retryWorker(
       return retries.map(({ retry }) => retry).toSorted();
     },
     run: (consumer) => ({
-      eachRecord: redeliverTo(registry, deliveryOf(parts, retryGroup, 'auto', consumer), groupId),
+      eachRecord: redeliverTo(registry, deliveryOf(parts, retryGroup, 'auto', consumer, inOrderAndAlone), groupId),
     }),
   });
 }
@@ -170,7 +175,24 @@ const deliveryOf = (
   groupId: string,
   commitMode: CommitMode,
   consumer: Consumer,
-): Delivery => ({ ...delivery, groupId, commitMode, consumer });
+  offsetObstacle: Delivery['offsetObstacle'],
+): Delivery => ({ ...delivery, groupId, commitMode, consumer, offsetObstacle });
+
+// A record of a retry topic is for one handler, which is called in the order of its partition.
+const inOrderAndAlone = (): undefined => undefined;
+
+/** Why one handler can't speak for a topic's offsets: what it commits must be done with all of them. */
+function offsetObstacle(registry: HandlerRegistry, topic: string, defaults: PlanDefaults): string | undefined {
+  const handlers = registry.of(topic);
+  if (handlers === undefined) return undefined;
+  const { by = 'partition' } = readingPlanOf(handlers, defaults).concurrency;
+  if (by !== 'partition') return `records of '${topic}' are handled side by side (@Concurrency by '${by}')`;
+  const all = handlersOf(handlers);
+  const routed = all.filter(({ when }) => when !== undefined);
+  // Of those that are told apart by what a record says, one is called.
+  const called = all.length - routed.length + Math.min(1, routed.length);
+  return called > 1 ? `'${topic}' has several handlers in the group: the others may not be done` : undefined;
+}
 
 /** How a group reads: what it says itself, else what the application's own group says. */
 function optionsOf(

@@ -30,6 +30,11 @@ export class KrafkaBatchContext extends BaseRpcContext {
     return this.#partition.signal;
   }
 
+  /** Why the offset can't be committed by a transaction, when it can't: others of its partition, or other handlers, may not be done. */
+  get offsetObstacle(): string | undefined {
+    return this.#delivery.offsetObstacle(this.getTopic());
+  }
+
   /** How long the batch is put off, in milliseconds, once it is. */
   get nackedMs(): number | undefined {
     return this.#nackedMs;

@@ -26,6 +26,8 @@ export interface ContextDelivery {
   readonly consumer: Consumer;
   readonly producer: Producer;
   readonly commitMode: CommitMode;
+  /** Why offsets of a topic can't be committed by a transaction of one handler, where they can't. */
+  offsetObstacle(topic: string): string | undefined;
 }
 
 /** What `getArgs()` answers with, in the order of Nest's KafkaContext. */
@@ -72,6 +74,11 @@ export class KrafkaContext extends KafkaContextBase {
   /** Aborted when the partition goes to another consumer or the application closes. */
   get signal(): AbortSignal {
     return this.#partition.signal;
+  }
+
+  /** Why the offset can't be committed by a transaction, when it can't: others of its partition, or other handlers, may not be done. */
+  get offsetObstacle(): string | undefined {
+    return this.#delivery.offsetObstacle(this.getTopic());
   }
 
   /** When whoever asked stops waiting, in milliseconds since the epoch by their clock; undefined when they don't say. */

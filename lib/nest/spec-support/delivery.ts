@@ -72,6 +72,7 @@ export function aDelivery(changes: Partial<Delivery> = {}) {
     isAnswered: () => false,
     payloads: new Payloads(),
     lateRequestGraceMs: 1_000,
+    offsetObstacle: () => undefined,
     hooks: () => ({ transportId: Transport.KAFKA, onStart: undefined, onEnd: undefined }),
     track: (work) => void tracked.push(work),
     ...changes,

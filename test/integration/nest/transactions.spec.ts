@@ -1,7 +1,14 @@
 import { Controller } from '@nestjs/common';
 import { Ctx, Payload } from '@nestjs/microservices';
 import { lastValueFrom } from 'rxjs';
-import { EventPattern, fromConfig, KrafkaClient, KrafkaContext, KrafkaRecordBuilder } from '../../../lib/index.js';
+import {
+  Concurrency,
+  EventPattern,
+  fromConfig,
+  KrafkaClient,
+  KrafkaContext,
+  KrafkaRecordBuilder,
+} from '../../../lib/index.js';
 import { NestApps, until } from '../../support/nest-apps.js';
 import { openTestCluster, type TestCluster } from '../../support/test-cluster.js';
 
@@ -103,5 +110,38 @@ describe('A transaction of a client', () => {
     // The transaction itself has committed them, before the consumer would: autoCommitIntervalMs is 5 s.
     const [offset] = await client.admin.listGroupOffsets(groupId);
     expect(offset).toMatchObject({ topic: orders, offset: 3 });
+  });
+
+  it('does not commit the offset of a record where others of its partition may not be done', async () => {
+    const [byKey, shared] = await Promise.all([cluster.newTopic(), cluster.newTopic()]);
+    let client: KrafkaClient;
+    const outcomes: unknown[] = [];
+    const attempt = (context: KrafkaContext): Promise<unknown> =>
+      client
+        .transaction((tx) => tx.sendOffsets(context))
+        .catch((error: unknown) => outcomes.push((error as { code: string }).code));
+
+    @Controller()
+    class Billing {
+      @EventPattern(byKey)
+      @Concurrency({ by: 'key', limit: 4 })
+      async one(@Ctx() context: KrafkaContext): Promise<void> {
+        await attempt(context);
+      }
+
+      @EventPattern(shared)
+      async two(@Ctx() context: KrafkaContext): Promise<void> {
+        await attempt(context);
+      }
+
+      @EventPattern(shared)
+      three(): void {}
+    }
+    const app = await apps.service({ controllers: [Billing] });
+    client = app.get(KrafkaClient);
+    await lastValueFrom(client.emit(byKey, { key: 'a', value: 1 }));
+    await lastValueFrom(client.emit(shared, 1));
+    await until('both outcomes', () => outcomes.length === 2);
+    expect(outcomes).toEqual(['OFFSETS_NOT_IN_ORDER', 'OFFSETS_NOT_IN_ORDER']);
   });
 });
