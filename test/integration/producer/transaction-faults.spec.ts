@@ -368,3 +368,25 @@ describe.each([1, 2] as const)('transactions by protocol %i', (transactionVersio
     expect(next).toMatchObject({ reason: { code: 'CLOSED' } });
   });
 });
+
+it('transactions go on by the new protocol once their cluster speaks it, under a new epoch', async () => {
+  const old = { EndTxn: { max: 4 }, Produce: { max: 11 }, TxnOffsetCommit: { max: 4 } };
+  const broker = await EmbeddedBroker.start({ topics: { orders: 1 }, apiVersions: old });
+  const krafka = new Krafka({ brokers: broker.bootstrap });
+  const producer = krafka.producer({ transactionalId: 'txn', lingerMs: 0 });
+  const send = (value: string): Promise<unknown> =>
+    producer.transaction((tx) => tx.send({ topic: 'orders', partition: 0, value }));
+  const endings = (): number[] => broker.requests.list('EndTxn').map(({ version }) => version);
+  await send('a');
+  broker.setApiVersions({});
+  broker.killConnections();
+  await send('b');
+  await send('c');
+  // The second may have begun before its producer knew.
+  expect(endings()[0]).toBe(4);
+  expect(endings().at(-1)).toBe(5);
+  expect(broker.requests.count('InitProducerId')).toBe(2);
+  expect(await committedValues(krafka, 'orders')).toEqual(['a', 'b', 'c']);
+  await krafka.close();
+  await broker.close();
+});
