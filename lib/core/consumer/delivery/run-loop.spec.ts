@@ -2,7 +2,7 @@ import { Deferred, KrafkaError } from '../../support/index.js';
 import { AssignedPartition } from '../assigned-partition.js';
 import { arrivedIn } from '../fetch/partition-buffer.js';
 import type { RunOptions } from '../handlers.js';
-import { batchAt, emptied, markerAt } from '../spec-support/batches.js';
+import { batchAt, emptied, markerAt, strangelyCompressed } from '../spec-support/batches.js';
 import { settled } from '../spec-support/fake-clock.js';
 import { fakePorts } from '../spec-support/ports.js';
 import { runSettings } from './handling.js';
@@ -447,6 +447,18 @@ describe('RunLoop with eachRecord', () => {
     expect(corrupt).toEqual(['t/0 CORRUPT_MESSAGE']);
     one.refetch();
     arrive(one, batchAt(0, ['abc']));
+    expect(seen).toEqual([0]);
+  });
+
+  it('tells of a codec that nobody knows, and lets the other partitions flow', () => {
+    const seen: number[] = [];
+    const { loop, arrive, corrupt } = setUp({ eachRecord: ({ offset }) => void seen.push(offset) });
+    const [strange, plain] = [partition(0), partition(1)];
+    loop.add(strange);
+    loop.add(plain);
+    arrive(strange, strangelyCompressed(batchAt(0, ['abc'])));
+    arrive(plain, batchAt(0, ['abc']));
+    expect(corrupt).toEqual(['t/0 UNSUPPORTED_COMPRESSION_TYPE']);
     expect(seen).toEqual([0]);
   });
 

@@ -1,6 +1,12 @@
 import { jest } from '@jest/globals';
 import { ERROR_CODES, type ErrorName } from '../../protocol/index.js';
-import { Deadline, Deferred, KrafkaConnectionError, type KrafkaError } from '../../support/index.js';
+import {
+  Deadline,
+  Deferred,
+  KrafkaConnectionError,
+  KrafkaProtocolError,
+  type KrafkaError,
+} from '../../support/index.js';
 import { AssignedPartition } from '../assigned-partition.js';
 import { batchAt } from '../spec-support/batches.js';
 import { settled } from '../spec-support/fake-clock.js';
@@ -518,6 +524,14 @@ describe('Fetcher', () => {
         await clock.advance(1_000);
       }
       expect(events).toEqual(['failed t/0 CORRUPT_MESSAGE']);
+    });
+
+    it('what no codec can read fails its partition at once: it would come no different', async () => {
+      const { fetcher, events } = setUp();
+      const one = standing(0);
+      fetcher.add([one]);
+      fetcher.corrupt(one, new KrafkaProtocolError('UNSUPPORTED_COMPRESSION_TYPE', 'codec 7'));
+      expect(events).toEqual(['failed t/0 UNSUPPORTED_COMPRESSION_TYPE']);
     });
 
     it('records that end before a whole batch does are fetched again', async () => {

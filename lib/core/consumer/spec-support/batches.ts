@@ -38,6 +38,14 @@ export const markerAt = (baseOffset: number, kind: 'commit' | 'abort', producerI
     partitionLeaderEpoch: 1,
   });
 
+/** The batch as if a codec had compressed it that nobody knows. */
+export function strangelyCompressed(batch: Buffer): Buffer {
+  const strange = Buffer.from(batch);
+  strange.writeUInt16BE(strange.readUInt16BE(21) | 7, 21);
+  strange.writeUInt32BE(crc32c(strange, 21, strange.length), 17);
+  return strange;
+}
+
 /** The batch as compaction leaves it when it takes every record. */
 export function emptied(batch: Buffer): Buffer {
   const header = Buffer.from(batch.subarray(0, 61));
