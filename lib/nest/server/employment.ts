@@ -94,7 +94,7 @@ function workersOf(group: HandlerGroup, groupId: string, parts: WorkerParts): Gr
     }),
   );
   const retried = retriedPatterns(registry);
-  if (retried.length > 0) workers.push(retryWorker(group, groupId, options, retried, parts));
+  if (retried.length > 0) workers.push(retryWorker(group, groupId, options, retried, defaults, parts));
   return workers;
 }
 
@@ -103,6 +103,7 @@ function retryWorker(
   groupId: string,
   { fromBeginning: _fromBeginning, ...options }: KrafkaServerConsumerOptions,
   patterns: readonly TopicPattern[],
+  defaults: PlanDefaults,
   parts: WorkerParts,
 ): GroupWorker {
   const { topics } = parts.shared;
@@ -128,7 +129,12 @@ function retryWorker(
       return retries.map(({ retry }) => retry).toSorted();
     },
     run: (consumer) => ({
-      eachRecord: redeliverTo(registry, deliveryOf(parts, retryGroup, 'auto', consumer, inOrderAndAlone), groupId),
+      eachRecord: redeliverTo(
+        registry,
+        deliveryOf(parts, retryGroup, 'auto', consumer, inOrderAndAlone),
+        groupId,
+        (handlers) => readingPlanOf(handlers, defaults).commitMode,
+      ),
     }),
   });
 }

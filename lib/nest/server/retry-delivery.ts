@@ -4,17 +4,27 @@ import { decodeRetryLetter, type RetryLetter } from '../failure-policy/retry-let
 import { deliverBatchTo } from './batch-delivery.js';
 import { whereIs, type Delivery } from './delivery.js';
 import { deliverTo } from './event-delivery.js';
-import { handlersOf, type Handler, type HandlerRegistry } from './handler-registry.js';
+import type { CommitMode } from './handler-options.js';
+import { handlersOf, type Handler, type HandlerRegistry, type TopicHandlers } from './handler-registry.js';
 
 /**
  * Handles what arrives in the retry topics of a group: calls the one handler that failed with a record, once that is due.
  * Until then the record's partition stands still and nothing is read ahead of it; the others go on, and no handler is under
  * way that a rebalance would have to wait for.
+ *
+ * `modeOf` tells of a topic whether its handlers commit by themselves: here they may, but a record is done without that too.
  */
 export const redeliverTo =
-  (registry: HandlerRegistry, delivery: Delivery, groupId: string): RecordHandler =>
+  (
+    registry: HandlerRegistry,
+    common: Delivery,
+    groupId: string,
+    modeOf: (handlers: TopicHandlers) => CommitMode = () => 'auto',
+  ): RecordHandler =>
   async (record, partition): Promise<void | Nack> => {
     const letter = decodeRetryLetter(record);
+    const handlers = letter && registry.of(letter.place.topic);
+    const delivery = handlers === undefined ? common : { ...common, commitMode: modeOf(handlers) };
     if (letter === undefined) {
       delivery.counts.unmatched += 1;
       delivery.ports.logger.warn('a record in a retry topic was not put there by this transport and is left out', {
@@ -24,7 +34,7 @@ export const redeliverTo =
     }
     // The other groups of the topic share its retry topics, and read them themselves.
     if (letter.groupId !== groupId) return undefined;
-    const handler = handlerFor(registry, letter);
+    const handler = handlers && handlersOf(handlers).find(({ name }) => name === letter.handler);
     if (handler === undefined) {
       const error = new KrafkaError(`there is no handler '${letter.handler}' for '${letter.place.topic}' any more`, {
         code: 'HANDLER_GONE',
@@ -39,11 +49,6 @@ export const redeliverTo =
     else await deliverTo(delivery, handler, record, partition, letter);
     return undefined;
   };
-
-function handlerFor(registry: HandlerRegistry, { handler, place }: RetryLetter): Handler | undefined {
-  const handlers = registry.of(place.topic);
-  return handlers && handlersOf(handlers).find(({ name }) => name === handler);
-}
 
 /** How long a record is not due yet, in milliseconds. */
 function untilDue({ ports }: Delivery, { policy }: Handler, { dueAt, hop }: RetryLetter): number {

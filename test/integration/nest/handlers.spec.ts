@@ -236,7 +236,7 @@ describe('Retry topics', () => {
     @Controller()
     class Orders {
       @EventPattern(topic)
-      @RetryTopics({ delaysMs: [20, 20] })
+      @RetryTopics({ delaysMs: [500, 1] })
       @OnFailure({ retries: 0 })
       bill(@Payload() name: string, @Ctx() context: KrafkaContext, @RecordHeader('trace') trace?: string): void {
         seen.push(`bill ${name} ${context.attempt} ${trace ?? ''}`);
@@ -258,6 +258,29 @@ describe('Retry topics', () => {
     expect(seen.filter((line) => line === 'pack bad')).toHaveLength(1);
     expect(outcomes).toEqual(['Orders.bill 1 retry-topic', 'Orders.bill 2 retry-topic']);
     expect(app.get(KrafkaServer).deliveryCounts()).toMatchObject({ retriedLater: 2, deadLetters: 0 });
+  });
+
+  it('bring events back to handlers that commit by themselves, too', async () => {
+    const topic = await cluster.newTopic();
+    const seen: string[] = [];
+
+    @Controller()
+    @CommitMode('manual')
+    class Orders {
+      @EventPattern(topic)
+      @RetryTopics({ delaysMs: [1] })
+      @OnFailure({ retries: 0 })
+      async bill(@Payload() name: string, @Ctx() context: KrafkaContext): Promise<void> {
+        if (name === 'bad' && context.attempt === 1) throw new Error('not yet');
+        await context.commit();
+        seen.push(name);
+      }
+    }
+    const app = await apps.service({ controllers: [Orders] });
+    await emit(topic, 'bad', 'good');
+    await until('both', () => seen.length === 2);
+    expect(seen.toSorted((a, b) => a.localeCompare(b))).toEqual(['bad', 'good']);
+    expect(app.get(KrafkaServer).deliveryCounts()).toMatchObject({ retriedLater: 1, deadLetters: 0 });
   });
 
   it('end in the dead-letter topic, with the place and the headers the event had at first', async () => {

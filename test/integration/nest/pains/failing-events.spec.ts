@@ -234,7 +234,7 @@ describe('Retries that end, and a place for what fails for good (#14930)', () =>
     @Controller()
     class Orders {
       @EventPattern(topic)
-      @RetryTopics({ delaysMs: [10] })
+      @RetryTopics({ delaysMs: [500] })
       @OnFailure({ retries: 0 })
       placed(@Payload() name: string, @Ctx() context: KrafkaContext): void {
         if (name === 'bad' && context.attempt === 1) throw new Error('not yet');
