@@ -88,7 +88,7 @@ function workersOf(group: HandlerGroup, groupId: string, parts: WorkerParts): Gr
       run: (consumer) =>
         handlingOf(
           registry,
-          deliveryOf(parts, groupId, commitMode, consumer, (topic) => offsetObstacle(registry, topic, defaults)),
+          deliveryOf(parts, groupId, commitMode, consumer, (topic) => obstacleIn(registry, topic, defaults)),
           defaults,
         ),
     }),
@@ -188,7 +188,7 @@ const deliveryOf = (
 const inOrderAndAlone = (): undefined => undefined;
 
 /** Why one handler can't speak for a topic's offsets: what it commits must be done with all of them. */
-function offsetObstacle(registry: HandlerRegistry, topic: string, defaults: PlanDefaults): string | undefined {
+function obstacleIn(registry: HandlerRegistry, topic: string, defaults: PlanDefaults): string | undefined {
   const handlers = registry.of(topic);
   if (handlers === undefined) return undefined;
   const { by = 'partition' } = readingPlanOf(handlers, defaults).concurrency;

@@ -114,7 +114,7 @@ describe('A transaction of a client', () => {
 
   it('does not commit the offset of a record where others of its partition may not be done', async () => {
     const [byKey, shared] = await Promise.all([cluster.newTopic(), cluster.newTopic()]);
-    let client: KrafkaClient;
+    const { client } = await apps.client();
     const outcomes: unknown[] = [];
     const attempt = (context: KrafkaContext): Promise<unknown> =>
       client
@@ -137,8 +137,7 @@ describe('A transaction of a client', () => {
       @EventPattern(shared)
       three(): void {}
     }
-    const app = await apps.service({ controllers: [Billing] });
-    client = app.get(KrafkaClient);
+    await apps.service({ controllers: [Billing] });
     await lastValueFrom(client.emit(byKey, { key: 'a', value: 1 }));
     await lastValueFrom(client.emit(shared, 1));
     await until('both outcomes', () => outcomes.length === 2);
