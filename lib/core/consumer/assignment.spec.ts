@@ -89,7 +89,7 @@ describe('Assignment', () => {
     expect(get(0)).toMatchObject({ position: 7, phase: { kind: 'reading' } });
     expect(get(0).commits.dirty).toBe(false);
     expect(log).toEqual(['fetch 0,1', 'deliver 0', 'deliver 1', 'look up 1 "earliest"']);
-    assignment.resolved(get(1), { offset: 3, leaderEpoch: -1 });
+    assignment.positions.resolved(get(1), { offset: 3, leaderEpoch: -1 });
     expect(get(1).position).toBe(3);
     expect(get(1).commits.dirty).toBe(true);
     expect(heard.at(-1)).toEqual([
@@ -104,10 +104,10 @@ describe('Assignment', () => {
     void assignment.settled.then(() => (known = true));
     await assignment.assign(t(0, 1));
     await settled();
-    assignment.resolved(get(0), { offset: 3, leaderEpoch: -1 });
+    assignment.positions.resolved(get(0), { offset: 3, leaderEpoch: -1 });
     await settled();
     expect(known).toBe(false);
-    assignment.resolved(get(1), { offset: 3, leaderEpoch: -1 });
+    assignment.positions.resolved(get(1), { offset: 3, leaderEpoch: -1 });
     await settled();
     expect(known).toBe(true);
   });
@@ -139,7 +139,7 @@ describe('Assignment', () => {
 
   it('lets the listener seek before anything is read, and asks nothing about what was sought', async () => {
     const { assignment, log, get } = setUp({
-      listener: { assigned: async () => assignment.seek(get(0), 42) },
+      listener: { assigned: async () => assignment.positions.seek(get(0), 42) },
     });
     await assignment.assign(t(0));
     await settled();
@@ -157,7 +157,7 @@ describe('Assignment', () => {
     await settled();
     expect(log.filter((line) => line.startsWith('validate'))).toEqual(['validate 0']);
     expect([get(0).phase.kind, get(1).phase.kind]).toEqual(['validating', 'reading']);
-    assignment.valid(get(0));
+    assignment.positions.valid(get(0));
     expect(get(0).phase.kind).toBe('reading');
   });
 
@@ -246,9 +246,9 @@ describe('Assignment', () => {
       const { assignment, log, get, heard } = setUp({ kept: { 't/0': { offset: 7, leaderEpoch: -1 } } });
       await assignment.assign(t(0));
       await settled();
-      assignment.outOfRange(get(0), new KrafkaError('x', { code: 'OFFSET_OUT_OF_RANGE' }));
+      assignment.positions.outOfRange(get(0), new KrafkaError('x', { code: 'OFFSET_OUT_OF_RANGE' }));
       expect(log.at(-1)).toBe('look up 0 "earliest"');
-      assignment.resolved(get(0), { offset: 20, leaderEpoch: -1 });
+      assignment.positions.resolved(get(0), { offset: 20, leaderEpoch: -1 });
       expect(heard.at(-1)).toEqual(['reset', { topic: 't', partition: 0, to: 20, reason: 'out of range', from: 7 }]);
     });
 
@@ -264,14 +264,17 @@ describe('Assignment', () => {
       const { assignment, get, heard } = setUp({ kept: { 't/0': { offset: 7, leaderEpoch: -1 } } });
       await assignment.assign(t(0));
       await settled();
-      assignment.truncated(get(0), { offset: 5, leaderEpoch: 2 });
+      assignment.positions.truncated(get(0), { offset: 5, leaderEpoch: 2 });
       expect(get(0)).toMatchObject({ position: 5, positionEpoch: 2 });
       expect(heard.at(-1)).toEqual(['reset', { topic: 't', partition: 0, to: 5, reason: 'truncated', from: 7 }]);
     });
 
     it.each<[string, (assignment: Assignment, partition: AssignedPartition) => void]>([
-      ['OFFSET_OUT_OF_RANGE', (a, p) => a.outOfRange(p, new KrafkaError('x', { code: 'OFFSET_OUT_OF_RANGE' }))],
-      ['LOG_TRUNCATED', (a, p) => a.truncated(p, { offset: 5, leaderEpoch: 2 })],
+      [
+        'OFFSET_OUT_OF_RANGE',
+        (a, p) => a.positions.outOfRange(p, new KrafkaError('x', { code: 'OFFSET_OUT_OF_RANGE' })),
+      ],
+      ['LOG_TRUNCATED', (a, p) => a.positions.truncated(p, { offset: 5, leaderEpoch: 2 })],
     ])('are an error where there is nothing to fall back on: %s', async (code, happen) => {
       const { assignment, get, fatal } = setUp({
         settings: { offsetReset: 'none' },
@@ -289,11 +292,11 @@ describe('Assignment', () => {
     const { assignment, get, fatal, events } = setUp();
     const error = new KrafkaError('x', { code: 'X' });
     await assignment.assign(t(0, 1));
-    assignment.failed(get(0), error);
+    assignment.positions.failed(get(0), error);
     expect(fatal).toEqual([error]);
     const failed: unknown[] = [];
     events.on('partitionFailed', (payload) => failed.push(payload));
-    assignment.failed(get(1), error);
+    assignment.positions.failed(get(1), error);
     expect(fatal).toHaveLength(1);
     expect(failed).toEqual([{ topic: 't', partition: 1, error }]);
   });
@@ -301,7 +304,7 @@ describe('Assignment', () => {
   it('rejects whoever waits for a position of a partition that goes', async () => {
     const { assignment, get, deadline } = setUp();
     await assignment.assign(t(0));
-    const sought = assignment.seek(get(0), 'latest');
+    const sought = assignment.positions.seek(get(0), 'latest');
     await assignment.revoke(t(0), deadline());
     await expect(sought).rejects.toMatchObject({ code: 'REVOKED' });
   });

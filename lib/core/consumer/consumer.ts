@@ -130,22 +130,22 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
       otherPurposes: ['data', `coordination:${this.#id}`],
       onProgress: () => this.#lags.arm(),
       onData: (partition) => this.#assignment.dataArrived(partition),
-      onOutOfRange: (partition, error) => this.#assignment.outOfRange(partition, error),
-      onNewLeader: (partition) => this.#assignment.newLeader(partition),
-      onFailed: (partition, error) => this.#assignment.failed(partition, error),
+      onOutOfRange: (partition, error) => this.#assignment.positions.outOfRange(partition, error),
+      onNewLeader: (partition) => this.#assignment.positions.newLeader(partition),
+      onFailed: (partition, error) => this.#assignment.positions.failed(partition, error),
       onFatal: (error) => this.#fail(error),
     });
     this.#resolver = new OffsetResolver({
       ...shared,
       isolationLevel: settings.isolationLevel,
-      onResolved: (partition, resolved) => this.#assignment.resolved(partition, resolved),
-      onRefused: (partition, error) => this.#assignment.failed(partition, error),
+      onResolved: (partition, resolved) => this.#assignment.positions.resolved(partition, resolved),
+      onRefused: (partition, error) => this.#assignment.positions.failed(partition, error),
     });
     this.#validator = new EpochValidator({
       ...shared,
-      onValid: (partition) => this.#assignment.valid(partition),
-      onTruncated: (partition, truncation) => this.#assignment.truncated(partition, truncation),
-      onRefused: (partition, error) => this.#assignment.failed(partition, error),
+      onValid: (partition) => this.#assignment.positions.valid(partition),
+      onTruncated: (partition, truncation) => this.#assignment.positions.truncated(partition, truncation),
+      onRefused: (partition, error) => this.#assignment.positions.failed(partition, error),
     });
     this.#assignment = new Assignment({
       settings,
@@ -335,7 +335,7 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
    */
   async seek(partition: TopicPartition, target: SeekTarget, { signal }: WaitOptions = {}): Promise<void> {
     checkTarget(target);
-    const found = this.#assignment.seek(this.#assigned(partition), target);
+    const found = this.#assignment.positions.seek(this.#assigned(partition), target);
     if (typeof target === 'number') return found;
     const deadline = this.#deadline('defaultApiTimeoutMs');
     if (!(await waitFor(within(deadline, this.#ports.clock, found), signal)))

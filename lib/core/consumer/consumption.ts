@@ -137,8 +137,8 @@ export class Consumption {
       ports,
       onTaken: (partition) => fetcher.wake(partition),
       onCorrupt: (partition, error) => fetcher.corrupt(partition, error),
-      onUndecodable: (partition, from, error) => assignment.undecodable(partition, from, error),
-      onNack: (partition, from, delayMs) => assignment.nack(partition, from, delayMs),
+      onUndecodable: (partition, from, error) => assignment.positions.undecodable(partition, from, error),
+      onNack: (partition, from, delayMs) => assignment.positions.nack(partition, from, delayMs),
       commit,
       onHandlerFailed,
     };
