@@ -14,7 +14,23 @@ import {
 /** How long locks last where a test waits for one to expire: the least that brokers let a group say. */
 const SHORT_LOCK_MS = '15000';
 
-describe('share groups of a real cluster (KIP-932)', () => {
+const isOld = (process.env['KAFKA_VERSION'] ?? '4').startsWith('3.');
+
+(isOld ? describe : describe.skip)('share groups of a cluster that is too old for them', () => {
+  it('are refused, with the feature that is missing', async () => {
+    const cluster = await openTestCluster();
+    const topic = await cluster.newTopic(1);
+    const consumer = cluster.krafka().shareConsumer({ groupId: cluster.name('share'), topics: [topic] });
+    await expect(consumer.start()).rejects.toMatchObject({
+      code: 'UNSUPPORTED_FEATURE',
+      feature: 'share.version',
+      offered: 'no share groups',
+    });
+    await cluster.close();
+  });
+});
+
+(isOld ? describe.skip : describe)('share groups of a real cluster (KIP-932)', () => {
   let cluster: TestCluster;
 
   beforeAll(async () => {

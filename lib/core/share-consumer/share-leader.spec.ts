@@ -302,6 +302,57 @@ describe('a share leader', () => {
     expect((await last()).body).toMatchObject({ shareSessionEpoch: 4, topics: [] });
   });
 
+  it('does not let a fetch take along what the broker would join to the session again', async () => {
+    const { last, leader, records } = setUp();
+    const gone = partitionOf(0);
+    leader.add(gone);
+    leader.add(partitionOf(1));
+    await (await last()).answer(fetchAnswer([fetched(0, { records: batchAt(10, ['a', 'b']), ...acquired(10, 11) })]));
+    const [a] = records();
+    const under = await last();
+    leader.remove(gone);
+    a?.accept();
+    await under.answer(fetchAnswer([]));
+    // The session still has the partition: the fetch that forgets it must not name it.
+    const alone = await last();
+    expect([alone.api, told(alone)]).toEqual(['ShareAcknowledge', [[0, 10, 10, [1]]]]);
+    await alone.answer(acknowledgeAnswer(alone));
+    expect((await last()).body).toMatchObject({ topics: [], forgottenTopicsData: [{ partitions: [0] }] });
+  });
+
+  it('tells what somebody waits for before it fetches again, and lets nobody wait for what was said later', async () => {
+    const { last, leader, records } = await holding();
+    const [a, b] = records();
+    a?.accept();
+    let flushed = false;
+    void leader.flush().then(() => (flushed = true));
+    await (await last()).answer(fetchAnswer([]));
+    const telling = await last();
+    expect([telling.api, told(telling)]).toEqual(['ShareAcknowledge', [[0, 10, 10, [1]]]]);
+    b?.accept();
+    void leader.flush();
+    expect(flushed).toBe(false);
+    await telling.answer(acknowledgeAnswer(telling));
+    expect(flushed).toBe(true);
+    const next = await last();
+    expect([next.api, told(next)]).toEqual(['ShareAcknowledge', [[0, 11, 11, [1]]]]);
+  });
+
+  it('asks once for a lock that the group must not renew, and lets it expire', async () => {
+    const { asked, clock, counters, last, queue, told: events, want } = await holding({ renewLocks: true });
+    queue.next();
+    want(false);
+    await (await last()).answer(fetchAnswer([]));
+    await clock.advance((LOCK_MS * 2) / 3 + 1);
+    const asking = await last();
+    expect(asking.body.isRenewAck).toBe(true);
+    await asking.answer(acknowledgeAnswer(asking, { 0: ERROR_CODES.INVALID_RECORD_STATE }));
+    await clock.advance(LOCK_MS / 3);
+    expect(asked.filter(({ body }) => body.isRenewAck === true)).toHaveLength(1);
+    expect(events[0]).toBe('expired [{"firstOffset":10,"lastOffset":10}] true');
+    expect(counters.renewed).toBe(0);
+  });
+
   it('backs off when the broker refuses to open a session', async () => {
     const { asked, clock, last, leader, told: events } = setUp();
     leader.add(partitionOf(0));
