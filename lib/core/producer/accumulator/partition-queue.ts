@@ -28,6 +28,8 @@ export class PartitionQueue {
   /** The leader's node id, -1 while there is none, and its epoch. */
   leader = -1;
   leaderEpoch = -1;
+  /** Whether others copy it: a request with `acks: 'all'` is not answered before they have. */
+  isReplicated = false;
   /** Whether the sender has it on a list of queues to look at. */
   listed = false;
   /** How large its last batch became: what the next one's buffer begins with. */

@@ -60,6 +60,7 @@ export class TopicQueues {
     if (known !== undefined) {
       queue.leader = known.leader;
       queue.leaderEpoch = known.leaderEpoch;
+      queue.isReplicated = known.replicas.length > 1;
     }
     // Partitions come in any order; holes in the array would make every look-up slow.
     while (this.queues.length <= partition) this.queues.push(undefined);

@@ -8,6 +8,8 @@ export class Lane {
   inFlight = 0;
   /** What goes out next on it, while a wave is being made up. */
   wave: ProduceWave | undefined;
+  /** Bytes that wait to go out on it, as {@link BrokerOutbox.weigh} last found them. */
+  waitingBytes = 0;
 
   constructor(readonly connection: BrokerConnection) {}
 
@@ -53,6 +55,18 @@ export class BrokerOutbox {
     const own = bundle.get(queue.affinity % bundle.length);
     if (own !== undefined) return this.#lane(own);
     return bundle.usableCount === 0 ? undefined : this.#lane(bundle.select());
+  }
+
+  /** Sums up what waits for each lane that has something in flight. */
+  weigh(bundle: BrokerConnectionBundle): void {
+    for (const lane of this.#lanes) lane.waitingBytes = 0;
+    if (!this.#lanes.some(({ inFlight }) => inFlight > 0)) return;
+    for (const queue of this.queues) {
+      const lane = this.laneOf(queue, bundle);
+      if (lane === undefined) continue;
+      lane.waitingBytes += queue.open?.sizeInBytes ?? 0;
+      for (const batch of queue.waiting) lane.waitingBytes += batch.sizeInBytes;
+    }
   }
 
   /** Forgets lanes whose connection is gone, once everything on them has landed. */

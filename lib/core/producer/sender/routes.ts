@@ -80,6 +80,7 @@ function followLeader(queue: PartitionQueue): boolean {
   const known = queue.topic.metadata?.partitions[queue.partition];
   const leader = known?.leader ?? -1;
   const leaderEpoch = known?.leaderEpoch ?? -1;
+  if (known !== undefined) queue.isReplicated = known.replicas.length > 1;
   if (leader === queue.leader && leaderEpoch === queue.leaderEpoch) return false;
   queue.leader = leader;
   queue.leaderEpoch = leaderEpoch;

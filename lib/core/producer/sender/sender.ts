@@ -10,7 +10,7 @@ import type { SequenceAuthority } from '../idempotence/sequence-authority.js';
 import type { Identity } from '../idempotence/partition-sequences.js';
 import type { Meter } from '../meter.js';
 import { MAX_RETRY_BACKOFF_MS, type SendingConfig } from '../options.js';
-import type { BrokerOutbox } from './broker-outbox.js';
+import type { BrokerOutbox, Lane } from './broker-outbox.js';
 import { Deliveries } from './deliveries.js';
 import { Lingering } from './lingering.js';
 import { NextBatch } from './next-batch.js';
@@ -44,6 +44,12 @@ export interface WaitingSends {
   /** Memory was freed. */
   admit(): void;
 }
+
+/** So many bytes go out at once, whatever is on its way. */
+const WORTH_A_REQUEST = 64 * 1024;
+
+/** How long a batch that could go waits for the answer before it: more than replication takes between neighbours. */
+const MOST_HELD_BACK_MS = 5;
 
 export interface SenderOptions {
   readonly cluster: ProducerCluster;
@@ -80,6 +86,8 @@ export class Sender implements AccumulatorListener {
   #deliveryDueAtMs = Infinity;
   /** Monotonic; when a broker that could not be reached, or the identity that could not be had, is tried again. */
   #connectDueAtMs = Infinity;
+  /** Monotonic; when the first of those that wait for the answer before them goes without it. */
+  #heldBackDueAtMs = Infinity;
   /** Monotonic; after no identity could be had, none is asked for before. */
   #identityRetryAtMs = 0;
   #scheduled = false;
@@ -243,6 +251,7 @@ export class Sender implements AccumulatorListener {
     if (nowMs >= this.#routes.dueAtMs) this.#routes.seekLeaders(nowMs);
     this.#connectDueAtMs = Infinity;
     this.#next.retryDueAtMs = Infinity;
+    this.#heldBackDueAtMs = Infinity;
     for (const outbox of this.#routes.outboxes.values()) if (outbox.queues.length > 0) this.#drain(outbox, nowMs);
     this.#arm(nowMs);
   };
@@ -253,6 +262,7 @@ export class Sender implements AccumulatorListener {
       this.#deliveryDueAtMs,
       this.#connectDueAtMs,
       this.#next.retryDueAtMs,
+      this.#heldBackDueAtMs,
       this.#routes.dueAtMs,
       this.#waiting.dueAtMs,
     );
@@ -325,12 +335,13 @@ export class Sender implements AccumulatorListener {
   #fill(outbox: BrokerOutbox, bundle: BrokerConnectionBundle, nowMs: number): boolean {
     const queues = outbox.queues;
     if (queues.length === 0) return false;
+    if (this.#config.acks === 'all') outbox.weigh(bundle);
     const passedOver: PartitionQueue[] = [];
     const served: PartitionQueue[] = [];
     outbox.queues = [];
     for (const queue of queues) {
       const lane = outbox.laneOf(queue, bundle);
-      if (lane === undefined || lane.inFlight >= this.#config.maxInFlight) {
+      if (lane === undefined || lane.inFlight >= this.#config.maxInFlight || this.#gainsByWaiting(queue, lane, nowMs)) {
         passedOver.push(queue);
         continue;
       }
@@ -360,6 +371,22 @@ export class Sender implements AccumulatorListener {
     outbox.queues = [...passedOver, ...outbox.queues];
     for (const queue of served) if (!queue.listed && hasMore(queue)) outbox.list(queue);
     return served.length > 0;
+  }
+
+  /**
+   * A broker serves one request of a connection at a time, and with `acks: 'all'` not before the replicas have it. What goes
+   * out behind an unanswered request only waits there, where nothing can join it: so little waits here, for a moment.
+   */
+  #gainsByWaiting(queue: PartitionQueue, lane: Lane, nowMs: number): boolean {
+    const { acks, lingerMs } = this.#config;
+    const { open } = queue;
+    if (acks !== 'all' || lane.inFlight === 0 || !queue.isReplicated || lane.waitingBytes >= WORTH_A_REQUEST)
+      return false;
+    if (open?.due !== true || queue.waiting.length > 0) return false;
+    const untilMs = open.createdAtMs + lingerMs + MOST_HELD_BACK_MS;
+    if (untilMs <= nowMs) return false;
+    this.#heldBackDueAtMs = Math.min(this.#heldBackDueAtMs, untilMs);
+    return true;
   }
 
   #sendWaves(outbox: BrokerOutbox, nowMs: number): void {

@@ -55,7 +55,11 @@ export class FakeCluster {
   }
 
   /** Makes a topic known, or changes its leaders: one broker id a partition. */
-  topicHas(name: string, leaders: readonly number[], options: { epoch?: number; id?: string } = {}): void {
+  topicHas(
+    name: string,
+    leaders: readonly number[],
+    options: { epoch?: number; id?: string; replicas?: readonly number[] } = {},
+  ): void {
     const topics = new Map(this.metadata.topics);
     const topic: TopicMetadata = {
       name,
@@ -65,8 +69,8 @@ export class FakeCluster {
         partition,
         leader,
         leaderEpoch: options.epoch ?? 1,
-        replicas: [1],
-        isr: [1],
+        replicas: options.replicas ?? [1],
+        isr: options.replicas ?? [1],
         offlineReplicas: [],
       })),
     };

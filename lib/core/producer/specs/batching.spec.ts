@@ -66,6 +66,58 @@ describe('batching', () => {
     expect(await valuesOf(broker.produced[2]!.batches[0]!)).toEqual(['c', 'd', 'e']);
   });
 
+  describe('of partitions that others copy', () => {
+    const replicated = async (options: Parameters<typeof warmWorld>[0]): ReturnType<typeof warmWorld> => {
+      const world = await warmWorld({ lingerMs: 0, ...options });
+      world.cluster.topicHas('t', [1, 1, 1, 1, 1, 1], { replicas: [1, 2, 3] });
+      return world;
+    };
+
+    it('lets little wait for the answer before it, behind which it would only wait at the broker', async () => {
+      const { clock, producer, broker } = await replicated({});
+      for (const value of ['a', 'b', 'c']) {
+        void producer.send(record(value));
+        await clock.settle();
+      }
+      expect(broker.produced).toHaveLength(1);
+      broker.onWire[0]?.answer();
+      await clock.settle();
+      expect(broker.produced).toHaveLength(2);
+      expect(await valuesOf(broker.produced[1]!.batches[0]!)).toEqual(['b', 'c']);
+    });
+
+    it('lets it wait for a moment only', async () => {
+      const { clock, producer, broker } = await replicated({});
+      void producer.send(record('a'));
+      await clock.settle();
+      void producer.send(record('b'));
+      await clock.advance(4);
+      expect(broker.produced).toHaveLength(1);
+      await clock.advance(1);
+      expect(broker.produced).toHaveLength(2);
+      expect(broker.onWire).toHaveLength(2);
+    });
+
+    it('sends what is worth a request of its own at once', async () => {
+      const { clock, producer, broker } = await replicated({});
+      void producer.send(record('a'));
+      await clock.settle();
+      const large = Buffer.alloc(22 * 1024);
+      for (const partition of [0, 1, 2]) void producer.send({ topic: 't', partition, value: large });
+      await clock.settle();
+      expect(broker.produced.map(({ batches }) => batches.length)).toEqual([1, 3]);
+    });
+
+    it('holds nothing back that need not wait for the copies', async () => {
+      const { clock, producer, broker } = await replicated({ acks: 1 });
+      for (const value of ['a', 'b']) {
+        void producer.send(record(value));
+        await clock.settle();
+      }
+      expect(broker.produced).toHaveLength(2);
+    });
+  });
+
   it('holds a batch that is not full for lingerMs', async () => {
     const { clock, producer, broker } = fakeWorld({ lingerMs: 20 });
     void producer.send(record('a'));
