@@ -5,7 +5,7 @@ import { answerOr, type AdminCall } from './admin-call.js';
 import type { Complete } from './call-options.js';
 import { LostAnswers } from './lost-answers.js';
 import { allOrThrow, type Settled } from './settle-each.js';
-import { lookUpLeaders, lookUpTopics, topicNamed } from './topic-lookup.js';
+import { awaitLeaders, awaitTopics, topicNamed } from './topic-lookup.js';
 import type { CreatedTopic, CreateTopicsOptions, TopicSpec } from './topic-options.js';
 
 type Answer = ResponseOf<typeof CreateTopics>['topics'][number];
@@ -22,7 +22,7 @@ export async function createTopics(
 
   const made = options.validateOnly ? [] : [...done.keys()];
   for (const name of made) call.cluster.suspect(name);
-  const lookUp = options.waitForLeaders ? lookUpLeaders : lookUpTopics;
+  const lookUp = options.waitForLeaders ? awaitLeaders : awaitTopics;
   const found = await lookUp(call, [...existing, ...(options.waitForLeaders ? made : [])]);
 
   const failures = new Map([...failed].filter(([name]) => !existing.includes(name)));

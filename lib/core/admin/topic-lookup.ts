@@ -11,23 +11,31 @@ export const topicNamed = (name: string): string => `topic '${name}'`;
 const hasPartitions = ({ partitions }: TopicMetadata): boolean => partitions.length > 0;
 
 /** The topics as some broker knows them. */
-export const lookUpTopics = (call: AdminCall, names: Iterable<string>): Promise<Settled<string, TopicMetadata>> =>
-  lookUntil(call, names, hasPartitions, () => true);
+export const lookUpTopics = (
+  call: AdminCall,
+  names: Iterable<string>,
+  unknownTries?: number,
+): Promise<Settled<string, TopicMetadata>> => lookUntil(call, names, hasPartitions, () => true, unknownTries);
 
-/** The topics, as soon as each has the partitions it should, and each partition a leader. */
-export const lookUpLeaders = (
+/** The topics, which the controller has: a broker that knows nothing of them has not heard yet, however often it says so. */
+export const awaitTopics = (call: AdminCall, names: Iterable<string>): Promise<Settled<string, TopicMetadata>> =>
+  lookUpTopics(call, names, Infinity);
+
+/** As {@link awaitTopics}, until each has the partitions it should, and each partition a leader. */
+export const awaitLeaders = (
   call: AdminCall,
   names: Iterable<string>,
   isComplete: (topic: TopicMetadata) => boolean = hasPartitions,
-): Promise<Settled<string, TopicMetadata>> => lookUntil(call, names, isComplete, ({ leader }) => leader >= 0);
+): Promise<Settled<string, TopicMetadata>> => lookUntil(call, names, isComplete, ({ leader }) => leader >= 0, Infinity);
 
 function lookUntil(
   call: AdminCall,
   names: Iterable<string>,
   isComplete: (topic: TopicMetadata) => boolean,
   isReady: (partition: PartitionMetadata) => boolean,
+  unknownTries: number | undefined,
 ): Promise<Settled<string, TopicMetadata>> {
-  return call.settle(new Set(names), topicNamed, async (pending): Promise<Answers<string, TopicMetadata>> => {
+  const look = async (pending: readonly string[]): Promise<Answers<string, TopicMetadata>> => {
     const { metadata, problems } = await call.cluster.look(pending, call.wait);
     return new Map(
       pending.map((name): [string, TopicMetadata | KrafkaError] => {
@@ -41,5 +49,6 @@ function lookUntil(
         return [name, protocolError(ERROR_CODES.LEADER_NOT_AVAILABLE, { topic: name, partition })];
       }),
     );
-  });
+  };
+  return call.settle(new Set(names), topicNamed, look, unknownTries);
 }

@@ -104,6 +104,21 @@ describe('creating topics', () => {
     await expect(created).resolves.toMatchObject([{ created: true }]);
   });
 
+  it('waits for that as long as its budget lasts: the controller has the topic', async () => {
+    const { scripted, admin } = setUp();
+    const make = creating(scripted);
+    scripted.on('CreateTopics', (received) => {
+      const answer = make(received);
+      scripted.topics.delete('t');
+      return answer;
+    });
+    const created = admin.createTopics([{ name: 't' }], { timeoutMs: 20_000 });
+    await scripted.clock.advance(10_000);
+    scripted.topic('t', [[1, 0]], { id: TOPIC_ID });
+    await scripted.clock.advance(2_000);
+    await expect(created).resolves.toMatchObject([{ name: 't', partitions: 1 }]);
+  });
+
   it('fails by the name of the topic, after creating the others', async () => {
     const { scripted, admin } = setUp();
     scripted.on(

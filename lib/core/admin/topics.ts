@@ -5,7 +5,7 @@ import { answerOr, type AdminCall } from './admin-call.js';
 import type { Complete } from './call-options.js';
 import { LostAnswers } from './lost-answers.js';
 import { allOrThrow } from './settle-each.js';
-import { lookUpLeaders, lookUpTopics, topicNamed } from './topic-lookup.js';
+import { awaitLeaders, lookUpTopics, topicNamed } from './topic-lookup.js';
 import type { CreatePartitionsOptions, DeleteTopicsOptions, NewPartitions } from './topic-options.js';
 
 // Since this version each topic is an item of its own, by name or id.
@@ -63,7 +63,7 @@ export async function createPartitions(
   });
   const made = validateOnly ? [] : [...settled.done.keys()];
   for (const name of made) call.cluster.suspect(name);
-  const found = await lookUpLeaders(
+  const found = await awaitLeaders(
     call,
     waitForLeaders ? made : [],
     (topic) => topic.partitions.length >= byTopic.get(topic.name)!.count,
