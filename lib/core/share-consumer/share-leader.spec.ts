@@ -250,6 +250,20 @@ describe('a share leader', () => {
     expect((await last()).body.shareSessionEpoch).toBe(0);
   });
 
+  it('says goodbye also when the connection is lost with the fetch that opens the session', async () => {
+    const { asked, clock, counters, last, leader, told: events } = setUp();
+    leader.add(partitionOf(0));
+    await (await last()).fail(cutOff());
+    await clock.advance(599);
+    expect(asked).toHaveLength(1);
+    await clock.advance(1);
+    const goodbye = await last();
+    expect([goodbye.api, goodbye.body.shareSessionEpoch]).toEqual(['ShareAcknowledge', -1]);
+    await goodbye.answer(acknowledgeAnswer(goodbye, {}, { errorCode: ERROR_CODES.SHARE_SESSION_NOT_FOUND }));
+    expect((await last()).body.shareSessionEpoch).toBe(0);
+    expect([events, counters.sessionResets]).toEqual([['failed 1 CONNECTION'], 0]);
+  });
+
   it('fails verdicts whose request was not answered: they may have been heeded', async () => {
     const { failed, handed, last, leader } = await handedOut();
     handed[0].accept();

@@ -110,6 +110,8 @@ export class ShareLeader implements CustodyKeeper {
   /** Why a goodbye to a session is owed that was lost, and that the broker may still have. */
   #owed: KrafkaError | undefined;
   #owedAt = 0;
+  /** Whether the fetch that opens a session is under way: the broker may give us records by it already. */
+  #opening = false;
   #parked: Deferred<void> | undefined;
   #loop: Promise<void> | undefined;
   #wakeUp: { readonly at: number; readonly timer: Timer } | undefined;
@@ -354,6 +356,7 @@ export class ShareLeader implements CustodyKeeper {
     const plan = this.#session.plan(this.#readable(ports.clock.monotonic()));
     const parcels = plan.full ? [] : this.#outbox.take();
     counters.fetches++;
+    this.#opening = plan.full;
     const response = await connection.sendRequest(
       ShareFetch,
       {
@@ -371,6 +374,7 @@ export class ShareLeader implements CustodyKeeper {
       },
       { timeoutMs: settings.fetchMaxWaitMs + settings.requestTimeoutMs },
     );
+    this.#opening = false;
     this.#heed(response, connection, 'ShareFetch');
     this.#connection = connection;
     this.#holdings.lockMs = response.acquisitionLockTimeoutMs;
@@ -488,12 +492,15 @@ export class ShareLeader implements CustodyKeeper {
     else this.#outbox.failInTransit(error);
     this.#renewals.failAll(error);
     const held = this.#holdings.forget();
-    if (!hadSession) return false;
+    const mayHave = hadSession || this.#opening;
+    this.#opening = false;
+    if (!mayHave) return false;
     this.#owed = gone ? undefined : error;
     // A fetch that the broker still holds for the lost connection acquires for us what the goodbye gives back, and nobody
     // would ever get the answer: the goodbye comes when that fetch is over.
     this.#owedAt =
       ports.clock.monotonic() + (SESSION_LOST.has(error.code) ? 0 : settings.fetchMaxWaitMs + HELD_FETCH_MS);
+    if (!hadSession) return false;
     counters.lost += held;
     counters.sessionResets++;
     listener.onSessionLost(this.nodeId, held, error);
