@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import type { WritePacket } from '@nestjs/microservices';
 import { KrafkaTimeoutError } from '../../core/support/index.js';
 import { HandClock } from '../spec-support/hand-clock.js';
@@ -50,6 +51,7 @@ describe('Pending requests', () => {
     add(1_000, controller.signal);
     const answered = add(1_000, controller.signal);
     requests.settle(answered, { response: 1, isDisposed: true });
+    expect(getEventListeners(controller.signal, 'abort')).toHaveLength(1);
     controller.abort(new Error('enough'));
     expect(packets).toEqual([
       { response: 1, isDisposed: true },
