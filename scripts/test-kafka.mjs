@@ -24,7 +24,6 @@ async function jest(title, projects, environment) {
     process.execPath,
     [
       join(root, 'scripts/jest.mjs'),
-      '--runInBand',
       ...(report ? ['--json', `--outputFile=${join(report, `${title.replace(/\W+/g, '-')}.json`)}`] : []),
       ...['--selectProjects', ...projects],
       ...jestArguments,
