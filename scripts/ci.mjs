@@ -18,7 +18,7 @@ if (has('java') && has('mvn')) {
   steps.push(
     ['real Kafka 4.3.1', 'npm', ['run', 'test:kafka']],
     ['real Kafka 3.9.2', 'npm', ['run', 'test:kafka', '--', '--once'], { KAFKA_VERSION: '3.9.2' }],
-    ['chaos', 'npm', ['run', 'test:chaos']],
+    ['chaos', 'npm', ['run', 'test:chaos'], { CHAOS_SECONDS: '20', LEDGER_SECONDS: '6' }],
   );
 } else {
   console.log('Java and Maven are not both here: the real-Kafka steps are left out, and that counts as a failure.');
