@@ -29,8 +29,8 @@ export class Meter {
   #profile = new Profile();
   times = [];
 
-  start() {
-    globalThis.gc?.();
+  start({ collecting = true } = {}) {
+    if (collecting) globalThis.gc?.();
     this.times = [];
     this.#profile.start();
     this.#cpu = process.cpuUsage();

@@ -8,8 +8,8 @@ import { judge } from './targets.mjs';
  * Measures one line: its clients in turn, round after round, each in a process of its own. What is known is written after
  * every round; a client that fails is said to have failed, and the others go on.
  *
- * A line is { name, says, place, field, clients, targets, prepare?, release?, notes?, rounds? }; a client is a function of
- * (run, prepared) that answers its process's result, or { settings: { name: value }, measure(run, prepared, value, share) }
+ * A line is { name, says, place, field, clients, targets, ceiling?, prepare?, release?, notes?, rounds? }, `ceiling` the client
+ * that does no client's work; a client is a function of (run, prepared) that answers its process's result, or { settings: { name: value }, measure(run, prepared, value, share) }
  * when the best of several settings is to be found first.
  */
 export async function measureLine({ line, place, settings, bench, node, write }) {
@@ -35,7 +35,8 @@ export async function measureLine({ line, place, settings, bench, node, write })
   console.table(rowsOf(result));
   for (const target of result.targets) {
     const met = target.met === undefined ? 'not measured' : target.met ? 'met' : 'NOT MET';
-    console.log(`  ${target.reach}: ${target.value ?? ''} ${met}`);
+    const ceiling = target.ceiling === undefined ? '' : ` (${line.ceiling}: ${target.ceiling})`;
+    console.log(`  ${target.reach}: ${target.value ?? ''} ${met}${ceiling}`);
   }
   for (const profile of new Set(run.profiles)) {
     const spent = hottest(profile);
@@ -89,7 +90,7 @@ function found(line, clients, rounds) {
     rounds,
     measuredAt: new Date().toISOString(),
     clients,
-    targets: (line.targets ?? []).map((target) => judge(target, seen)),
+    targets: (line.targets ?? []).map((target) => judge(target, seen, line.ceiling)),
     notes: line.notes ?? [],
   };
 }

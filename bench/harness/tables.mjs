@@ -28,16 +28,21 @@ export function rowsOf(line) {
 
 /** The summary: one row for each thing that a line must show. */
 export function summaryOf(lines) {
+  const targets = lines.flatMap((line) => line.targets);
+  const hasCeilings = targets.some(({ ceiling }) => ceiling !== undefined);
   return lines.flatMap((line) =>
-    line.targets.map(({ reach, value, unit, met }) => ({
+    line.targets.map(({ reach, value, unit, met, ceiling }) => ({
       line: line.name,
       krafka: inWords(best(line.clients.krafka?.runs, line.field)),
       reach,
-      reached: value === undefined ? 'not measured' : unit === 'x' ? `${value}x` : `${inWords(value)} ${unit}`,
+      reached: value === undefined ? 'not measured' : measured(value, unit),
+      ...(hasCeilings ? { raw: ceiling === undefined ? '' : measured(ceiling, unit) } : {}),
       met: met === undefined ? '?' : met ? 'yes' : 'NO',
     })),
   );
 }
+
+const measured = (value, unit) => (unit === 'x' ? `${value}x` : `${inWords(value)} ${unit}`);
 
 /** A table of rows in Markdown. */
 export function markdownOf(rows) {

@@ -42,15 +42,20 @@ export function alwaysAtMost(limit, field, unit) {
   return { reach: `<= ${limit} ${unit}`, unit, atMost: limit, value: (seen) => worst(seen.krafka, field) };
 }
 
-/** What became of a target: its value, and whether it is met; undefined where it can't be told. */
-export function judge({ reach, unit, value, atLeast: least, atMost: most }, seen) {
+/**
+ * What became of a target: its value, and whether it is met; undefined where it can't be told. `ceiling` names the client of
+ * the line that does no client's work: what it would have reached in krafka's place is said beside it.
+ */
+export function judge({ reach, unit, value, atLeast: least, atMost: most }, seen, ceiling) {
   const reached = value(seen);
   if (reached === undefined || !Number.isFinite(reached)) return { reach, value: undefined, met: undefined };
+  const highest = ceiling === undefined ? undefined : value({ ...seen, krafka: seen[ceiling] });
   return {
     reach,
     unit,
     value: Number(reached.toPrecision(4)),
     met: least === undefined ? reached <= most : reached >= least,
+    ...(Number.isFinite(highest) ? { ceiling: Number(highest.toPrecision(4)) } : {}),
   };
 }
 

@@ -9,6 +9,7 @@ const JS_PEERS = ['kafkajs', 'platformatic'];
 const PEERS = [...JS_PEERS, 'librdkafka'];
 const LINGERS = { one: { '1 ms': 1, '5 ms': 5 }, three: { '5 ms': 5, '20 ms': 20 } };
 const MIB = 2 ** 20;
+const RAW = 'raw replay';
 
 /** A client of ours or a peer, on a topic of its own. A slow one is given a share of the records: its rate is the same. */
 function client(adapter, load, share = 1) {
@@ -34,16 +35,23 @@ function peers(load, { lingers = LINGERS.one, slow = 1, share = {} } = {}) {
   };
 }
 
-function raw(load) {
-  return (run) =>
-    run.withTopic({}, (topic) =>
-      run.client('raw replay', 'produce-raw.mjs', {
-        batchBytes: 64 * 1024,
+/** Requests that were encoded beforehand; `load.inFlight` of them on a socket. */
+function raw(load, file = 'produce-raw.mjs') {
+  return (run, _, setting, part = 1) =>
+    run.withTopic({ partitions: load.partitions }, (topic) =>
+      run.client(RAW, file, {
+        inFlight: load.outstanding,
         ...load,
+        ...setting,
         topic,
-        records: run.size(load.records),
+        records: run.size(load.records * part),
       }),
     );
+}
+
+/** The same at the better of several settings. */
+function rawAtBest(load, settings) {
+  return { settings, measure: (run, prepared, setting, part) => raw(load)(run, prepared, setting, part) };
 }
 
 /** Kafka's own ProducerPerformance with the same values; batches as the Java producer forms them. */
@@ -77,9 +85,12 @@ const batch1k = { ...batch, bytes: 1_024, records: 300_000 };
 const awaited = { ...plain, shape: 'awaited', records: 5_000, outstanding: 1, lingerMs: 0 };
 const compressed = { ...batch, records: 1_000_000 };
 const threeSingle = { ...single, records: 400_000 };
+// A thousand records outstanding at six partitions: at once, or in five parts.
+const WAVES = { 'one in flight': { inFlight: 1, perBatch: 167 }, 'five in flight': { inFlight: 5, perBatch: 33 } };
 const threeBatch = { ...batch, records: 500_000 };
 // Many partitions, each with a few records a batch: what waits for replication is the number of requests.
 const bundles = { ...single, records: 200_000, partitions: 96, outstanding: 2_000, batchSize: 1_024 };
+const requests = { ...bundles, batchBytes: 1_024, inFlight: 5 };
 
 export const lines = [
   {
@@ -90,13 +101,14 @@ export const lines = [
     clients: {
       krafka: client('krafka', single),
       ...peers(single, { slow: 0.05, share: { librdkafka: 0.5 } }),
-      'raw replay': raw(single),
+      [RAW]: raw(single),
     },
     targets: [
       timesAtLeast(5, ['librdkafka']),
       timesAtLeast(30, ['kafkajs']),
       atLeast(630_000, 'recordsPerSecond', 'records/s'),
     ],
+    ceiling: RAW,
   },
   {
     name: 'single-idempotent',
@@ -119,13 +131,14 @@ export const lines = [
       krafka: client('krafka', batch),
       ...peers(batch, { slow: 0.25, share: { librdkafka: 0.25 } }),
       java: java(batch),
-      'raw replay': raw({ ...batch, records: 6_000_000 }),
+      [RAW]: raw({ ...batch, records: 6_000_000 }),
     },
     targets: [
       timesAtLeast(4, JS_PEERS, 'recordsPerSecond', 'the best JavaScript peer'),
       timesAtLeast(2, ['java']),
       atMost(0.6, 'cpuUsPerRecord', 'us of CPU a record'),
     ],
+    ceiling: RAW,
   },
   {
     name: 'batch-1k',
@@ -136,9 +149,10 @@ export const lines = [
       krafka: client('krafka', batch1k),
       ...peers(batch1k, { slow: 0.5, share: { librdkafka: 0.5 } }),
       java: java(batch1k),
-      'raw replay': raw(batch1k),
+      [RAW]: raw(batch1k),
     },
     targets: [timesAtLeast(2.5, JS_PEERS, 'recordsPerSecond', 'the best JavaScript peer')],
+    ceiling: RAW,
   },
   {
     name: 'awaited',
@@ -150,12 +164,13 @@ export const lines = [
       kafkajs: client('kafkajs', awaited),
       platformatic: client('platformatic', awaited),
       librdkafka: client('librdkafka', awaited),
-      'raw replay': raw({ ...awaited, perBatch: 1 }),
+      [RAW]: raw({ ...awaited, perBatch: 1 }),
     },
     targets: [
       timesAtMost(0.9, JS_PEERS, 'p50', 'the best JavaScript peer'),
       timesAtMost(0.5, JS_PEERS, 'p99', 'the best JavaScript peer'),
     ],
+    ceiling: RAW,
   },
   ...['lz4', 'zstd'].map((codec) => ({
     name: codec,
@@ -189,8 +204,14 @@ export const lines = [
     clients: {
       krafka: client('krafka', threeSingle),
       ...peers(threeSingle, { lingers: LINGERS.three, slow: 0.01, share: { librdkafka: 0.2 } }),
+      [RAW]: rawAtBest({ ...threeSingle, wave: true }, WAVES),
+      'raw callers mixed': raw(threeSingle, 'produce-raw-callers.mjs'),
     },
     targets: [timesAtLeast(8, ['librdkafka']), timesAtLeast(100, ['kafkajs'])],
+    ceiling: RAW,
+    notes: [
+      'Raw replay: a third of the thousand records to each leader in one request, the next one once it is answered. Raw callers mixed: each caller whose record was acknowledged sends the next to another partition, as those of the clients do, so a leader does not get back what it has answered.',
+    ],
   },
   {
     name: 'three-batch',
@@ -212,9 +233,17 @@ export const lines = [
       krafka: client('krafka', { ...bundles, connectionsPerBroker: 4 }),
       'krafka 1 connection': client('krafka', { ...bundles, connectionsPerBroker: 1 }),
       'krafka 2 connections': client('krafka', { ...bundles, connectionsPerBroker: 2 }),
+      ...Object.fromEntries(
+        [1, 2, 4].flatMap((sockets) => [
+          [`raw batches ${sockets} sockets`, raw({ ...requests, records: 30_000, sockets })],
+          [`raw waves ${sockets} sockets`, raw({ ...requests, sockets, wave: true })],
+        ]),
+      ),
     },
     targets: [timesAtLeast(2, ['krafka 1 connection'])],
-    notes: ['The row called krafka has 4 connections to each broker.'],
+    notes: [
+      'The row called krafka has 4 connections to each broker. The raw rows have so many sockets to each, five requests in flight on each socket: with one batch of 1 KiB a request, and with one such batch of every partition of the socket.',
+    ],
   },
 ];
 

@@ -18,10 +18,11 @@ export async function producer({ brokers, idempotent, compression }) {
   };
 }
 
-export async function consume({ brokers, topic, groupId, mode, touch, compression }) {
+export async function consume({ brokers, topic, groupId, mode, touch, assigned, compression }) {
   if (!['none', 'gzip'].includes(compression)) return { absent: `has no ${compression}` };
   const kafka = new Kafka({ brokers: brokers.split(','), clientId: 'bench', logLevel: logLevel.ERROR });
   const own = kafka.consumer({ groupId });
+  own.on(own.events.GROUP_JOIN, assigned);
   await own.connect();
   await own.subscribe({ topic, fromBeginning: true });
   await own.run(

@@ -18,10 +18,10 @@ export async function producer({
   };
 }
 
-/** Reads a topic from its beginning in a group, commits on; `touch` is given each value. */
-export async function consume({ brokers, topic, groupId, mode, touch }) {
+/** Reads a topic from its beginning in a group, commits on: calls `assigned` before it fetches, `touch` with each value. */
+export async function consume({ brokers, topic, groupId, mode, touch, assigned }) {
   const krafka = new Krafka({ brokers, clientId: 'bench' });
-  const own = krafka.consumer({ groupId, topics: [topic], fromBeginning: true });
+  const own = krafka.consumer({ groupId, topics: [topic], fromBeginning: true, rebalanceListener: { assigned } });
   const running = own.run(
     mode === 'batch'
       ? {

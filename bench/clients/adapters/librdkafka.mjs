@@ -27,7 +27,7 @@ export async function producer({ brokers, idempotent, compression, lingerMs }) {
   };
 }
 
-export async function consume({ brokers, topic, groupId, mode, touch }) {
+export async function consume({ brokers, topic, groupId, mode, touch, assigned }) {
   const kafka = await connect({ brokers });
   if (kafka.absent !== undefined) return kafka;
   const own = kafka.consumer({
@@ -36,6 +36,7 @@ export async function consume({ brokers, topic, groupId, mode, touch }) {
     'enable.auto.commit': true,
     // No bound: the most it hands over at once.
     'js.consumer.max.batch.size': -1,
+    rebalance_cb: assigned,
   });
   await own.connect();
   await own.subscribe({ topics: [topic] });

@@ -17,8 +17,9 @@ export async function producer({ brokers, idempotent, compression }) {
   };
 }
 
-export async function consume({ brokers, topic, groupId, mode, touch }) {
+export async function consume({ brokers, topic, groupId, mode, touch, assigned }) {
   const own = new Consumer({ clientId: 'bench', groupId, bootstrapBrokers: brokers.split(',') });
+  own.on('consumer:group:join', assigned);
   const stream = await own.consume({ topics: [topic], mode: 'earliest', autocommit: true });
   const handler = async (message) => touch(message.value);
   const failed = new Promise((_, reject) => stream.on('error', reject));
