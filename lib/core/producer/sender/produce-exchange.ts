@@ -47,14 +47,20 @@ export class ProduceExchange {
     }
     this.#meter.requests++;
     lane.inFlight++;
-    this.#request(lane, wave).then(
+    let answer: Promise<ProduceResponse | undefined>;
+    try {
+      answer = this.#request(lane, wave);
+    } catch (error) {
+      answer = Promise.reject(error as Error);
+    }
+    answer.then(
       (response) => this.#answered(lane, wave, response),
       (error: unknown) => this.#unanswered(lane, wave, error as Error),
     );
   }
 
   /** The answer, or undefined where brokers give none. */
-  async #request(lane: Lane, wave: ProduceWave): Promise<ProduceResponse | undefined> {
+  #request(lane: Lane, wave: ProduceWave): Promise<ProduceResponse | undefined> {
     const { requestTimeoutMs } = this.#config;
     const maxVersion = lowest(wave.maxVersion, this.#gate?.maxProduceVersion);
     const options = { timeoutMs: requestTimeoutMs, ...(maxVersion === undefined ? {} : { maxVersion }) };

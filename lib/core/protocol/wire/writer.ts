@@ -5,6 +5,9 @@ const REFERENCED_FROM = 1024;
 /** Below this a loop over the characters beats the call into Node's encoder. */
 const SHORT_TEXT = 24;
 
+/** The last UUID written: requests of the hot paths name the same topic time after time. */
+let lastWritten = { text: 'AAAAAAAAAAAAAAAAAAAAAA', bytes: new Uint8Array(16) };
+
 /**
  * Writes Kafka's primitive types, big-endian, into one growing buffer. A value that is not of the type is a RangeError
  * or TypeError, which the codecs turn into one that names the field.
@@ -113,9 +116,17 @@ export class Writer {
   uuid(text: string): void {
     if (typeof text !== 'string') throw new TypeError(`must be a UUID, got ${describe(text)}`);
     this.#reserve(16);
+    if (text === lastWritten.text) {
+      this.#buffer.set(lastWritten.bytes, this.#position);
+      this.#position += 16;
+      return;
+    }
     if (text.length !== 22 || this.#buffer.base64urlWrite(text, this.#position, 16) !== 16) {
       throw new RangeError(`must be a UUID of 22 base64url characters, got ${JSON.stringify(text)}`);
     }
+    const bytes = new Uint8Array(16);
+    bytes.set(this.#buffer.subarray(this.#position, this.#position + 16));
+    lastWritten = { text, bytes };
     this.#position += 16;
   }
 
