@@ -102,7 +102,7 @@ export interface ConsumerOptions {
   readonly autoCommitIntervalMs?: number | undefined;
   /** Default 1: a fetch is answered as soon as there is anything. */
   readonly fetchMinBytes?: number | undefined;
-  /** The most a broker answers to one fetch. Default 52,428,800 (50 MiB). */
+  /** The most a broker answers to one fetch. Default 52,428,800 (50 MiB); a fetch asks for less while that keeps handlers busy. */
   readonly fetchMaxBytes?: number | undefined;
   /** How long a broker holds a fetch that finds less than `fetchMinBytes`. Default 500. */
   readonly fetchMaxWaitMs?: number | undefined;

@@ -4,6 +4,7 @@ import { backoffMs, Deadline, Deferred, sleep, type Backoff, type Ports, type Ti
 import type { AssignedPartition } from '../assigned-partition.js';
 import type { ConsumerSettings } from '../consumer-options.js';
 import type { FetchCounters } from './fetch-counters.js';
+import { FetchSize } from './fetch-size.js';
 import { FetchSession, type FetchPlan, type SentPartition } from './fetch-session.js';
 
 /** One partition's part of a Fetch response. */
@@ -58,6 +59,7 @@ export class BrokerFetch {
   readonly #options: BrokerFetchOptions;
   readonly #places = new Map<AssignedPartition, Place>();
   readonly #session = new FetchSession<AssignedPartition>();
+  readonly #size: FetchSize;
   readonly #stopping = new AbortController();
   #parked: Deferred<void> | undefined;
   #retry: { readonly at: number; readonly timer: Timer } | undefined;
@@ -67,6 +69,7 @@ export class BrokerFetch {
   constructor(options: BrokerFetchOptions) {
     this.nodeId = options.nodeId;
     this.#options = options;
+    this.#size = new FetchSize(options.settings.fetchMinBytes, options.settings.fetchMaxBytes);
   }
 
   add(partition: AssignedPartition): void {
@@ -142,7 +145,7 @@ export class BrokerFetch {
     const bytesBefore = connection.stats().bytesSent;
     let response: ResponseOf<typeof Fetch>;
     try {
-      response = await connection.sendRequest(Fetch, fetchRequest(plan, settings, maxWaitMs), {
+      response = await connection.sendRequest(Fetch, fetchRequest(plan, settings, maxWaitMs, this.#size.bytes), {
         timeoutMs: maxWaitMs + settings.requestTimeoutMs,
         ...(plan.byTopicId ? {} : { maxVersion: 12 }),
       });
@@ -159,12 +162,22 @@ export class BrokerFetch {
       counters.sessionResets++;
       return;
     }
+    const starved = this.#isStarved();
+    let bytes = 0;
     for (const topic of response.responses) {
       for (const data of topic.partitions) {
+        bytes += data.records?.length ?? 0;
         const sent = this.#session.find(topic.topic, topic.topicId, data.partitionIndex);
         if (sent !== undefined) this.#options.take(sent, data, response.nodeEndpoints);
       }
     }
+    this.#size.answered({ bytes, tookMs: ports.clock.monotonic() - now, starved });
+  }
+
+  /** Whether the handlers have nothing left of what came from this broker before. */
+  #isStarved(): boolean {
+    for (const { fetchable, buffer } of this.#places.keys()) if (fetchable && !buffer.isEmpty) return false;
+    return true;
   }
 
   #anythingWanted(): boolean {
@@ -229,11 +242,16 @@ function letGoOfFrames({ buffer }: AssignedPartition, place: Place, now: number)
 }
 
 /** A Fetch as a consumer sends it; the one that closes a session differs in nothing but what the plan says. */
-export function fetchRequest(plan: FetchPlan, settings: FetchSettings, maxWaitMs: number) {
+export function fetchRequest(
+  plan: FetchPlan,
+  settings: FetchSettings,
+  maxWaitMs: number,
+  maxBytes = settings.fetchMaxBytes,
+) {
   return {
     maxWaitMs,
     minBytes: settings.fetchMinBytes,
-    maxBytes: settings.fetchMaxBytes,
+    maxBytes,
     isolationLevel: settings.isolationLevel === 'read_committed' ? READ_COMMITTED : 0,
     sessionId: plan.sessionId,
     sessionEpoch: plan.sessionEpoch,

@@ -141,7 +141,7 @@ describe('Fetcher', () => {
     expect(fetches()[0]?.body).toMatchObject({
       maxWaitMs: 500,
       minBytes: 1,
-      maxBytes: 50_000_000,
+      maxBytes: 1_048_576,
       isolationLevel: 0,
       sessionId: 0,
       sessionEpoch: 0,
@@ -235,6 +235,23 @@ describe('Fetcher', () => {
       clock.pass(900);
       await reply(answer([]));
       expect(detach).toHaveBeenCalled();
+    });
+
+    it('asks for twice as much while handlers wait for full answers that take long, and for half when they do not', async () => {
+      const sizes = { maxPartitionFetchBytes: 8 * 1024 * 1024, bufferBytes: 64 * 1024 * 1024 };
+      const { fetcher, reply, fetches, clock } = setUp({ settings: sizes });
+      const [one, other] = [standing(0), standing(1)];
+      fetcher.add([one, other]);
+      await settled();
+      const half = 'x'.repeat(600_000);
+      clock.pass(200);
+      await reply(answer([{ partition: 0, records: batchAt(10, [half]) }]));
+      clock.pass(200);
+      await reply(answer([{ partition: 1, records: batchAt(10, [half]) }]));
+      void one.take();
+      void other.take();
+      await reply(answer([{ partition: 0, records: batchAt(11, [half]) }]));
+      expect(fetches().map(({ body }) => body.maxBytes / 1024 / 1024)).toEqual([1, 2, 1, 1]);
     });
 
     it('shares bufferBytes out: no partition may hold more than its share twice', () => {
