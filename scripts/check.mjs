@@ -8,7 +8,7 @@ const packed = mkdtempSync(join(tmpdir(), 'krafka-pack-'));
 const tarball = () => join(packed, readdirSync(packed).find((name) => name.endsWith('.tgz')) ?? 'none.tgz');
 
 const steps = [
-  ['build', () => ['nest', 'build']],
+  ['build', () => ['npm', 'run', '--silent', 'build']],
   ['types', () => ['tsc', '-p', 'tsconfig.json']],
   ['lint', () => ['oxlint', '--type-aware', '--deny-warnings', 'lib', 'test', 'sample', 'scripts']],
   ['format', () => ['prettier', '--check', '--log-level', 'warn', '.']],

@@ -3,8 +3,7 @@ import { ConsumerRecord } from '../protocol/index.js';
 import type { AcknowledgeType } from './acknowledge-type.js';
 import type { Custody } from './custody.js';
 
-/** The hold on a record: for this room only. */
-export let custodyOf: (record: ShareRecord) => Custody;
+let reveal!: (record: ShareRecord) => Custody;
 
 /**
  * One record that was acquired: this member's alone until it is acknowledged or its lock expires. See
@@ -14,7 +13,7 @@ export let custodyOf: (record: ShareRecord) => Custody;
  */
 export class ShareRecord extends ConsumerRecord {
   static {
-    custodyOf = (record) => record.#custody;
+    reveal = (record) => record.#custody;
   }
 
   readonly #custody: Custody;
@@ -73,3 +72,6 @@ export class ShareRecord extends ConsumerRecord {
     return { ...super[inspect.custom](), deliveryCount: this.deliveryCount, isAcquired: this.isAcquired };
   }
 }
+
+/** The hold on a record: for this room only. */
+export const custodyOf = reveal;
