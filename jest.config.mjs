@@ -24,7 +24,8 @@ const shared = {
 export default {
   maxWorkers: 2,
   workerIdleMemoryLimit: '400MB',
-  testTimeout: 30_000,
+  // What only a defect needs: machines may be slow, and have much else to do.
+  testTimeout: 120_000,
   projects: [
     { ...shared, displayName: 'unit', testMatch: ['<rootDir>/lib/**/*.spec.ts', '<rootDir>/test/unit/**/*.spec.ts'] },
     { ...shared, displayName: 'integration', testMatch: ['<rootDir>/test/integration/**/*.spec.ts'] },

@@ -134,12 +134,8 @@ describe('a topic that does not exist', () => {
 
   it('is named by the error of a send, within maxBlockMs', async () => {
     const topic = cluster.name('nowhere');
-    const error = await failure(
-      cluster
-        .krafka()
-        .producer({ accumulator: { maxBlockMs: 1_000 } })
-        .send({ topic, value: 'v' }),
-    );
+    const producer = cluster.krafka().producer({ accumulator: { maxBlockMs: 3_000 } });
+    const error = await failure(producer.send({ topic, value: 'v' }));
     expect(`${error.message} ${String(error.cause)}`).toContain(topic);
     expect(`${error.code} ${(error.cause as KrafkaError | undefined)?.code}`).toContain('UNKNOWN_TOPIC_OR_PARTITION');
   });
@@ -179,7 +175,7 @@ describe('a process that used all this', () => {
     });
     let printed = '';
     child.stdout.on('data', (chunk: Buffer) => (printed += chunk.toString()));
-    const code = await new Promise((resolve) => child.once('exit', resolve));
+    const code = await new Promise((resolve) => child.once('close', resolve));
     expect({ code, printed }).toEqual({ code: 0, printed: 'v closed' });
   });
 });

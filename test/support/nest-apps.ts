@@ -88,11 +88,18 @@ export class NestApps {
   }
 }
 
+/** A door that stays shut until it is opened. */
+export function aDoor(): { readonly opened: Promise<void>; open(): void } {
+  let open: () => void = () => undefined;
+  const opened = new Promise<void>((resolve) => (open = resolve));
+  return { opened, open: () => open() };
+}
+
 /** Resolves when `condition` holds; fails, saying what it waited for, after a time that only a defect needs. */
 export async function until(
   what: string,
   condition: () => boolean | Promise<boolean>,
-  patienceMs = 20_000,
+  patienceMs = 60_000,
 ): Promise<void> {
   const end = Date.now() + patienceMs;
   while (!(await condition())) {

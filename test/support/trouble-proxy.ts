@@ -48,6 +48,7 @@ export class TroubleProxy {
   readonly #pairs = new Set<Pair>();
   readonly #timers = new Set<NodeJS.Timeout>();
   #unplugged = false;
+  #strikes = 0;
 
   /** What the client is to dial with. */
   readonly dialer: Dialer = {
@@ -59,12 +60,12 @@ export class TroubleProxy {
     },
   };
 
-  /** Does one connection some harm. */
+  /** Does one connection some harm, of each kind in turn. */
   strike(random: () => number): void {
     const pairs = [...this.#pairs];
     const pair = pairs[Math.floor(random() * pairs.length)];
     if (pair === undefined) return;
-    switch (Math.floor(random() * 4)) {
+    switch (this.#strikes++ % 4) {
       case 0:
         this.troubles.cut++;
         pair.cut();

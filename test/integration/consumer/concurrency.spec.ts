@@ -93,15 +93,20 @@ describe('handlers side by side', () => {
     await produce(krafka, topic, 5, { partition: 1, word: 'other' });
     const consumer = consumerOf(topic);
     const seen: string[] = [];
+    const committed = gate();
     const running = consumer.run({
       eachRecord: async ({ valueText }) => {
         seen.push(String(valueText));
-        return valueText === 'v-2' && seen.filter((value) => value === 'v-2').length < 3 ? nack(50) : undefined;
+        const calls = seen.filter((value) => value === 'v-2').length;
+        if (valueText !== 'v-2' || calls === 3) return undefined;
+        if (calls === 2) await committed.opened;
+        return nack(50);
       },
     });
     await until(() => seen.includes('v-2'));
     await consumer.commit();
     expect(await committedOf(consumer, topic)).toBe(2);
+    committed.open();
     await until(() => seen.length === 12);
     expect(seen.filter((value) => value.startsWith('v'))).toEqual(['v-0', 'v-1', 'v-2', 'v-2', 'v-2', 'v-3', 'v-4']);
     await consumer.close();

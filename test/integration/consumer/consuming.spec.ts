@@ -309,7 +309,7 @@ describe('consuming', () => {
 
   it('says which topic does not exist', async () => {
     const topic = cluster.name('missing');
-    const consumer = consumerOf(topic, { startTimeoutMs: 300 });
+    const consumer = consumerOf(topic, { startTimeoutMs: 2_000 });
     await expect(consumer.start()).rejects.toMatchObject({ code: 'UNKNOWN_TOPIC_OR_PARTITION', topic });
     await expect(consumer.run({ eachRecord: () => undefined })).rejects.toMatchObject({ topic });
     await consumer.close();

@@ -77,7 +77,7 @@ describe('partitions assigned by hand', () => {
     const topic = await cluster.newTopic(1);
     const consumer = krafka.consumer({
       assignments: [{ topic, partition: 7, offset: 'earliest' }],
-      startTimeoutMs: 300,
+      startTimeoutMs: 2_000,
     });
     await expect(consumer.start()).rejects.toMatchObject({ code: 'UNKNOWN_TOPIC_OR_PARTITION', topic, partition: 7 });
     await consumer.close();

@@ -95,7 +95,7 @@ describe('a stream of records', () => {
 
   it('is destroyed with what ends the consumer', async () => {
     const topic = cluster.name('missing');
-    const consumer = krafka.consumer({ groupId: cluster.name('streams'), topics: [topic], startTimeoutMs: 200 });
+    const consumer = krafka.consumer({ groupId: cluster.name('streams'), topics: [topic], startTimeoutMs: 2_000 });
     await expect(pipeline(consumer.stream(), new Writable({ objectMode: true }))).rejects.toMatchObject({
       code: 'UNKNOWN_TOPIC_OR_PARTITION',
     });

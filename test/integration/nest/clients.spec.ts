@@ -163,7 +163,7 @@ describe('A client', () => {
   });
 
   it('tells of a topic that does not exist by name', async () => {
-    const { client } = await apps.client({ producer: { accumulator: { maxBlockMs: 500 } } });
+    const { client } = await apps.client({ producer: { accumulator: { maxBlockMs: 2_000 } } });
     const missing = cluster.name('missing');
     await expect(lastValueFrom(client.emit(missing, 1))).rejects.toThrow(missing);
   });

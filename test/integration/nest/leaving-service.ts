@@ -22,6 +22,7 @@ const [, , brokers = '', connection = '{}', groupId = '', topic = '', mode = '']
 const say = (fact: object): void => void process.stdout.write(`${JSON.stringify(fact)}\n`);
 
 let open = true;
+let isFirst = true;
 
 /** Stands for a database: work after it is closed would be lost. */
 @Injectable()
@@ -41,6 +42,11 @@ class BatchController {
   @BatchPattern(topic, { maxRecords: 50, maxWaitMs: 20 })
   async handle(@Payload() ids: number[], @Ctx() context: KrafkaBatchContext): Promise<void> {
     say({ begun: ids.length });
+    // Held: in the middle of all but its first batches when it is told to end.
+    if (mode === 'held' && !isFirst) {
+      await new Promise((resolve) => context.signal.addEventListener('abort', resolve, { once: true }));
+    }
+    isFirst = false;
     await new Promise((resolve) => setTimeout(resolve, 30));
     if (!open) throw new Error('the database is closed');
     say({ handled: ids.map(Number), partition: context.getPartition() });

@@ -24,7 +24,7 @@ interface Fact {
 }
 
 /** The service of leaving-service.ts, and what it says. */
-function service(groupId: string, topic: string, mode: 'batches' | 'stop') {
+function service(groupId: string, topic: string, mode: 'batches' | 'held' | 'stop') {
   const loader = new URL('../../support/typescript.mjs', import.meta.url).href;
   const script = fileURLToPath(new URL('./leaving-service.ts', import.meta.url));
   const args = [cluster.bootstrap, JSON.stringify(cluster.connection), groupId, topic, mode];
@@ -57,8 +57,12 @@ describe('A process that is told to end by SIGTERM in the middle of its batches'
     const ids = Array.from({ length: 600 }, (_, id) => id);
     const produced = await client.producer.sendAll(ids.map((id) => ({ topic, key: String(id), value: String(id) })));
     expect(produced).toHaveLength(600);
-    const first = service(groupId, topic, 'batches');
-    await until('a batch in hand', () => first.handled().length > 0 && first.facts.at(-1)?.begun !== undefined);
+    const first = service(groupId, topic, 'held');
+    const isInTheMiddle = (): boolean =>
+      first.facts.some(({ listening }) => listening) &&
+      first.handled().length > 0 &&
+      first.facts.filter(({ begun }) => begun).length > first.facts.filter(({ handled }) => handled).length;
+    await until('a batch in hand', isInTheMiddle);
     first.child.kill('SIGTERM');
     expect(await first.ended).toEqual({ code: null, signal: 'SIGTERM' });
     const begun = first.facts.reduce((sum, fact) => sum + (fact.begun ?? 0), 0);

@@ -53,7 +53,8 @@ afterAll(() => cluster.close());
 
 describe('An order', () => {
   it('is emitted, acknowledged and handled, with its key, headers and context', async () => {
-    const topic = await cluster.newTopic(3);
+    // Kafka may delete records that are as old as this one says at any time, unless it is told not to.
+    const topic = await cluster.newTopic(3, { 'retention.ms': '-1' });
     const seen: unknown[] = [];
 
     @Controller()

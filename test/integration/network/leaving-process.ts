@@ -31,7 +31,7 @@ const deeds: Record<string, () => Promise<unknown>> = {
     return await pool.close();
   },
   'fail to connect': async () => {
-    const pool = new ConnectionPool(config.with({ connectTimeoutMs: 500 }));
+    const pool = new ConnectionPool(config.with({ connectTimeoutMs: 2_000 }));
     const error = await pool.getConnection(address).then(
       () => new Error('was connected'),
       (reason: Error) => reason,

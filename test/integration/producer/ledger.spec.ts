@@ -69,8 +69,8 @@ describe('eight thousand numbered records arrive once each, in order, each ackno
     await keepLedger({}, async (broker, _topic, random) => {
       const nodeId = broker.nodeIds[Math.floor(random() * 3)] as number;
       await broker.stopNode(nodeId);
-      setTimeout(() => void broker.restartNode(nodeId), 20);
-      await new Promise((resolve) => setTimeout(resolve, 40));
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      await broker.restartNode(nodeId);
     });
   });
 

@@ -1,6 +1,7 @@
 import { KrafkaFencedError, Krafka, type Producer, type ProducerOptions } from '../../../lib/core/index.js';
 import { EmbeddedBroker, type FaultTarget } from '../../../lib/testing/index.js';
 import { HandClock } from '../../../lib/testing/spec-support/hand-clock.js';
+import { SkippingClock } from '../../support/skipping-clock.js';
 import { committedValues } from './committed-values.js';
 
 const GROUP = { groupId: 'group' };
@@ -10,11 +11,14 @@ const OFFSETS = [{ topic: 'orders', partition: 0, offset: 5 }];
 describe.each([1, 2] as const)('transactions by protocol %i', (transactionVersion) => {
   let broker: EmbeddedBroker;
   let krafka: Krafka;
+  /** The client's; brokers go by another. */
+  let time: SkippingClock;
   let asked: FaultTarget[];
 
   const open = async (options: Parameters<typeof EmbeddedBroker.start>[0] = {}): Promise<void> => {
     broker = await EmbeddedBroker.start({ brokers: 3, topics: { orders: 2 }, transactionVersion, ...options });
-    krafka = new Krafka({ brokers: broker.bootstrap, clientId: 'faults' });
+    time = new SkippingClock();
+    krafka = new Krafka({ brokers: broker.bootstrap, clientId: 'faults' }, { clock: time });
     asked = [];
     const note = (target: FaultTarget): boolean => {
       asked.push(target);
@@ -39,12 +43,18 @@ describe.each([1, 2] as const)('transactions by protocol %i', (transactionVersio
 
   const transactional = (options: ProducerOptions = {}): Producer =>
     krafka.producer({ transactionalId: 'txn', lingerMs: 0, retryBackoffMs: 5, ...options });
-  /** Gives up soon on whoever does not answer. */
-  const impatient = (): Producer => transactional({ requestTimeoutMs: 150, deliveryTimeoutMs: 400 });
   const send = (producer: Producer, value: string, partition = 0): Promise<unknown> =>
     producer.transaction((tx) => tx.send({ topic: 'orders', partition, value }));
   const committed = (): Promise<(string | undefined)[]> => committedValues(krafka, 'orders');
   const count = (api: string): number => asked.filter((one) => one.api === api).length;
+  /** Lets the time of whoever waits in vain pass, once the broker has been asked in vain. */
+  const waitedInVain = async <T>(api: string, begin: () => Promise<T>): Promise<T> => {
+    const before = count(api);
+    const waiting = begin();
+    waiting.catch(() => undefined);
+    while (count(api) === before) await new Promise((resolve) => setImmediate(resolve));
+    return time.skipUntilSettled(waiting);
+  };
 
   it('speak the versions that mean that protocol, although the broker offers newer ones', async () => {
     const producer = transactional();
@@ -190,12 +200,12 @@ describe.each([1, 2] as const)('transactions by protocol %i', (transactionVersio
 
   describe('whose end is not answered', () => {
     it.each(['before', 'after'] as const)('are unknown, and stay so (%s it was heeded)', async (silence) => {
-      const producer = impatient();
+      const producer = transactional();
       await send(producer, 'a');
       const transaction = await producer.beginTransaction();
       await transaction.send({ topic: 'orders', partition: 0, value: 'b' });
       const silent = broker.faults.add({ api: 'EndTxn', fault: { silence }, times: Infinity });
-      await expect(transaction.commit()).rejects.toMatchObject({
+      await expect(waitedInVain('EndTxn', () => transaction.commit())).rejects.toMatchObject({
         code: 'TRANSACTION_OUTCOME_UNKNOWN',
         retriable: false,
       });
@@ -203,7 +213,7 @@ describe.each([1, 2] as const)('transactions by protocol %i', (transactionVersio
       await expect(transaction.commit()).rejects.toMatchObject({ code: 'INVALID_TXN_STATE' });
       await expect(transaction.abort()).rejects.toMatchObject({ code: 'INVALID_TXN_STATE' });
       // As long as nobody tells, nothing begins.
-      await expect(producer.beginTransaction()).rejects.toMatchObject({ code: 'TIMEOUT' });
+      await expect(time.skipUntilSettled(producer.beginTransaction())).rejects.toMatchObject({ code: 'TIMEOUT' });
       silent.remove();
       await send(producer, 'c');
       expect(await committed()).toEqual(silence === 'after' ? ['a', 'b', 'c'] : ['a', 'c']);
@@ -212,11 +222,13 @@ describe.each([1, 2] as const)('transactions by protocol %i', (transactionVersio
     });
 
     it('go on under a new epoch, so that an end that is still on its way ends nothing else', async () => {
-      const producer = impatient();
+      const producer = transactional();
       const transaction = await producer.beginTransaction();
       await transaction.send({ topic: 'orders', partition: 0, value: 'a' });
       const silent = broker.faults.add({ api: 'EndTxn', fault: { silence: 'before' }, times: Infinity });
-      await expect(transaction.commit()).rejects.toMatchObject({ code: 'TRANSACTION_OUTCOME_UNKNOWN' });
+      await expect(waitedInVain('EndTxn', () => transaction.commit())).rejects.toMatchObject({
+        code: 'TRANSACTION_OUTCOME_UNKNOWN',
+      });
       const lost = asked.find(({ api }) => api === 'EndTxn');
       silent.remove();
       await send(producer, 'b');
@@ -240,11 +252,13 @@ describe.each([1, 2] as const)('transactions by protocol %i', (transactionVersio
     });
 
     it('are unknown as well when they were to be aborted, and are not committed', async () => {
-      const producer = impatient();
+      const producer = transactional();
       const transaction = await producer.beginTransaction();
       await transaction.send({ topic: 'orders', partition: 0, value: 'never' });
       const silent = broker.faults.add({ api: 'EndTxn', fault: { silence: true }, times: Infinity });
-      await expect(transaction.abort()).rejects.toMatchObject({ code: 'TRANSACTION_OUTCOME_UNKNOWN' });
+      await expect(waitedInVain('EndTxn', () => transaction.abort())).rejects.toMatchObject({
+        code: 'TRANSACTION_OUTCOME_UNKNOWN',
+      });
       silent.remove();
       await send(producer, 'next');
       expect(await committed()).toEqual(['next']);
@@ -306,10 +320,14 @@ describe.each([1, 2] as const)('transactions by protocol %i', (transactionVersio
   );
 
   it('fail with a batch that nobody acknowledges, and the next one goes on', async () => {
-    const producer = impatient();
+    // The transaction itself has more time than its batch.
+    const producer = transactional({ transactionTimeoutMs: 600_000 });
     await send(producer, 'a');
     const silent = broker.faults.add({ api: 'Produce', fault: { silence: 'after' }, times: Infinity });
-    await expect(send(producer, 'never')).rejects.toMatchObject({ code: 'TIMEOUT', budget: 'deliveryTimeoutMs' });
+    await expect(waitedInVain('Produce', () => send(producer, 'never'))).rejects.toMatchObject({
+      code: 'TIMEOUT',
+      budget: 'deliveryTimeoutMs',
+    });
     silent.remove();
     await send(producer, 'b');
     await send(producer, 'c');
@@ -362,6 +380,7 @@ describe.each([1, 2] as const)('transactions by protocol %i', (transactionVersio
     const committing = transaction.commit();
     const waiting = producer.beginTransaction();
     const outcomes = Promise.allSettled([committing, waiting]);
+    while (count('EndTxn') === 0) await new Promise((resolve) => setImmediate(resolve));
     await producer.close({ timeoutMs: 100 });
     const [end, next] = await outcomes;
     expect(end).toMatchObject({ reason: { code: 'TRANSACTION_OUTCOME_UNKNOWN' } });

@@ -1,4 +1,5 @@
 import { Krafka, KrafkaFencedError, type Consumer, type Producer } from '../../../lib/core/index.js';
+import { SkippingClock } from '../../support/skipping-clock.js';
 import { openTestCluster, type TestCluster } from '../../support/test-cluster.js';
 import { committedValues } from './committed-values.js';
 
@@ -170,7 +171,10 @@ describe('a transaction', () => {
 
   it('is aborted when its time is up, before its coordinator would, and the next one goes on', async () => {
     const topic = await cluster.newTopic(1);
-    const producer = krafka.producer({ transactionalId: cluster.name('txn'), lingerMs: 0, transactionTimeoutMs: 300 });
+    const time = new SkippingClock();
+    const { bootstrap: brokers, connection } = cluster;
+    const own = new Krafka({ brokers, connection }, { clock: time });
+    const producer = own.producer({ transactionalId: cluster.name('txn'), lingerMs: 0, transactionTimeoutMs: 60_000 });
     const slow = await producer.beginTransaction();
     await slow.send({ topic, value: 'slow' });
     const states: string[] = [];
@@ -180,6 +184,8 @@ describe('a transaction', () => {
         if (state === 'aborted') resolve();
       });
     });
+    // To the coordinator, whose clock is another, its time is not up.
+    time.skip(60_000);
     await aborted;
     expect(states).toEqual(['aborting', 'aborted']);
     await expect(slow.commit()).rejects.toMatchObject({ code: 'TIMEOUT', budget: 'transactionTimeoutMs' });
@@ -187,7 +193,7 @@ describe('a transaction', () => {
     await producer.transaction((tx) => tx.send({ topic, value: 'next' }));
     expect(await committedIn(topic)).toEqual(['next']);
     expect(producer.stats().transactions).toEqual({ committed: 1, aborted: 1, unknown: 0 });
-    await producer.close();
+    await own.close();
   });
 
   it('is aborted by its signal, and one that waits for its turn is not begun', async () => {
@@ -379,6 +385,8 @@ describe('krafka.transaction', () => {
     await expect(work).rejects.toMatchObject({ code: expect.stringMatching(/GENERATION|EPOCH/) as string });
     await krafka.transaction(async (tx) => {
       await tx.send({ topic: target, value: 'next' });
+      // What is left to it comes with the generation, or a moment later.
+      while (one.assignment().length !== 1) await new Promise((go) => setTimeout(go, 10));
       const { partition } = one.assignment()[0] as { partition: number };
       await tx.sendOffsets([{ topic: source, partition, offset: 0 }], one.groupMetadata());
     });

@@ -36,7 +36,7 @@ describe('a share consumer of a cluster without share groups', () => {
   });
 
   it('hears of a missing topic first, and may then start again', async () => {
-    const consumer = krafka.shareConsumer({ groupId: 'g', topics: ['nowhere'], startTimeoutMs: 200 });
+    const consumer = krafka.shareConsumer({ groupId: 'g', topics: ['nowhere'], startTimeoutMs: 2_000 });
     await expect(consumer.start()).rejects.toMatchObject({ code: 'UNKNOWN_TOPIC_OR_PARTITION', topic: 'nowhere' });
     await expect(consumer.start()).rejects.toMatchObject({ code: 'UNKNOWN_TOPIC_OR_PARTITION' });
   });

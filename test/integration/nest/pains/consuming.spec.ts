@@ -9,11 +9,11 @@ import {
   KrafkaServer,
   MessagePattern,
 } from '../../../../lib/index.js';
-import { NestApps, until } from '../../../support/nest-apps.js';
+import { aDoor, NestApps, until } from '../../../support/nest-apps.js';
 import { openTestCluster, type TestCluster } from '../../../support/test-cluster.js';
 
 /** The embedded broker takes shorter sessions than Kafka's 6 s. */
-const SHORTEST_SESSION_MS = 600;
+const SHORTEST_SESSION_MS = 2_000;
 
 let cluster: TestCluster;
 let apps: NestApps;
@@ -34,13 +34,6 @@ const emit = async (topic: string, ...messages: unknown[]): Promise<void> => {
   const { client } = await apps.client();
   await lastValueFrom(client.emitBatch(topic, { messages }));
 };
-
-/** A door that stays shut until it is opened. */
-function aDoor() {
-  let open: () => void = () => undefined;
-  const opened = new Promise<void>((resolve) => (open = resolve));
-  return { opened, open };
-}
 
 describe('A handler that takes long', () => {
   it('holds up no other topic and no other partition (#12703, #14590)', async () => {

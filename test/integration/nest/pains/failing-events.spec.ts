@@ -15,7 +15,7 @@ import {
   OnFailure,
   RetryTopics,
 } from '../../../../lib/index.js';
-import { NestApps, until } from '../../../support/nest-apps.js';
+import { aDoor, NestApps, until } from '../../../support/nest-apps.js';
 import { openTestCluster, type TestCluster } from '../../../support/test-cluster.js';
 
 let cluster: TestCluster;
@@ -230,15 +230,19 @@ describe('Retries that end, and a place for what fails for good (#14930)', () =>
   it('need not hold up anybody: retry topics bring the event back later (#14930)', async () => {
     const topic = await cluster.newTopic();
     const seen: string[] = [];
+    const behind = aDoor();
 
     @Controller()
     class Orders {
       @EventPattern(topic)
-      @RetryTopics({ delaysMs: [500] })
+      @RetryTopics({ delaysMs: [1] })
       @OnFailure({ retries: 0 })
-      placed(@Payload() name: string, @Ctx() context: KrafkaContext): void {
+      async placed(@Payload() name: string, @Ctx() context: KrafkaContext): Promise<void> {
         if (name === 'bad' && context.attempt === 1) throw new Error('not yet');
+        // The one behind must not have to wait for this.
+        if (name === 'bad') await behind.opened;
         seen.push(name);
+        behind.open();
       }
     }
     await apps.service({ controllers: [Orders] });
