@@ -22,8 +22,9 @@ export async function createTopics(
 
   const made = options.validateOnly ? [] : [...done.keys()];
   for (const name of made) call.cluster.suspect(name);
-  const lookUp = options.waitForLeaders ? awaitLeaders : awaitTopics;
-  const found = await lookUp(call, [...existing, ...(options.waitForLeaders ? made : [])]);
+  const found = options.waitForLeaders
+    ? await awaitLeaders(call, [...existing, ...made], (topic) => isThere(topic, done.get(topic.name)?.topicId))
+    : await awaitTopics(call, existing);
 
   const failures = new Map([...failed].filter(([name]) => !existing.includes(name)));
   allOrThrow({ done, failed: new Map([...failures, ...found.failed]) }, 'topics to be created');
@@ -40,6 +41,10 @@ export async function createTopics(
     };
   });
 }
+
+/** A broker may still know another topic of that name, which was deleted a moment ago. Old brokers tell no ids. */
+const isThere = ({ id, partitions }: TopicMetadata, created = ZERO_UUID): boolean =>
+  partitions.length > 0 && (created === ZERO_UUID || id === ZERO_UUID || id === created);
 
 function request(
   call: AdminCall,

@@ -104,6 +104,21 @@ describe('creating topics', () => {
     await expect(created).resolves.toMatchObject([{ created: true }]);
   });
 
+  it('does not take a topic for the new one that was deleted under the same name', async () => {
+    const { scripted, admin } = setUp();
+    const old = 'AAAAAAAAAAAAAAAAAAAAAg';
+    scripted.on('CreateTopics', (received) => {
+      const answer = creating(scripted)(received);
+      scripted.topic('t', [[1, 0]], { id: old });
+      return answer;
+    });
+    const created = admin.createTopics([{ name: 't' }]);
+    await scripted.clock.advance(150);
+    scripted.topic('t', [[1, 0]], { id: TOPIC_ID });
+    await scripted.clock.advance(1_000);
+    await expect(created).resolves.toMatchObject([{ id: TOPIC_ID, created: true }]);
+  });
+
   it('waits for that as long as its budget lasts: the controller has the topic', async () => {
     const { scripted, admin } = setUp();
     const make = creating(scripted);
