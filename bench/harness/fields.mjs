@@ -13,6 +13,7 @@ export const FIELDS = {
   requestsPerBroker: { title: 'most requests to a broker', better: 'low' },
   brokersAsked: { title: 'brokers asked', better: 'high' },
   growthMiB: { title: 'RSS growth MiB', better: 'low' },
+  keptMiB: { title: 'kept MiB', better: 'low' },
   limitMiB: { title: 'allowed MiB', better: 'low' },
   peakRssMiB: { title: 'peak RSS MiB', better: 'low', shown: 'worst' },
 };

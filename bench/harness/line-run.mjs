@@ -45,9 +45,9 @@ export class LineRun {
       .catch((error) => console.error(`  (topics left behind: ${error.message})`));
   }
 
-  /** One of bench/clients in a process of its own: its result. */
-  async client(name, file, load, { timeoutMs, env } = {}) {
-    const args = ['--expose-gc'];
+  /** One of bench/clients in a process of its own, with further `flags` of Node's if need be: its result. */
+  async client(name, file, load, { timeoutMs, env, flags = [] } = {}) {
+    const args = ['--expose-gc', ...flags];
     const profiling = {};
     if (this.settings.profile && name.startsWith('krafka')) {
       const folder = join(this.bench, 'results', 'profiles');

@@ -62,6 +62,6 @@ export function inWords(value) {
 }
 
 function compared(own, other) {
-  if (own === undefined) return '';
+  if (own === undefined || other === 0) return '';
   return `${(own / other).toFixed(2)}x`;
 }
