@@ -188,23 +188,10 @@ async function describeConsumerGroups(
   groupIds: readonly string[],
   coordinator: BrokerNode,
 ): Promise<Answers<string, GroupDescription>> {
-  const answers = new Map<string, GroupDescription | KrafkaError>();
-  if (!connection.supports(ConsumerGroupDescribe)) return answers;
-  const response = await connection.sendRequest(
-    ConsumerGroupDescribe,
-    { groupIds, includeAuthorizedOperations: false },
-    call.wait,
-  );
-  for (const group of response.groups) {
-    const name = errorName(group.errorCode);
-    if (name === 'GROUP_ID_NOT_FOUND' || name === 'UNSUPPORTED_VERSION') continue;
-    const detail = [`group '${group.groupId}'`, group.errorMessage].filter(Boolean).join(': ');
-    answers.set(
-      group.groupId,
-      answerOr(group.errorCode, { api: 'ConsumerGroupDescribe', detail }, () => consumerGroup(group, coordinator)),
-    );
-  }
-  return answers;
+  if (!connection.supports(ConsumerGroupDescribe)) return new Map();
+  const request = { groupIds, includeAuthorizedOperations: false };
+  const { groups } = await connection.sendRequest(ConsumerGroupDescribe, request, call.wait);
+  return answersOf('ConsumerGroupDescribe', groups, (group) => consumerGroup(group, coordinator));
 }
 
 async function describeShareGroups(
@@ -213,20 +200,27 @@ async function describeShareGroups(
   groupIds: readonly string[],
   coordinator: BrokerNode,
 ): Promise<Answers<string, GroupDescription>> {
+  if (!connection.supports(ShareGroupDescribe)) return new Map();
+  const request = { groupIds, includeAuthorizedOperations: false };
+  const { groups } = await connection.sendRequest(ShareGroupDescribe, request, call.wait);
+  return answersOf('ShareGroupDescribe', groups, (group) => shareGroup(group, coordinator));
+}
+
+/** The answers of an API that describes one kind of groups; those that are of another kind, or not there, have none. */
+function answersOf<Group extends ConsumerGroupAnswer | ShareGroupAnswer>(
+  api: string,
+  groups: readonly Group[],
+  describe: (group: Group) => GroupDescription,
+): Answers<string, GroupDescription> {
   const answers = new Map<string, GroupDescription | KrafkaError>();
-  if (!connection.supports(ShareGroupDescribe)) return answers;
-  const response = await connection.sendRequest(
-    ShareGroupDescribe,
-    { groupIds, includeAuthorizedOperations: false },
-    call.wait,
-  );
-  for (const group of response.groups) {
-    const name = errorName(group.errorCode);
+  for (const group of groups) {
+    const { groupId, errorCode, errorMessage } = group;
+    const name = errorName(errorCode);
     if (name === 'GROUP_ID_NOT_FOUND' || name === 'UNSUPPORTED_VERSION') continue;
-    const detail = [`group '${group.groupId}'`, group.errorMessage].filter(Boolean).join(': ');
+    const detail = [`group '${groupId}'`, errorMessage].filter(Boolean).join(': ');
     answers.set(
-      group.groupId,
-      answerOr(group.errorCode, { api: 'ShareGroupDescribe', detail }, () => shareGroup(group, coordinator)),
+      groupId,
+      answerOr(errorCode, { api, detail }, () => describe(group)),
     );
   }
   return answers;

@@ -7,7 +7,10 @@ export interface GroupFacts {
   readonly partitions: number;
   /** How many records it is behind; where `maxLag` is asked for. */
   readonly lag?: number | undefined;
-  /** Handlers that take longer than `stuckAfterMs`: topic[partition] and for how long. */
+  /**
+   * Handlers that are stuck: topic[partition] and for how long. They are those of the consumer's `stats().stuck`; where the check
+   * itself is given a `stuckAfterMs`, those that take longer than that.
+   */
   readonly stuck?: readonly string[] | undefined;
 }
 
@@ -29,9 +32,6 @@ export interface GroupBounds {
 }
 
 const NO_GROUPS: GroupsHealth = { facts: {}, dead: undefined, problem: undefined, notReady: undefined };
-
-/** How long a handler may take before it is shown, where nobody says: as long as Kafka gives it by default. */
-const SHOWN_AFTER_MS = 300_000;
 
 /** Looks at every group of a server, where there is one and it has been connected. */
 export function lookAtGroups(server: KrafkaServer | undefined, bounds: GroupBounds): GroupsHealth {
@@ -77,15 +77,18 @@ function stuckProblem(id: string, group: GroupHealth, { stuckAfterMs }: GroupBou
   return worst === undefined ? undefined : `a handler of group '${id}' is stuck: ${describe(worst)}`;
 }
 
-const stuckIn = ({ atWork }: GroupHealth, afterMs: number): readonly HandlerAtWork[] =>
-  atWork.filter(({ handlingMs }) => handlingMs > afterMs).toSorted((one, other) => other.handlingMs - one.handlingMs);
+/** By the bound of the check, or where it has none, by that of the consumer; the worst first. */
+const stuckIn = ({ atWork, stuck }: GroupHealth, afterMs: number | undefined): readonly HandlerAtWork[] =>
+  (afterMs === undefined ? stuck : atWork.filter(({ handlingMs }) => handlingMs > afterMs)).toSorted(
+    (one, other) => other.handlingMs - one.handlingMs,
+  );
 
 const describe = ({ topic, partition, handlingMs }: HandlerAtWork): string =>
   `${topic}[${partition}] for ${Math.round(handlingMs)} ms`;
 
 function factsOf(group: GroupHealth, { maxLag, stuckAfterMs }: GroupBounds): GroupFacts {
   const { state, partitions, lag } = group;
-  const stuck = stuckIn(group, stuckAfterMs ?? SHOWN_AFTER_MS).map(describe);
+  const stuck = stuckIn(group, stuckAfterMs).map(describe);
   return {
     state,
     partitions,

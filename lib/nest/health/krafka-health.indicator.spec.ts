@@ -39,7 +39,7 @@ function setUp({ brokers = {}, bundles = {}, state = 'listening', groups = {}, r
   };
   const server = {
     state,
-    groups: new Map(Object.entries(groups).map(([id, group]) => [id, { atWork: [], ...group }])),
+    groups: new Map(Object.entries(groups).map(([id, group]) => [id, { atWork: [], stuck: [], ...group }])),
   };
   const provided = new Map<unknown, unknown>([
     [Krafka, krafka],
@@ -156,7 +156,7 @@ describe('The health of Kafka', () => {
     expect((await indicator.isLive('kafka')).kafka.status).toBe('up');
   });
 
-  it('shows handlers that take very long, and is down for them where that is asked for', async () => {
+  it('shows handlers that their consumer calls stuck, and is down for those beyond a bound where one is asked for', async () => {
     const { indicator } = setUp({ brokers: two, groups: { orders: { ...stable, atWork } } });
     expect((await indicator.isHealthy('kafka')).kafka).toMatchObject({ status: 'up', groups: { orders: stable } });
     for (const look of ['isHealthy', 'isLive'] as const) {
@@ -166,12 +166,15 @@ describe('The health of Kafka', () => {
         groups: { orders: { stuck: ['a[2] for 60000 ms'] } },
       });
     }
-    const hour = [{ topic: 'a', partition: 2, handlingMs: 3_600_000 }];
-    const slow = setUp({ brokers: two, groups: { orders: { ...stable, atWork: hour } } });
+    const slow = setUp({ brokers: two, groups: { orders: { ...stable, atWork, stuck: atWork } } });
     expect((await slow.indicator.isHealthy('kafka')).kafka).toMatchObject({
       status: 'up',
-      groups: { orders: { stuck: ['a[2] for 3600000 ms'] } },
+      groups: { orders: { stuck: ['a[2] for 60000 ms'] } },
     });
+    // The check's own bound goes before that of the consumer.
+    const { kafka } = await slow.indicator.isHealthy('kafka', { stuckAfterMs: 60_001 });
+    expect(kafka).toMatchObject({ status: 'up' });
+    expect((kafka as unknown as { groups: Record<string, object> }).groups['orders']).not.toHaveProperty('stuck');
   });
 
   it('is down but alive while a consumer is started again', async () => {

@@ -14,7 +14,10 @@ export interface KrafkaHealthOptions {
   readonly minUsable?: number | undefined;
   /** How many records a group may be behind, all partitions that this instance reads together. Default: not looked at. */
   readonly maxLag?: number | undefined;
-  /** How long a handler may take on one record or batch before it counts as stuck, in milliseconds. Default: it never does. */
+  /**
+   * How long a handler may take on one record or batch before the check fails for it, in milliseconds. Default: it never does;
+   * those that their consumer calls stuck, by its own `stuckAfterMs`, are shown.
+   */
   readonly stuckAfterMs?: number | undefined;
   /** How long a client that has no connection open may take to open one, in milliseconds. Default 1,000. */
   readonly timeoutMs?: number | undefined;

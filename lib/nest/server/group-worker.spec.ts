@@ -74,6 +74,7 @@ describe('A group of handlers', () => {
       partitions: 0,
       lag: undefined,
       atWork: [],
+      stuck: [],
       missingTopics: [],
       error: undefined,
     });
@@ -145,12 +146,13 @@ describe('A group of handlers', () => {
     expect(worker.health).toMatchObject({ state: 'fatal', error: { code: 'FENCED' } });
   });
 
-  it('tells how far behind it is, and which handlers are at work', async () => {
+  it('tells how far behind it is, which handlers are at work, and which its consumer calls stuck', async () => {
     const { worker, consumers } = setUp(['a'], ['a']);
     await worker.start();
     const [consumer] = consumers as [HandConsumer];
     consumer.partitions.push({ topic: 'a', partition: 0 }, { topic: 'a', partition: 1 });
     consumer.facts = { lag: 20, handlingMs: 700 };
+    consumer.stuck = [{ topic: 'a', partition: 1, handlingMs: 700 }];
     expect(worker.health).toMatchObject({
       partitions: 2,
       lag: 40,
@@ -158,6 +160,7 @@ describe('A group of handlers', () => {
         { topic: 'a', partition: 0, handlingMs: 700 },
         { topic: 'a', partition: 1, handlingMs: 700 },
       ],
+      stuck: [{ topic: 'a', partition: 1, handlingMs: 700 }],
     });
   });
 

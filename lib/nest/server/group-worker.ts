@@ -23,6 +23,8 @@ export interface GroupHealth {
   readonly lag: number | undefined;
   /** Handlers that are at work now. */
   readonly atWork: readonly HandlerAtWork[];
+  /** Of those, the ones that the consumer calls stuck: its `stats().stuck`, by its `stuckAfterMs`. */
+  readonly stuck: readonly HandlerAtWork[];
   /** Topics that handlers are there for and that don't exist (yet). */
   readonly missingTopics: readonly string[];
   /** Why the consumer can't go on, when it can't. */
@@ -92,7 +94,7 @@ export class GroupWorker {
   }
 
   get health(): GroupHealth {
-    const partitions = this.#consumer?.stats().partitions ?? [];
+    const { partitions, stuck } = this.#consumer?.stats() ?? { partitions: [], stuck: [] };
     const lags = partitions.flatMap(({ lag }) => lag ?? []);
     return {
       state: this.#state,
@@ -101,6 +103,7 @@ export class GroupWorker {
       atWork: partitions.flatMap(({ topic, partition, handlingMs }) =>
         handlingMs === undefined ? [] : [{ topic, partition, handlingMs }],
       ),
+      stuck,
       missingTopics: this.#choice.missing,
       error: this.#error,
     };
@@ -259,6 +262,7 @@ export const mergedHealth = (one: GroupHealth | undefined, other: GroupHealth): 
         partitions: one.partitions + other.partitions,
         lag: one.lag === undefined && other.lag === undefined ? undefined : (one.lag ?? 0) + (other.lag ?? 0),
         atWork: [...one.atWork, ...other.atWork],
+        stuck: [...one.stuck, ...other.stuck],
         missingTopics: [...new Set([...one.missingTopics, ...other.missingTopics])],
         error: one.error ?? other.error,
       };

@@ -64,11 +64,14 @@ export class HandConsumer {
     return this.partitions;
   }
 
+  /** What a test says of its handlers. */
+  stuck: readonly { readonly topic: string; readonly partition: number; readonly handlingMs: number }[] = [];
+
   /** What a test says of its partitions, beside what they are. */
   facts: { readonly lag?: number; readonly handlingMs?: number } = {};
 
-  stats(): { readonly partitions: readonly object[] } {
-    return { partitions: this.partitions.map((one) => ({ ...one, ...this.facts })) };
+  stats(): { readonly partitions: readonly object[]; readonly stuck: readonly object[] } {
+    return { partitions: this.partitions.map((one) => ({ ...one, ...this.facts })), stuck: this.stuck };
   }
 
   async seek({ topic }: { topic: string }, target: unknown): Promise<void> {
