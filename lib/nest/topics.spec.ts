@@ -1,5 +1,5 @@
 import type { CreatedTopic, TopicSpec } from '../core/admin/index.js';
-import type { MetadataUpdate } from '../core/cluster/index.js';
+import type { ClusterMetadata, MetadataUpdate } from '../core/cluster/index.js';
 import { KrafkaConnectionError, KrafkaProtocolError, seededRandom } from '../core/support/index.js';
 import { KeepingLogger } from './spec-support/delivery.js';
 import { HandClock } from './spec-support/hand-clock.js';
@@ -12,20 +12,22 @@ function setUp(existing: Record<string, number>, declared: readonly TopicDeclara
   const looks: (readonly string[] | 'all')[] = [];
   const created: TopicSpec[][] = [];
   const failures: Error[] = [];
+  const metadataOf = (names: readonly string[] | 'all'): ClusterMetadata => {
+    looks.push(names);
+    const failure = failures.shift();
+    if (failure !== undefined) throw failure;
+    const there = Object.entries(existing).filter(([name]) => names === 'all' || names.includes(name));
+    const found = there.map(([name, count]) => [
+      name,
+      { name, isInternal: name.startsWith('__'), partitions: Array.from({ length: count }) },
+    ]);
+    return { topics: new Map(found as never) } as unknown as ClusterMetadata;
+  };
   const topics = new Topics({
     cluster: {
       cachedTopic: () => undefined,
-      look: async (names) => {
-        looks.push(names);
-        const failure = failures.shift();
-        if (failure !== undefined) throw failure;
-        const there = Object.entries(existing).filter(([name]) => names === 'all' || names.includes(name));
-        const found = there.map(([name, count]) => [
-          name,
-          { name, isInternal: name.startsWith('__'), partitions: Array.from({ length: count }) },
-        ]);
-        return { metadata: { topics: new Map(found as never) } } as unknown as MetadataUpdate;
-      },
+      look: async (names) => ({ metadata: metadataOf(names) }) as MetadataUpdate,
+      refresh: async (names) => metadataOf(names ?? []),
     },
     admin: {
       createTopics: async (specs) => {
@@ -101,6 +103,14 @@ describe('Topics', () => {
     expect(created).toEqual([[{ name: 'new' }]]);
     await topics.ensure({ name: 'new' });
     expect(looks).toHaveLength(2);
+  });
+
+  it('that will be used next are asked for in the same request', async () => {
+    const { topics, looks } = setUp({ 'price.reply': 3, price: 1 });
+    await topics.ensure({ name: 'price.reply' }, true, ['price']);
+    await topics.learn(['stock.reply']);
+    await topics.learn([]);
+    expect(looks).toEqual([['price.reply', 'price'], ['stock.reply']]);
   });
 
   it('that may not be created are told missing, by name', async () => {

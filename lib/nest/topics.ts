@@ -18,7 +18,7 @@ const CREATE_TIMEOUT_MS = 30_000;
 
 /** What {@link Topics} is made of. */
 export interface TopicsParts {
-  readonly cluster: Pick<Cluster, 'cachedTopic' | 'look'>;
+  readonly cluster: Pick<Cluster, 'cachedTopic' | 'look' | 'refresh'>;
   readonly admin: Pick<Admin, 'createTopics'>;
   /** The topics that the application counts on. */
   readonly declared: readonly TopicDeclaration[];
@@ -66,15 +66,16 @@ export class Topics {
   }
 
   /**
-   * How many partitions a topic has, which is created when it is missing. Asked once: the answer is kept.
+   * How many partitions a topic has, which is created when it is missing. Asked once: the answer is kept. `beside` is asked for
+   * in the same request, for whoever will use those topics next.
    *
    * @throws KrafkaProtocolError UNKNOWN_TOPIC_OR_PARTITION when it is missing and `mayCreate` is false
    */
-  ensure(declaration: TopicDeclaration, mayCreate = true): Promise<number> {
+  ensure(declaration: TopicDeclaration, mayCreate = true, beside: readonly string[] = []): Promise<number> {
     const { name } = declaration;
     let known = this.#known.get(name);
     if (known === undefined) {
-      known = this.#ensure(declaration, mayCreate);
+      known = this.#ensure(declaration, mayCreate, beside);
       this.#known.set(name, known);
       // The next to ask tries again.
       known.catch(() => this.#known.delete(name));
@@ -82,9 +83,15 @@ export class Topics {
     return known;
   }
 
-  async #ensure(declaration: TopicDeclaration, mayCreate: boolean): Promise<number> {
+  /** Asks for topics that will be used soon, whether they are there or not. @throws KrafkaConnectionError when no broker answers */
+  async learn(names: readonly string[]): Promise<void> {
+    if (names.length > 0) await this.#parts.cluster.refresh(names);
+  }
+
+  async #ensure(declaration: TopicDeclaration, mayCreate: boolean, beside: readonly string[]): Promise<number> {
     const { name } = declaration;
-    const { metadata } = await this.#look([name]);
+    // Kept, unlike what is only looked at: it is about to be read or written.
+    const metadata = await this.#patiently(() => this.#parts.cluster.refresh([name, ...beside]));
     const partitions = metadata.topics.get(name)?.partitions.length ?? 0;
     if (partitions > 0) return partitions;
     if (!mayCreate) {
@@ -117,10 +124,14 @@ export class Topics {
     return topics;
   }
 
-  // Brokers may be starting up beside the application.
   #look(topics: readonly string[] | 'all'): ReturnType<Cluster['look']> {
-    const { cluster, ports, connectTimeoutMs } = this.#parts;
+    return this.#patiently(() => this.#parts.cluster.look(topics));
+  }
+
+  // Brokers may be starting up beside the application.
+  #patiently<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
+    const { ports, connectTimeoutMs } = this.#parts;
     const deadline = new Deadline(ports.clock, connectTimeoutMs, 'connectTimeoutMs');
-    return retrying({ deadline, ports, waitedFor: 'the metadata of topics' }, () => cluster.look(topics));
+    return retrying({ deadline, ports, waitedFor: 'the metadata of topics' }, ask);
   }
 }

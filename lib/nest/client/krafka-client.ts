@@ -226,7 +226,7 @@ export class KrafkaClient extends ClientProxy<KrafkaClientEvents> {
       const partition = this.#replies.partitionOf(replyTopic);
       const sending =
         partition === undefined || isPromise(encoding)
-          ? this.#askSlowly(encoding, waiting, replyTopic, deadline)
+          ? this.#askSlowly(encoding, { id: waiting, topic, replyTopic, deadline })
           : this.#ask(encoding, { id: waiting, replyTopic, replyPartition: partition, deadline });
       sending.catch((error: unknown) => this.#pending.fail(waiting, error));
       return () => this.#pending.remove(waiting);
@@ -321,14 +321,10 @@ export class KrafkaClient extends ClientProxy<KrafkaClientEvents> {
     return own;
   }
 
-  async #askSlowly(
-    encoding: Sent | Promise<Sent>,
-    id: string,
-    replyTopic: string,
-    deadline: number | undefined,
-  ): Promise<void> {
-    const [request, replyPartition] = await Promise.all([encoding, this.#replies.open(replyTopic)]);
-    await this.#ask(request, { id, replyTopic, replyPartition, deadline });
+  async #askSlowly(encoding: Sent | Promise<Sent>, { topic, ...address }: SlowAddress): Promise<void> {
+    const opening = this.#replies.open(address.replyTopic, topic);
+    const [request, replyPartition] = await Promise.all([encoding, opening]);
+    await this.#ask(request, { ...address, replyPartition });
   }
 
   async #ask(request: Sent, { id, replyTopic, replyPartition, deadline }: ReturnAddress): Promise<void> {
@@ -383,6 +379,9 @@ interface ReturnAddress {
   readonly replyPartition: number;
   readonly deadline: number | undefined;
 }
+
+/** The same while the partition is not known, and what the requests are sent to. */
+type SlowAddress = Omit<ReturnAddress, 'replyPartition'> & { readonly topic: string };
 
 function sentOn(topic: string, outgoing: OutgoingRecord, metadata: ReadPacket['metadata']): Sent {
   if (metadata !== undefined) {

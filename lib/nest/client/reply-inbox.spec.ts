@@ -9,14 +9,14 @@ import { ReplyInbox } from './reply-inbox.js';
 
 function setUp(partitions: (topic: string) => number = () => 4) {
   const consumers: HandConsumer[] = [];
-  const ensured: [TopicDeclaration, boolean | undefined][] = [];
+  const ensured: unknown[][] = [];
   const replies: string[] = [];
   const crashes: string[] = [];
   const shared = {
     ports: { random: { next: () => 0.6 } },
     topics: {
-      ensure: async (declaration: TopicDeclaration, mayCreate?: boolean) => {
-        ensured.push([declaration, mayCreate]);
+      ensure: async (declaration: TopicDeclaration, ...more: unknown[]) => {
+        ensured.push([declaration, ...more]);
         return partitions(declaration.name);
       },
     },
@@ -38,9 +38,9 @@ describe('A reply inbox', () => {
   it('reads one partition of a reply topic from its end, without a group', async () => {
     const { inbox, consumers, ensured, replies } = setUp();
     expect(inbox.partitionOf('price.reply')).toBeUndefined();
-    expect(await inbox.open('price.reply')).toBe(2);
+    expect(await inbox.open('price.reply', 'price')).toBe(2);
     expect(inbox.partitionOf('price.reply')).toBe(2);
-    expect(ensured).toEqual([[{ name: 'price.reply', partitions: 6 }, true]]);
+    expect(ensured).toEqual([[{ name: 'price.reply', partitions: 6 }, true, ['price']]]);
     expect(consumers.map(({ options }) => options)).toEqual([
       { assignments: [{ topic: 'price.reply', partition: 2, offset: 'latest' }] },
     ]);
@@ -50,13 +50,13 @@ describe('A reply inbox', () => {
 
   it('is opened once for all who ask at the same time', async () => {
     const { inbox, consumers } = setUp();
-    await Promise.all([inbox.open('price.reply'), inbox.open('price.reply')]);
+    await Promise.all([inbox.open('price.reply', 'price'), inbox.open('price.reply', 'price')]);
     expect(consumers).toHaveLength(1);
   });
 
   it('adds further reply topics to the same consumer, one after the other, and stays where it is in the others', async () => {
     const { inbox, consumers } = setUp();
-    await Promise.all([inbox.open('a.reply'), inbox.open('b.reply'), inbox.open('c.reply')]);
+    await Promise.all([inbox.open('a.reply', 'a'), inbox.open('b.reply', 'b'), inbox.open('c.reply', 'c')]);
     expect(consumers).toHaveLength(1);
     expect(consumers[0]?.assigned).toEqual([
       [
@@ -78,14 +78,14 @@ describe('A reply inbox', () => {
       if (failing) throw new KrafkaError('no', { code: 'TOPIC_AUTHORIZATION_FAILED' });
       return 1;
     });
-    await expect(inbox.open('a.reply')).rejects.toMatchObject({ code: 'TOPIC_AUTHORIZATION_FAILED' });
+    await expect(inbox.open('a.reply', 'a')).rejects.toMatchObject({ code: 'TOPIC_AUTHORIZATION_FAILED' });
     failing = false;
-    expect(await inbox.open('a.reply')).toBe(0);
+    expect(await inbox.open('a.reply', 'a')).toBe(0);
   });
 
   it('tells when it can not be read any more', async () => {
     const { inbox, consumers, crashes } = setUp();
-    await inbox.open('a.reply');
+    await inbox.open('a.reply', 'a');
     consumers[0]?.crash(new Error('corrupt'));
     await turns();
     expect(crashes).toEqual(['corrupt']);
@@ -93,7 +93,7 @@ describe('A reply inbox', () => {
 
   it('is empty once it is closed', async () => {
     const { inbox, consumers } = setUp();
-    await inbox.open('a.reply');
+    await inbox.open('a.reply', 'a');
     await inbox.close();
     expect(consumers[0]?.closes).toBe(1);
     expect(inbox.partitionOf('a.reply')).toBeUndefined();

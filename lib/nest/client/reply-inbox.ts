@@ -35,11 +35,14 @@ export class ReplyInbox {
     return this.#ready.get(topic);
   }
 
-  /** Reads a partition of the reply topic from here on, and answers with its number. A missing topic is created, unless that is refused. */
-  open(topic: string): Promise<number> {
+  /**
+   * Reads a partition of the reply topic from here on, and answers with its number. A missing topic is created, unless that is
+   * refused. What is known of the topic of the requests is asked for beside it.
+   */
+  open(topic: string, requests: string): Promise<number> {
     let opening = this.#opening.get(topic);
     if (opening === undefined) {
-      opening = this.#open(topic);
+      opening = this.#open(topic, requests);
       this.#opening.set(topic, opening);
       opening.then(
         (partition) => this.#ready.set(topic, partition),
@@ -57,9 +60,9 @@ export class ReplyInbox {
     await this.#consumer?.close();
   }
 
-  async #open(topic: string): Promise<number> {
+  async #open(topic: string, requests: string): Promise<number> {
     const { create, ...declaration } = this.#settings;
-    const partitions = await this.#shared.topics.ensure({ name: topic, ...declaration }, create);
+    const partitions = await this.#shared.topics.ensure({ name: topic, ...declaration }, create, [requests]);
     const partition = Math.floor(this.#shared.ports.random.next() * partitions);
     const turn = this.#turn.then(() => this.#read(topic, partition));
     this.#turn = turn.catch(() => undefined);

@@ -4,6 +4,7 @@ import { HANDLER_NAME } from '../decorators/said.js';
 import { failurePolicy, type FailurePolicy } from '../failure-policy/failure-policy.js';
 import type { KrafkaServerConsumerOptions } from '../options.js';
 import { describePattern, type TopicPattern } from '../topic-name.js';
+import { replyTopicOf } from '../wire/reply.js';
 import { readSayings, type GroupOptions } from './handler-options.js';
 import { handlersOf, HandlerRegistry, type Handler } from './handler-registry.js';
 
@@ -72,6 +73,14 @@ export class HandlerGroups {
     });
   }
 
+  /** Where answers go, as far as patterns are names. */
+  get replyTopics(): readonly string[] {
+    return this.all
+      .flatMap(({ registry }) => registry.patterns)
+      .flatMap((one) => (typeof one.pattern === 'string' && handlersOf(one).some(isAnswerer) ? [one.pattern] : []))
+      .map(replyTopicOf);
+  }
+
   #group(given: GroupOptions | undefined, written: string): HandlerGroup {
     const groupId = given?.groupId;
     let group = this.#groups.get(groupId);
@@ -92,6 +101,8 @@ export class HandlerGroups {
     return group;
   }
 }
+
+const isAnswerer = ({ kind }: Handler): boolean => kind === 'message';
 
 // Two classes may have one name, or a method one base: retry topics have to tell them apart.
 function uniqueName(registry: HandlerRegistry, pattern: TopicPattern, name: string): string {

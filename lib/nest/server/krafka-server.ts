@@ -250,6 +250,7 @@ export class KrafkaServer extends Server<KrafkaServerEvents, KrafkaStatus> imple
       for (const { pattern, callback, extras } of this.#listeners?.find() ?? []) {
         this.addHandler(pattern, callback, true, extras);
       }
+      this.#learnReplyTopics();
       this.#workers.push(...this.#employ());
       // Together, so that the members of one group gather in one go.
       const starts = await Promise.allSettled(this.#workers.map((worker) => worker.start()));
@@ -262,6 +263,15 @@ export class KrafkaServer extends Server<KrafkaServerEvents, KrafkaStatus> imple
     }
     this.#state = 'listening';
     this._status$.next('connected');
+  }
+
+  /** While the groups are joined: the first answers need not wait for what is known then. */
+  #learnReplyTopics(): void {
+    const names = this.#handlers.replyTopics;
+    this.#shared.topics.learn(names).catch((error: unknown) => {
+      // Whoever answers asks again, and tells of it.
+      this.#shared.ports.logger.debug('reply topics could not be looked up yet', { error });
+    });
   }
 
   // Whoever stops a process does not wait for it to have started.
