@@ -1,6 +1,6 @@
 import { Krafka } from '../../dist/core/index.js';
 import { LineRun } from './line-run.mjs';
-import { hottest } from './profile.mjs';
+import { byOwner, hottest } from './profile.mjs';
 import { rowsOf } from './tables.mjs';
 import { judge } from './targets.mjs';
 
@@ -42,6 +42,7 @@ export async function measureLine({ line, place, settings, bench, node, write })
     const spent = hottest(profile);
     if (spent.length === 0) continue;
     console.log(`\n${profile}`);
+    console.table(byOwner(profile));
     console.table(spent);
   }
 }

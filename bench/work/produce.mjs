@@ -90,6 +90,8 @@ const WAVES = { 'one in flight': { inFlight: 1, perBatch: 167 }, 'five in flight
 const threeBatch = { ...batch, records: 500_000 };
 // Many partitions, each with a few records a batch: what waits for replication is the number of requests.
 const bundles = { ...single, records: 200_000, partitions: 96, outstanding: 2_000, batchSize: 1_024 };
+// More is ready for a broker than one request takes.
+const smallRequests = { ...bundles, records: 60_000, maxRequestSize: 4_096 };
 const requests = { ...bundles, batchBytes: 1_024, inFlight: 5 };
 
 export const lines = [
@@ -238,6 +240,12 @@ export const lines = [
       'krafka 1 connection': client('krafka', { ...bundles, connectionsPerBroker: 1 }),
       'krafka 2 connections': client('krafka', { ...bundles, connectionsPerBroker: 2 }),
       ...Object.fromEntries(
+        [1, 4].map((connections) => [
+          `krafka small requests ${connections}`,
+          client('krafka', { ...smallRequests, connectionsPerBroker: connections }),
+        ]),
+      ),
+      ...Object.fromEntries(
         [1, 2, 4].flatMap((sockets) => [
           [`raw batches ${sockets} sockets`, raw({ ...requests, records: 30_000, sockets })],
           [`raw waves ${sockets} sockets`, raw({ ...requests, sockets, wave: true })],
@@ -246,7 +254,7 @@ export const lines = [
     },
     targets: [timesAtLeast(2, ['krafka 1 connection'])],
     notes: [
-      'The row called krafka has 4 connections to each broker. The raw rows have so many sockets to each, five requests in flight on each socket: with one batch of 1 KiB a request, and with one such batch of every partition of the socket.',
+      'The row called krafka has 4 connections to each broker. In the rows of small requests, with 1 and with 4 connections, maxRequestSize is 4 KiB, so that a request carries a few of the batches that are ready. The raw rows have so many sockets to each, five requests in flight on each socket: with one batch of 1 KiB a request, and with one such batch of every partition of the socket.',
     ],
   },
 ];

@@ -7,10 +7,11 @@ export async function producer({
   compression,
   lingerMs = 0,
   batchSize,
+  maxRequestSize,
   connectionsPerBroker = 1,
 }) {
   const krafka = new Krafka({ brokers, clientId: 'bench', connection: { connectionsPerBroker } });
-  const own = krafka.producer({ idempotent, compression, lingerMs, batchSize });
+  const own = krafka.producer({ idempotent, compression, lingerMs, batchSize, maxRequestSize });
   return {
     send: (record) => own.send(record),
     sendBatch: (records) => own.sendAll(records),
