@@ -7,6 +7,8 @@ export interface TestClusterOptions {
   readonly brokers?: number;
   /** The shortest session the embedded cluster takes, default Kafka's 6,000. A real one takes what it takes. */
   readonly groupMinSessionTimeoutMs?: number;
+  /** How often members of the consumer protocol beat at the embedded cluster, default Kafka's 5,000. A real one says so itself. */
+  readonly groupConsumerHeartbeatIntervalMs?: number;
 }
 
 /**
@@ -23,6 +25,7 @@ export class TestCluster {
     const embedded = await EmbeddedBroker.start({
       brokers: options.brokers ?? 1,
       groupMinSessionTimeoutMs: options.groupMinSessionTimeoutMs ?? 6_000,
+      groupConsumerHeartbeatIntervalMs: options.groupConsumerHeartbeatIntervalMs ?? 5_000,
     });
     return new TestCluster('embedded', embedded.bootstrap, {}, embedded);
   }

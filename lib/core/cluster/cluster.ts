@@ -180,6 +180,29 @@ export class Cluster {
   }
 
   /**
+   * Asks for topics of which only the ids are known, and keeps those that there are, as {@link refresh} does: one
+   * request, of a broker that can be asked by id (KIP-516, Kafka 3.1 and later).
+   *
+   * @throws KrafkaConnectionError when no broker answers
+   */
+  async refreshById(topicIds: readonly string[]): Promise<ClusterMetadata> {
+    this.#assertOpen();
+    const response = await this.#ask((connection) =>
+      askMetadata(
+        connection,
+        topicIds.map((topicId) => ({ topicId, name: null })),
+        false,
+      ),
+    );
+    this.#swap(applyMetadata(this.#metadata, response).metadata);
+    for (const { name } of response.topics) {
+      if (name !== null && this.#metadata.topics.has(name)) this.#interest.want(name, this.#metadata.topics.get(name));
+    }
+    this.#upkeep.inUse();
+    return this.#metadata;
+  }
+
+  /**
    * What the cluster says of topics, or of every topic there is, without keeping them: for looking around, not for
    * producing or consuming. `problems` holds the error codes of topics that could not be described, by name.
    *
@@ -363,7 +386,7 @@ export class Cluster {
 /** A broker that has nothing to say of its cluster is starting up, or has been told to send us away (KIP-1102). */
 async function askMetadata(
   connection: BrokerConnection,
-  topics: readonly { readonly name: string }[] | null,
+  topics: readonly { readonly name: string | null; readonly topicId?: string }[] | null,
   allowAutoTopicCreation: boolean,
 ): Promise<ResponseOf<typeof Metadata>> {
   const creates = allowAutoTopicCreation || connection.versionOf(Metadata) < 4;

@@ -58,10 +58,15 @@ export interface ConsumerOptions {
   readonly topics?: readonly string[] | undefined;
   /**
    * Subscribes to every topic whose name it matches, internal ones excepted, now and in time to come; needs `groupId` and
-   * excludes `topics`. It matches anywhere in a name, as `RegExp.test` does.
+   * excludes `topics`. It matches anywhere in a name, as `RegExp.test` does. Under the consumer protocol the coordinator
+   * finds the topics (KIP-848, Kafka 4.0 and later), unless the pattern has what RE2 does without (look-around, back
+   * references) or would match an internal topic: then, and in classic groups, the member does.
    */
   readonly topicPattern?: RegExp | undefined;
-  /** How often topics are looked for that match `topicPattern` by now. Default 300,000 (Java's `metadata.max.age.ms`). */
+  /**
+   * How often a member that finds the topics of `topicPattern` itself looks for them. Default 300,000 (Java's
+   * `metadata.max.age.ms`). Unused while the coordinator finds them: it looks by itself, every 10 s while topics come.
+   */
   readonly topicPatternIntervalMs?: number | undefined;
   /** The partitions to read without a group; excludes `groupId` and `topics`. */
   readonly assignments?: readonly ManualAssignment[] | undefined;

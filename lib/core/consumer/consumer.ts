@@ -1,4 +1,4 @@
-import type { Cluster } from '../cluster/index.js';
+import { retrying, type Cluster } from '../cluster/index.js';
 import { systemNetworkPorts, type NetworkPorts } from '../network/index.js';
 import type { ConsumerRecord } from '../protocol/index.js';
 import {
@@ -25,6 +25,7 @@ import type { ConsumerStats } from './consumer-stats.js';
 import { Consumption } from './consumption.js';
 import { streamSettings } from './delivery/handling.js';
 import { Fetcher } from './fetch/fetcher.js';
+import { coordinatorPatternOf } from './group/coordinator-pattern.js';
 import { Membership } from './group/membership.js';
 import { RecordDecoder } from './decoding/record-decoder.js';
 import { ConsumerStream, type StreamOptions } from './delivery/consumer-stream.js';
@@ -98,6 +99,8 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
   readonly #membership: Membership | undefined;
   readonly #lags: LagReporter;
   #watch: TopicWatch | undefined;
+  /** The pattern of the watch as the group's coordinator understands it, while that is who finds the topics. */
+  #coordinatorPattern: string | undefined;
   readonly #topicsToRead: TopicsToRead;
   readonly #consumption: Consumption;
   #undecodable = 0;
@@ -173,16 +176,7 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
       commit: (partition) => this.#commitOf(partition),
       onHandlerFailed: (error) => this.#fail(error),
     });
-    if (settings.topicPattern !== undefined) {
-      this.#watch = new TopicWatch({
-        cluster,
-        pattern: settings.topicPattern,
-        everyMs: settings.topicPatternIntervalMs,
-        deadline: () => this.#deadline('startTimeoutMs'),
-        ports: this.#ports,
-        onChange: (topics) => this.#subscribe(topics),
-      });
-    }
+    if (settings.topicPattern !== undefined) this.#watchFor(settings.topicPattern);
     this.#lags = new LagReporter({
       events: this.events,
       clock: this.#ports.clock,
@@ -200,6 +194,7 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
         events: this.events,
         ports: this.#ports,
         onFatal: (error) => this.#fail(error),
+        onUnmatched: (error) => void this.#matchHere(error),
       });
     }
   }
@@ -262,15 +257,70 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
     return this.#consumption.run(options as unknown as RunOptions);
   }
 
-  /** Subscribes to other topics than before, in place of a `topicPattern` too. Needs a group. */
-  async subscribe(topics: readonly string[]): Promise<void> {
+  /**
+   * Subscribes to other topics than before, in place of a `topicPattern` too, or to those that match another pattern.
+   * Needs a group.
+   */
+  async subscribe(topics: readonly string[] | RegExp): Promise<void> {
     this.#group('subscribe()');
-    const checked = checkTopics(topics);
+    const checked = topics instanceof RegExp ? topics : checkTopics(topics);
     this.#assertAlive();
     if (this.#starting !== undefined) await this.start();
     this.#watch?.close();
     this.#watch = undefined;
-    await this.#subscribe(checked);
+    this.#coordinatorPattern = undefined;
+    if (!(checked instanceof RegExp)) return this.#subscribe(checked);
+    this.#watchFor(checked);
+    if (this.#starting !== undefined) await this.#subscribeToMatching();
+  }
+
+  #watchFor(pattern: RegExp): void {
+    const { topicPatternIntervalMs, groupProtocol } = this.#settings;
+    this.#watch = new TopicWatch({
+      cluster: this.#cluster,
+      pattern,
+      everyMs: topicPatternIntervalMs,
+      deadline: () => this.#deadline('startTimeoutMs'),
+      ports: this.#ports,
+      onChange: (topics) => this.#subscribe(topics),
+    });
+    this.#coordinatorPattern = groupProtocol === 'classic' ? undefined : coordinatorPatternOf(pattern);
+  }
+
+  /** Has the topics of the pattern found by the group's coordinator where that can, else finds them here. */
+  async #subscribeToMatching(): Promise<void> {
+    const watch = this.#watch;
+    if (watch === undefined) return;
+    if (this.#coordinatorPattern === undefined) {
+      const topics = await watch.start();
+      if (this.#watch === watch) await this.#subscribe(topics);
+      return;
+    }
+    await this.#topicsToRead.find([], this.#deadline('startTimeoutMs'));
+    this.#topics = [];
+    this.#group('topicPattern').match(this.#coordinatorPattern);
+  }
+
+  /** The coordinator does not match the pattern. Never rejects: what goes wrong is tried again, and ends the consumer. */
+  async #matchHere(because: KrafkaError): Promise<void> {
+    if (this.#watch === undefined || this.#coordinatorPattern === undefined) return;
+    this.#coordinatorPattern = undefined;
+    this.#ports.logger.info('the topics of the pattern are found by the member', {
+      group: this.groupId,
+      because: because.message,
+    });
+    try {
+      const deadline = this.#deadline('startTimeoutMs');
+      const retry = { deadline, ports: this.#ports, signal: this.#ending.signal };
+      await retrying(retry, () => this.#subscribeToMatching());
+    } catch (error) {
+      if (this.#ending.signal.aborted) return;
+      this.#fail(
+        error instanceof KrafkaError
+          ? error
+          : new KrafkaError(`looking for topics failed: ${String(error)}`, { code: 'GROUP_FAILED', cause: error }),
+      );
+    }
   }
 
   async #subscribe(topics: readonly string[]): Promise<void> {
@@ -301,9 +351,12 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
     await this.#assignment.assignManually(checked.filter((one) => !isAmong(one, owned)));
   }
 
-  /** The topics subscribed to. */
+  /**
+   * The topics subscribed to. While the group's coordinator finds those of a pattern, it tells each member only of what
+   * it assigns: then the topics of {@link assignment}.
+   */
   subscription(): readonly string[] {
-    return this.#topics;
+    return this.#coordinatorPattern === undefined ? this.#topics : topicsOf(this.assignment()).toSorted();
   }
 
   /** The partitions read at the moment. */
@@ -433,10 +486,7 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
 
   async #start(): Promise<void> {
     this.#assertAlive();
-    if (this.#watch !== undefined) {
-      this.#topics = await this.#watch.start();
-      this.#membership?.subscribe(this.#topics);
-    }
+    if (this.#watch !== undefined) await this.#subscribeToMatching();
     const topics = this.#membership === undefined ? topicsOf(this.#assignments) : this.#topics;
     if (topics.length === 0 && this.#watch === undefined) {
       const option = this.#membership === undefined ? 'assignments' : 'topics';

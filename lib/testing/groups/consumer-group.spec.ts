@@ -181,14 +181,35 @@ describe('a group of the new protocol', () => {
     expect(await one.beat({ topics: ['later'] })).toMatchObject({ epoch: 3, partitions: [0] });
   });
 
-  it('takes topics by a regular expression', async () => {
+  it('takes topics by a regular expression, and looks for them after it has answered', async () => {
     const one = new Member('a');
-    const join = (regex: string) => one.beat({ epoch: 0, regex, owned: [], rebalanceTimeoutMs: 5_000 });
-    expect(await join('ord.*')).toMatchObject({ partitions: [0, 1, 2, 3] });
-    expect((await new Member('b').beat({ epoch: 0, regex: '[', owned: [], rebalanceTimeoutMs: 1 })).error).toBe(
-      'INVALID_REGULAR_EXPRESSION',
-    );
+    const join = { epoch: 0, owned: [], rebalanceTimeoutMs: 5_000 };
+    expect(await one.beat({ ...join, regex: 'ord.*' })).toMatchObject({ partitions: [] });
+    expect(await one.beat()).toMatchObject({ partitions: [0, 1, 2, 3] });
+    // No part of a name will do.
+    expect(await one.beat({ regex: 'rder' })).toMatchObject({ partitions: [] });
+    expect((await one.beat({ owned: [] })).partitions ?? []).toEqual([]);
+    expect((await describeGroup())?.members[0]?.subscribedTopicRegex).toBe('rder');
+    await one.beat({ regex: '' });
+    expect((await describeGroup())?.members[0]?.subscribedTopicRegex).toBe('');
   });
+
+  it('gives out topics that come to fit the regular expression later, internal ones too', async () => {
+    const one = new Member('a');
+    await one.beat({ epoch: 0, regex: '(?i)__CONSUMER_(?P<what>offsets|y)', owned: [], rebalanceTimeoutMs: 5_000 });
+    const topic = { numPartitions: 2, replicationFactor: 1, assignments: [], configs: [] };
+    await client.send(CreateTopics, 7, { topics: [{ ...topic, name: '__consumer_offsets' }] });
+    await one.beat();
+    expect(await one.beat()).toMatchObject({ partitions: [0, 1] });
+  });
+
+  it.each(['[', 'a(?=b)', 'a(?!b)', '(?<=a)b', '(?<!a)b', '(a)\\1', '(?<a>a)\\k<a>'])(
+    'refuses %s, as RE2 does',
+    async (regex) => {
+      const answer = await new Member('b').beat({ epoch: 0, regex, owned: [], rebalanceTimeoutMs: 1 });
+      expect(answer.error).toBe('INVALID_REGULAR_EXPRESSION');
+    },
+  );
 
   it('assigns as most of its members ask for', async () => {
     const [one, two] = [new Member('a'), new Member('b')];

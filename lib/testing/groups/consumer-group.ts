@@ -120,6 +120,7 @@ export class ConsumerGroup {
     if (refusal !== undefined) return refusal;
     const subscribed = this.#update(found, request, client);
     this.#assignIfDue(subscribed);
+    this.#target.resolve(this.members);
     const before = found.assigned;
     // Who joins has nothing: it says so by joining.
     const said = memberEpoch === JOIN_EPOCH ? new Set<PartitionKey>() : owned;

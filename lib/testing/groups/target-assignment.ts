@@ -2,6 +2,7 @@ import type { Cluster } from '../cluster/cluster.js';
 import type { Topic } from '../cluster/topic.js';
 import { ASSIGNORS, type Assignment, type PartitionKey } from './assignors.js';
 import type { ConsumerMember } from './consumer-member.js';
+import { TopicRegexes } from './topic-regex.js';
 
 const DEFAULT_ASSIGNOR = 'uniform';
 const NOTHING: ReadonlySet<PartitionKey> = new Set();
@@ -11,10 +12,12 @@ export class TargetAssignment {
   readonly #cluster: Cluster;
   #epoch = 0;
   #made: Assignment = new Map();
+  readonly #regexes: TopicRegexes;
   #topicsSeen = '';
 
   constructor(cluster: Cluster) {
     this.#cluster = cluster;
+    this.#regexes = new TopicRegexes(cluster);
   }
 
   get epoch(): number {
@@ -57,12 +60,15 @@ export class TargetAssignment {
     this.#epoch = epoch;
   }
 
-  /** The topics that exist of those a member subscribes to, by name or by a regular expression that fits the whole name. */
+  /** Looks for the topics that the members' regular expressions stand for. */
+  resolve(members: readonly ConsumerMember[]): void {
+    this.#regexes.resolve(members.flatMap(({ topicRegex }) => topicRegex ?? []));
+  }
+
+  /** The topics that exist of those a member subscribes to, by name or by what its regular expression was found to fit. */
   topicsOf({ topicNames, topicRegex }: ConsumerMember): readonly Topic[] {
-    const pattern = topicRegex === null ? undefined : new RegExp(`^(?:${topicRegex})$`);
-    return [...this.#cluster.topics.values()].filter(
-      ({ name, isInternal }) => topicNames.includes(name) || (!isInternal && pattern?.test(name) === true),
-    );
+    const found = topicRegex === null ? undefined : this.#regexes.topicsOf(topicRegex);
+    return [...this.#cluster.topics.values()].filter(({ name }) => topicNames.includes(name) || found?.has(name));
   }
 }
 

@@ -35,7 +35,7 @@ describe('a group', () => {
   let krafka: Krafka;
 
   beforeAll(async () => {
-    cluster = await openTestCluster();
+    cluster = await openTestCluster({ groupConsumerHeartbeatIntervalMs: 250 });
     krafka = cluster.krafka();
   });
   afterAll(() => cluster.close());
@@ -79,7 +79,8 @@ describe('a group', () => {
       await consumer.subscribe([`${word}-x`]);
       await until(() => consumer.assignment().some(({ topic }) => topic === `${word}-x`));
       await consumer.close();
-    });
+      // Kafka's coordinator looks for new topics every 10 seconds.
+    }, 60_000);
 
     it('tells who it is to the group', async () => {
       if (await isRefused(options)) return;

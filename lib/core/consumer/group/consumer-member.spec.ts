@@ -40,9 +40,21 @@ function setUp(options: { settings?: object; fallsBack?: boolean } = {}) {
   const reasons: string[] = [];
   const fatal: KrafkaError[] = [];
   const unsupported: KrafkaError[] = [];
+  const unmatched: KrafkaError[] = [];
+  const looked: (readonly string[])[] = [];
+  const tracked = new Set<readonly string[]>();
   const member = new ConsumerMember({
     coordinator,
-    cluster: Object.assign(cluster, { refresh: () => Promise.resolve(cluster.metadata) }),
+    cluster: Object.assign(cluster, {
+      refreshById: (ids: readonly string[]) => {
+        looked.push(ids);
+        return Promise.resolve(cluster.metadata);
+      },
+      track: (topics: readonly string[]) => {
+        tracked.add(topics);
+        return () => void tracked.delete(topics);
+      },
+    }),
     settings: {
       rebalanceTimeoutMs: 60_000,
       requestTimeoutMs: 30_000,
@@ -58,10 +70,25 @@ function setUp(options: { settings?: object; fallsBack?: boolean } = {}) {
       onFatal: (error) => fatal.push(error),
     },
     ports,
+    onUnmatched: (error) => unmatched.push(error),
     onUnsupported: options.fallsBack === true ? (error) => unsupported.push(error) : undefined,
   });
   const beats = () => coordinator.requests('ConsumerGroupHeartbeat').map(({ body }) => body);
-  return { member, coordinator, cluster, owner, states, reasons, fatal, unsupported, beats, ...ports };
+  return {
+    member,
+    coordinator,
+    cluster,
+    owner,
+    states,
+    reasons,
+    fatal,
+    unsupported,
+    unmatched,
+    looked,
+    tracked,
+    beats,
+    ...ports,
+  };
 }
 
 /** A member with these partitions, which the coordinator has been told. */
@@ -95,6 +122,7 @@ describe('ConsumerMember', () => {
       rackId: 'r',
       rebalanceTimeoutMs: 60_000,
       subscribedTopicNames: ['t'],
+      subscribedTopicRegex: '',
       topicPartitions: [],
     });
     expect(coordinator.requests('ConsumerGroupHeartbeat')[0]?.options.priority).toBe(RequestPriority.High);
@@ -174,12 +202,13 @@ describe('ConsumerMember', () => {
   });
 
   it('waits until it knows the name of a topic that it is given', async () => {
-    const { member, coordinator, cluster, owner, clock } = setUp();
+    const { member, coordinator, cluster, owner, clock, looked } = setUp();
     cluster.lead({});
     coordinator.next('ConsumerGroupHeartbeat', answer(1, [0]));
     member.start();
     await clock.advance(2_000);
     expect(owner.calls).toEqual([]);
+    expect(looked[0]).toEqual([idOf('t')]);
     cluster.lead({ t: [1] });
     await clock.advance(1_000);
     expect(owner.calls).toEqual(['assign 0']);
@@ -269,6 +298,132 @@ describe('ConsumerMember', () => {
     member.subscribe(['t', 'u']);
     await settled();
     expect(beats().at(-1)).toMatchObject({ subscribedTopicNames: ['t', 'u'], topicPartitions: null });
+  });
+
+  describe('with a pattern', () => {
+    /** The start of a member whose topics the coordinator is to find. */
+    function matching(options: Parameters<typeof setUp>[0] = {}) {
+      const all = setUp(options);
+      all.member.match('t.*');
+      return all;
+    }
+
+    it('sends it in place of names, once', async () => {
+      const { member, beats, coordinator, clock } = matching();
+      coordinator.next('ConsumerGroupHeartbeat', answer(1, [0]));
+      member.start();
+      await settled();
+      await clock.advance(5_000);
+      expect(beats()[0]).toMatchObject({ subscribedTopicNames: [], subscribedTopicRegex: 't.*' });
+      expect(beats().length).toBeGreaterThan(2);
+      for (const beat of beats().slice(1)) {
+        expect(beat).toMatchObject({ subscribedTopicNames: null });
+        expect(beat).not.toHaveProperty('subscribedTopicRegex');
+      }
+    });
+
+    it('asks again soon while it is given nothing: the coordinator may not have looked yet', async () => {
+      const { member, owner, coordinator, clock, states } = matching();
+      coordinator.next('ConsumerGroupHeartbeat', answer(1, []));
+      coordinator.next('ConsumerGroupHeartbeat', answer(1));
+      coordinator.next('ConsumerGroupHeartbeat', answer(2, [0]));
+      member.start();
+      await clock.advance(300);
+      expect(owner.calls).toEqual(['assign 0']);
+      expect(states).toEqual(['joining', 'stable']);
+    });
+
+    it('is content with nothing when that stays so', async () => {
+      const { member, owner, coordinator, clock, beats } = matching();
+      coordinator.next('ConsumerGroupHeartbeat', answer(1, []));
+      member.start();
+      await clock.advance(2_500);
+      expect(owner.calls).toEqual(['assign ']);
+      expect(member.state).toBe('stable');
+      const before = beats().length;
+      await clock.advance(15_000);
+      expect(beats().length - before).toBe(3);
+    });
+
+    it('has the topics it is given kept fresh until it leaves', async () => {
+      const all = matching();
+      const { member, coordinator, clock, tracked } = all;
+      coordinator.next('ConsumerGroupHeartbeat', answer(1, [0, 1]));
+      member.start();
+      await settled();
+      expect([...tracked].map((topics) => [...new Set(topics)])).toEqual([['t']]);
+      coordinator.next('ConsumerGroupHeartbeat', answer(2, []));
+      await clock.advance(5_000);
+      expect(tracked.size).toBe(0);
+      coordinator.next('ConsumerGroupHeartbeat', answer(3, [0]));
+      await clock.advance(5_000);
+      expect(tracked.size).toBe(1);
+      await leave(all);
+      expect(tracked.size).toBe(0);
+    });
+
+    it('changes from names to a pattern and back, and clears the other', async () => {
+      const { member, beats } = await stable();
+      member.match('u|v');
+      await settled();
+      expect(beats().at(-1)).toMatchObject({ subscribedTopicNames: [], subscribedTopicRegex: 'u|v' });
+      member.subscribe(['t']);
+      await settled();
+      expect(beats().at(-1)).toMatchObject({ subscribedTopicNames: ['t'], subscribedTopicRegex: '' });
+    });
+
+    it('says it anew when it joins again', async () => {
+      const { member, beats, coordinator, clock } = matching();
+      coordinator.next('ConsumerGroupHeartbeat', answer(1, [0]));
+      member.start();
+      await settled();
+      coordinator.next('ConsumerGroupHeartbeat', refusal('FENCED_MEMBER_EPOCH'));
+      coordinator.next('ConsumerGroupHeartbeat', answer(7, [0]));
+      await clock.advance(5_000);
+      expect(beats().filter(({ memberEpoch }) => memberEpoch === 0)).toHaveLength(2);
+      expect(beats().filter(({ subscribedTopicRegex }) => subscribedTopicRegex === 't.*')).toHaveLength(2);
+    });
+
+    it('is silent after a coordinator that is too old for it, until topics are named', async () => {
+      const { member, beats, coordinator, unmatched, fatal, clock } = matching();
+      coordinator.version = 0;
+      member.start();
+      await clock.advance(20_000);
+      expect(beats()).toEqual([]);
+      expect(unmatched).toMatchObject([{ message: expect.stringContaining('matches no patterns') }]);
+      member.subscribe(['t']);
+      await settled();
+      expect(beats()[0]).toMatchObject({ subscribedTopicNames: ['t'] });
+      expect(beats()[0]).not.toHaveProperty('subscribedTopicRegex');
+      expect(fatal).toEqual([]);
+    });
+
+    it('is silent after a coordinator that refuses it, until topics are named', async () => {
+      const { member, beats, coordinator, unmatched, fatal, owner, clock } = matching({ fallsBack: true });
+      coordinator.next('ConsumerGroupHeartbeat', refusal('INVALID_REGULAR_EXPRESSION'));
+      member.start();
+      await clock.advance(20_000);
+      expect(beats()).toHaveLength(1);
+      expect(unmatched).toMatchObject([{ code: 'INVALID_REGULAR_EXPRESSION' }]);
+      coordinator.next('ConsumerGroupHeartbeat', answer(1, [0]));
+      member.subscribe(['t']);
+      await settled();
+      expect(beats()[1]).toMatchObject({ memberEpoch: 0, subscribedTopicNames: ['t'], subscribedTopicRegex: '' });
+      expect(owner.calls).toEqual(['assign 0']);
+      expect(fatal).toEqual([]);
+    });
+
+    it('that is refused when names have taken its place already ends nothing', async () => {
+      const { member, beats, coordinator, unmatched, fatal, clock } = matching();
+      coordinator.next('ConsumerGroupHeartbeat', async () => {
+        member.subscribe(['t']);
+        return refusal('INVALID_REGULAR_EXPRESSION');
+      });
+      member.start();
+      await clock.advance(1);
+      expect(beats().at(-1)).toMatchObject({ memberEpoch: 0, subscribedTopicNames: ['t'], subscribedTopicRegex: '' });
+      expect([...unmatched, ...fatal]).toEqual([]);
+    });
   });
 
   describe('where the broker does not know the protocol', () => {

@@ -19,7 +19,7 @@ import type { GroupMember, MemberIdentity, MemberListener, PartitionOwner } from
 
 export interface ConsumerMemberOptions {
   readonly coordinator: CoordinatorLink;
-  readonly cluster: Pick<Cluster, 'metadata' | 'refresh'>;
+  readonly cluster: Pick<Cluster, 'metadata' | 'refreshById' | 'track'>;
   readonly settings: Pick<ConsumerSettings, 'rebalanceTimeoutMs' | 'requestTimeoutMs' | 'groupInstanceId' | 'rack'>;
   readonly topics: readonly string[];
   readonly owner: PartitionOwner;
@@ -27,6 +27,8 @@ export interface ConsumerMemberOptions {
   readonly ports: Ports;
   /** The broker, or the group, does not know this protocol: called instead of failing when it is found out at first. */
   readonly onUnsupported?: ((error: KrafkaError) => void) | undefined;
+  /** The coordinator does not match the pattern: no heartbeat is sent before topics are named to `subscribe`. */
+  readonly onUnmatched: (error: KrafkaError) => void;
 }
 
 type HeartbeatRequest = RequestOf<typeof ConsumerGroupHeartbeat>;
@@ -34,12 +36,24 @@ type HeartbeatResponse = ResponseOf<typeof ConsumerGroupHeartbeat>;
 /** Partitions as the coordinator names them. */
 type AssignedTopics = NonNullable<HeartbeatResponse['assignment']>['topicPartitions'];
 
+/** What the coordinator knows of this member. */
+interface Told {
+  readonly topics: readonly string[];
+  readonly pattern: string | undefined;
+  readonly partitions: string;
+}
+
 const JOINING = 0;
 const LEAVING = -1;
 const LEAVING_FOR_A_WHILE = -2;
 /** What goes on until the coordinator has told its own. */
 const FIRST_INTERVAL_MS = 5_000;
 const UNRESOLVED_RETRY_MS = 1_000;
+/** A coordinator answers who joins with a pattern before it has looked what matches: so soon it is asked again. */
+const SOON_AFTER_JOINING_MS: readonly number[] = [100, 200, 400, 800, 1_000];
+/** Before it there were no patterns. */
+const MATCHES_SINCE = 1;
+const NOT_MATCHED = 'PATTERN_NOT_MATCHED';
 
 /** The coordinator has given this member up. */
 const LOST: ReadonlySet<ErrorName> = new Set(['UNKNOWN_MEMBER_ID', 'FENCED_MEMBER_EPOCH', 'ILLEGAL_GENERATION']);
@@ -64,6 +78,13 @@ export class ConsumerMember implements GroupMember {
   readonly #heartbeats: Heartbeats;
   readonly #ending = new AbortController();
   #topics: readonly string[];
+  /** In place of topics: what the coordinator is to find them by. */
+  #pattern: string | undefined;
+  /** The coordinator does not match the pattern, and whoever does has not named the topics yet. */
+  #awaitsTopics = false;
+  /** How often it was asked soon after joining with a pattern. */
+  #askedSoon = 0;
+  #untrack: (() => void) | undefined;
   #state: GroupState = 'unjoined';
   /** The coordinator's count of this member's changes; 0 while it is not a member. */
   #epoch = JOINING;
@@ -76,7 +97,7 @@ export class ConsumerMember implements GroupMember {
   /** Ids of the topics that partitions were given of. */
   readonly #ids = new Map<string, string>();
   /** What the coordinator has been told already, and need not be told again; undefined when all must be told. */
-  #told: { readonly topics: readonly string[]; readonly partitions: string } | undefined;
+  #told: Told | undefined;
   #rebalances = 0;
   #loop: Promise<void> | undefined;
 
@@ -114,6 +135,17 @@ export class ConsumerMember implements GroupMember {
 
   subscribe(topics: readonly string[]): void {
     this.#topics = topics;
+    this.#pattern = undefined;
+    const resumes = this.#awaitsTopics;
+    this.#awaitsTopics = false;
+    if (resumes) this.#heartbeats.start('at once');
+    else this.#heartbeats.soon();
+  }
+
+  /** Has the coordinator find the topics by a pattern (RE2, over whole names), in place of those before. */
+  match(pattern: string): void {
+    this.#topics = [];
+    this.#pattern = pattern;
     this.#heartbeats.soon();
   }
 
@@ -138,6 +170,7 @@ export class ConsumerMember implements GroupMember {
     this.#heartbeats.stop();
     this.#life++;
     await this.#sayGoodbye(deadline);
+    this.#keepFresh([]);
     this.#epoch = JOINING;
     if (this.#state !== 'fatal') this.#enter('left');
   }
@@ -146,6 +179,7 @@ export class ConsumerMember implements GroupMember {
   abandon(): void {
     this.#life++;
     this.#heartbeats.stop();
+    this.#keepFresh([]);
     this.#ending.abort(new KrafkaError('another protocol is used', { code: 'CLOSED' }));
     this.#noted.resolve();
   }
@@ -182,6 +216,8 @@ export class ConsumerMember implements GroupMember {
     const assigned = await this.#named(target);
     const outdated = (): boolean => life !== this.#life || this.#target !== target || this.#ending.signal.aborted;
     if (outdated()) return this.#stir();
+    // Topics that were subscribed to by name are kept fresh by who subscribed.
+    this.#keepFresh(this.#pattern === undefined ? [] : assigned.map(({ topic }) => topic));
     const { revoked, added } = difference(owner.owned, assigned);
     if (this.#state !== 'stable' || revoked.length > 0 || added.length > 0) {
       this.#rebalances++;
@@ -226,7 +262,7 @@ export class ConsumerMember implements GroupMember {
         );
       }
       try {
-        await cluster.refresh(this.#topics);
+        await cluster.refreshById(unknown.map(({ topicId }) => topicId));
       } catch (error) {
         if (!(error instanceof KrafkaError) || !error.retriable) throw error;
       }
@@ -238,19 +274,30 @@ export class ConsumerMember implements GroupMember {
     }
   }
 
+  #keepFresh(topics: readonly string[]): void {
+    const before = this.#untrack;
+    this.#untrack = topics.length === 0 ? undefined : this.#options.cluster.track(topics);
+    before?.();
+  }
+
   async #beat(): Promise<void> {
     const { coordinator, settings, onUnsupported } = this.#options;
     const life = this.#life;
-    const { request, told } = this.#composed();
+    let told: Told | undefined;
     let response: HeartbeatResponse;
     try {
-      response = await coordinator.request(ConsumerGroupHeartbeat, request, {
-        timeoutMs: settings.requestTimeoutMs,
-        priority: RequestPriority.High,
-      });
+      response = await coordinator.request(
+        ConsumerGroupHeartbeat,
+        (connection) => {
+          told = this.#toTell();
+          return this.#composed(told, connection.versionOf(ConsumerGroupHeartbeat));
+        },
+        { timeoutMs: settings.requestTimeoutMs, priority: RequestPriority.High },
+      );
     } catch (error) {
       if (life !== this.#life) return;
       this.#told = undefined;
+      if (error instanceof KrafkaError && error.code === NOT_MATCHED) return this.#notMatched(error);
       if (error instanceof KrafkaError && error.retriable) throw error;
       if (error instanceof KrafkaError && this.#isUnsupported(error)) onUnsupported?.(error);
       else this.#fail(error);
@@ -266,20 +313,39 @@ export class ConsumerMember implements GroupMember {
     this.#told = told;
     this.#epoch = response.memberEpoch;
     this.#heartbeats.intervalMs = response.heartbeatIntervalMs;
-    if (response.assignment !== null) {
-      this.#target = response.assignment.topicPartitions;
-      this.#stir();
-    }
+    const given = response.assignment?.topicPartitions ?? (this.#askedSoon > 0 ? [] : undefined);
+    if (given === undefined || (given.length === 0 && this.#asksSoon())) return;
+    this.#askedSoon = 0;
+    this.#target = given;
+    this.#stir();
+  }
+
+  /** Nothing is given: whether that may be so only because the coordinator has yet to look for what matches. */
+  #asksSoon(): boolean {
+    const afterMs = SOON_AFTER_JOINING_MS[this.#askedSoon];
+    if (this.#pattern === undefined || this.#state !== 'joining' || afterMs === undefined) return false;
+    this.#askedSoon++;
+    this.#heartbeats.intervalMs = afterMs;
+    return true;
+  }
+
+  #toTell(): Told {
+    const owned = this.#epoch === JOINING ? [] : this.#owned();
+    return { topics: this.#topics, pattern: this.#pattern, partitions: JSON.stringify(owned) };
   }
 
   /** A heartbeat that says what the coordinator does not know: everything at first, and after a failure. */
-  #composed(): { request: HeartbeatRequest; told: { topics: readonly string[]; partitions: string } } {
+  #composed(told: Told, version: number): HeartbeatRequest {
     const { coordinator, settings } = this.#options;
     const joining = this.#epoch === JOINING;
     const all = joining || this.#told === undefined;
-    const owned = joining ? [] : this.#owned();
-    const told = { topics: this.#topics, partitions: JSON.stringify(owned) };
-    const request: HeartbeatRequest = {
+    const matches = version >= MATCHES_SINCE;
+    if (told.pattern !== undefined && !matches) {
+      throw new KrafkaError('this broker matches no patterns: ConsumerGroupHeartbeat is of version 0', {
+        code: NOT_MATCHED,
+      });
+    }
+    return {
       groupId: coordinator.groupId,
       memberId: this.#memberId,
       memberEpoch: this.#epoch,
@@ -287,9 +353,11 @@ export class ConsumerMember implements GroupMember {
       rackId: all && settings.rack !== '' ? settings.rack : null,
       rebalanceTimeoutMs: all ? settings.rebalanceTimeoutMs : -1,
       subscribedTopicNames: all || this.#told?.topics !== told.topics ? told.topics : null,
-      topicPartitions: all || this.#told?.partitions !== told.partitions ? owned : null,
+      // What is not said stays as it was, which for a static member may be its former self's; the empty one is none.
+      ...(matches && (all || this.#told?.pattern !== told.pattern) && { subscribedTopicRegex: told.pattern ?? '' }),
+      topicPartitions:
+        all || this.#told?.partitions !== told.partitions ? (JSON.parse(told.partitions) as AssignedTopics) : null,
     };
-    return { request, told };
   }
 
   /** What is owned, as the coordinator names it. */
@@ -304,11 +372,23 @@ export class ConsumerMember implements GroupMember {
   #refused({ errorCode, errorMessage }: HeartbeatResponse): void {
     const api = 'ConsumerGroupHeartbeat';
     if (this.#heed(errorCode, api)) return;
+    if (errorCode === ERROR_CODES.INVALID_REGULAR_EXPRESSION) {
+      // It may have been subscribed to something else meanwhile.
+      if (this.#pattern === undefined) return this.#heartbeats.soon();
+      return this.#notMatched(protocolError(errorCode, { api, detail: errorMessage ?? undefined }));
+    }
     const detail = errorMessage ?? `group '${this.#options.coordinator.groupId}'`;
     const error = protocolError(errorCode, { api, detail });
     if (error.retriable) throw error;
     if (this.#isUnsupported(error)) this.#options.onUnsupported?.(error);
     else this.#fail(error);
+  }
+
+  /** Somebody else has to find the topics: until they are named, nothing more can be said. */
+  #notMatched(error: KrafkaError): void {
+    this.#heartbeats.stop();
+    this.#awaitsTopics = true;
+    this.#options.onUnmatched(error);
   }
 
   /** Whether an error code speaks of the membership, which is then lost. */
@@ -329,6 +409,7 @@ export class ConsumerMember implements GroupMember {
     this.#told = undefined;
     this.#target = undefined;
     this.#lost = true;
+    this.#askedSoon = 0;
     this.#heartbeats.stop();
     this.#options.listener.onRebalance(reason);
     this.#stir();

@@ -38,7 +38,7 @@ export interface GroupMember {
   readonly rebalances: number;
   /** Begins to be a member; does not wait. */
   start(): void;
-  /** Subscribes to other topics. */
+  /** Subscribes to other topics, in place of a pattern too. */
   subscribe(topics: readonly string[]): void;
   /** The cluster's metadata has changed. */
   metadataChanged(): void;

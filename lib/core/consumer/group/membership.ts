@@ -1,7 +1,7 @@
 import type { Cluster } from '../../cluster/index.js';
 import { GroupCoordinator } from '../../coordination/index.js';
 import type { ErrorName } from '../../protocol/index.js';
-import type { Deadline, KrafkaError, Ports, TypedEvents } from '../../support/index.js';
+import { KrafkaError, type Deadline, type Ports, type TypedEvents } from '../../support/index.js';
 import type { AssignedPartition } from '../assigned-partition.js';
 import type { ConsumerEvents, GroupState } from '../consumer-events.js';
 import type { ConsumerSettings } from '../consumer-options.js';
@@ -24,6 +24,8 @@ export interface MembershipOptions {
   readonly events: TypedEvents<ConsumerEvents>;
   readonly ports: Ports;
   readonly onFatal: (error: KrafkaError) => void;
+  /** Nobody in the cluster matches the pattern, and why: nothing is joined before {@link Membership.subscribe} names topics. */
+  readonly onUnmatched: (because: KrafkaError) => void;
 }
 
 /** The consumer's dealings with its group: the membership, and the offsets that the group keeps. */
@@ -32,6 +34,10 @@ export class Membership {
   readonly #coordinator: GroupCoordinator;
   #member: GroupMember;
   #topics: readonly string[];
+  /** What the coordinator is to find the topics by, in place of names. */
+  #pattern: string | undefined;
+  /** The classic protocol is fallen back to, which needs names first. */
+  #awaitsTopics = false;
   /** The state that was told last: a change of protocol in the middle of joining is none. */
   #told: GroupState = 'unjoined';
   readonly #committer: OffsetCommitter;
@@ -110,7 +116,17 @@ export class Membership {
 
   subscribe(topics: readonly string[]): void {
     this.#topics = topics;
-    this.#member.subscribe(topics);
+    this.#pattern = undefined;
+    if (this.#awaitsTopics) this.#joinByClassic();
+    else this.#member.subscribe(topics);
+  }
+
+  /** Has the coordinator find the topics, by a pattern as it understands it, in place of those before. */
+  match(pattern: string): void {
+    this.#topics = [];
+    this.#pattern = pattern;
+    if (this.#member instanceof ConsumerMember) return this.#member.match(pattern);
+    this.#options.onUnmatched(new KrafkaError('classic groups know no patterns', { code: 'UNSUPPORTED_VERSION' }));
   }
 
   metadataChanged(): void {
@@ -173,6 +189,7 @@ export class Membership {
       listener: this.#listener,
       ports,
       onUnsupported: settings.groupProtocol === 'auto' ? (error) => this.#fallBack(error) : undefined,
+      onUnmatched: (error) => this.#options.onUnmatched(error),
     });
   }
 
@@ -181,6 +198,13 @@ export class Membership {
     const { ports, groupId } = this.#options;
     ports.logger.info('the group is joined by the classic protocol', { group: groupId, because: error.message });
     if (this.#member instanceof ConsumerMember) this.#member.abandon();
+    this.#awaitsTopics = this.#pattern !== undefined;
+    if (this.#awaitsTopics) this.#options.onUnmatched(error);
+    else this.#joinByClassic();
+  }
+
+  #joinByClassic(): void {
+    this.#awaitsTopics = false;
     this.#member = this.#classicMember();
     this.#member.start();
   }
