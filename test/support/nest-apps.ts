@@ -1,6 +1,7 @@
 import type { INestApplicationContext, INestMicroservice, Provider, Type } from '@nestjs/common';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { lastValueFrom } from 'rxjs';
 import type { Logger } from '../../lib/core/index.js';
 import { KrafkaClient, KrafkaModule, KrafkaServer, type KrafkaModuleOptions } from '../../lib/index.js';
 import type { TestCluster } from './test-cluster.js';
@@ -75,6 +76,12 @@ export class NestApps {
     const app = await NestFactory.createApplicationContext(ClientModule, { abortOnError: false, logger: false });
     this.#apps.push(app);
     return { app, client: app.get(KrafkaClient) };
+  }
+
+  /** Emits messages in one batch, by a client of its own; resolves when they are acknowledged. */
+  async emit(topic: string, ...messages: unknown[]): Promise<void> {
+    const { client } = await this.client();
+    await lastValueFrom(client.emitBatch(topic, { messages }));
   }
 
   /** Has something else closed with the rest. */

@@ -1,6 +1,5 @@
 import { Controller } from '@nestjs/common';
 import { Ctx, Payload } from '@nestjs/microservices';
-import { lastValueFrom } from 'rxjs';
 import {
   BatchPattern,
   CommitMode,
@@ -30,16 +29,11 @@ afterEach(() => apps.close());
 
 afterAll(() => cluster.close());
 
-const emit = async (topic: string, ...messages: unknown[]): Promise<void> => {
-  const { client } = await apps.client();
-  await lastValueFrom(client.emitBatch(topic, { messages }));
-};
-
 describe('A batch handler', () => {
   it('gets the payloads of one partition in order, as many as it asked for at most', async () => {
     const topic = await cluster.newTopic();
     const batches: { readonly numbers: readonly string[]; readonly keys: unknown; readonly topic: string }[] = [];
-    await emit(topic, ...Array.from({ length: 25 }, (_, n) => ({ key: `k${n}`, value: n })));
+    await apps.emit(topic, ...Array.from({ length: 25 }, (_, n) => ({ key: `k${n}`, value: n })));
 
     @Controller()
     class Audit {
@@ -72,7 +66,7 @@ describe('A batch handler', () => {
       }
     }
     await apps.service({ controllers: [Audit] });
-    for (const name of ['a', 'b', 'c']) await emit(topic, name);
+    for (const name of ['a', 'b', 'c']) await apps.emit(topic, name);
     await until('the batch', () => batches.length === 1);
     expect(batches).toEqual([['a', 'b', 'c']]);
   });
@@ -90,9 +84,9 @@ describe('A batch handler', () => {
         done.push(...numbers);
       }
     }
-    await emit(topic, 0, 1, 2, 3, 4, 5);
+    await apps.emit(topic, 0, 1, 2, 3, 4, 5);
     const app = await apps.service({ controllers: [Audit] });
-    await emit(topic, 6);
+    await apps.emit(topic, 6);
     await until('the neighbours', () => done.includes('6'));
     expect(done).toEqual(['0', '1', '2', '4', '5', '6']);
     expect(app.get(KrafkaServer).deliveryCounts()).toMatchObject({ retries: 1, deadLetters: 1 });
@@ -112,7 +106,7 @@ describe('A batch handler', () => {
         await context.commit(context.records[0]);
       }
     }
-    await emit(topic, 'a', 'b');
+    await apps.emit(topic, 'a', 'b');
     const app = await apps.service({ controllers: [Audit], options });
     await until('both', () => seen.length === 2);
     await app.close();
@@ -152,7 +146,7 @@ describe('A batch handler', () => {
       }
     }
     await apps.service({ controllers: [Apart] });
-    await emit(topic, 'a');
+    await apps.emit(topic, 'a');
     await until('both', () => seen.length === 2);
     expect(seen).toContainEqual(['a']);
     expect(seen).toContain('a');
@@ -176,7 +170,7 @@ describe('Concurrency', () => {
       }
     }
     await apps.service({ controllers: [Orders] });
-    await emit(
+    await apps.emit(
       topic,
       { key: 'a', value: 'slow' },
       { key: 'a', value: 'behind' },
@@ -206,7 +200,7 @@ describe('Concurrency', () => {
       }
     }
     await apps.service({ controllers: [Orders] });
-    await emit(topic, { key: 'a', value: 'bad' }, { key: 'a', value: 'behind' }, { key: 'b', value: 'other' });
+    await apps.emit(topic, { key: 'a', value: 'bad' }, { key: 'a', value: 'behind' }, { key: 'b', value: 'other' });
     await until('the other key', () => seen.length === 1);
     mend = true;
     await until('the key that waited', () => seen.length === 3);
@@ -230,7 +224,7 @@ describe('Concurrency', () => {
       }
     }
     await apps.service({ controllers: [Orders], options: { concurrency: { by: 'none', limit: 3 } } });
-    await emit(topic, ...Array.from({ length: 30 }, (_, n) => n));
+    await apps.emit(topic, ...Array.from({ length: 30 }, (_, n) => n));
     await until('all of them', () => done === 30);
     expect(most).toBe(3);
   });

@@ -1,6 +1,5 @@
 import { Controller } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
-import { lastValueFrom } from 'rxjs';
 import {
   EventPattern,
   KrafkaDeadLetters,
@@ -27,11 +26,6 @@ afterEach(() => apps.close());
 
 afterAll(() => cluster.close());
 
-const emit = async (topic: string, ...messages: unknown[]): Promise<void> => {
-  const { client } = await apps.client();
-  await lastValueFrom(client.emitBatch(topic, { messages }));
-};
-
 /** A service whose handler fails with numbers until it is mended, and five of its letters. */
 async function aServiceWithLetters() {
   const topic = await cluster.newTopic(2);
@@ -56,7 +50,7 @@ async function aServiceWithLetters() {
     headers: { n: String(n) },
     partition: n % 2,
   }));
-  await emit(topic, ...messages);
+  await apps.emit(topic, ...messages);
   await until('the dead letters', () => app.get(KrafkaServer).deliveryCounts().deadLetters === 5);
   return { topic, done, state, app, deadLetters: app.get(KrafkaDeadLetters) };
 }

@@ -30,17 +30,12 @@ afterEach(() => apps.close());
 
 afterAll(() => cluster.close());
 
-const emit = async (topic: string, ...messages: unknown[]): Promise<void> => {
-  const { client } = await apps.client();
-  await lastValueFrom(client.emitBatch(topic, { messages }));
-};
-
 describe('Handlers in several consumer groups of one application', () => {
   it('each get every event, with offsets and options of their own', async () => {
     const topic = await cluster.newTopic();
     const [main, search] = [cluster.name('main'), cluster.name('search')];
     const seen: string[] = [];
-    await emit(topic, 'before');
+    await apps.emit(topic, 'before');
 
     @Controller()
     class Orders {
@@ -57,7 +52,7 @@ describe('Handlers in several consumer groups of one application', () => {
     }
     const options = { consumer: { groupId: main, fromBeginning: false } };
     const app = await apps.service({ controllers: [Orders], options });
-    await emit(topic, 'after');
+    await apps.emit(topic, 'after');
     await until('both groups', () => seen.length === 3);
     expect(seen.toSorted()).toEqual(['main after', 'search after', 'search before']);
     expect([...app.get(KrafkaServer).groups.keys()].toSorted()).toEqual([main, search].toSorted());
@@ -126,7 +121,7 @@ describe('Handlers of one topic that are told apart by the record', () => {
       }
     }
     const app = await apps.service({ controllers: [Orders], options: { unmatched: 'dead-letter' } });
-    await emit(
+    await apps.emit(
       topic,
       { value: 'a', headers: { type: 'placed' } },
       { value: { type: 'sent' } },
@@ -178,7 +173,7 @@ describe('A handler that commits by itself', () => {
         if (name === 'b') await context.commit();
       }
     }
-    await emit(topic, 'a', 'b', 'c');
+    await apps.emit(topic, 'a', 'b', 'c');
     const app = await apps.service({ controllers: [Orders], options });
     await until('all three', () => seen.length === 3);
     await app.close();
@@ -199,7 +194,7 @@ describe('A handler that commits by itself', () => {
       }
     }
     await apps.service({ controllers: [Orders] });
-    await emit(topic, 'a');
+    await apps.emit(topic, 'a');
     await until('the refusal', () => refusals.length === 1);
     expect(refusals[0]).toMatchObject({ code: 'NOT_MANUAL' });
   });
@@ -220,7 +215,7 @@ describe('A handler that puts a record off', () => {
       }
     }
     const app = await apps.service({ controllers: [Orders] });
-    await emit(topic, 'a', 'b');
+    await apps.emit(topic, 'a', 'b');
     await until('the one behind', () => seen.includes('b1'));
     expect(seen).toEqual(['a1', 'a2', 'a3', 'a4', 'b1']);
     expect(app.get(KrafkaServer).deliveryCounts()).toMatchObject({ retries: 0, skipped: 0 });
@@ -260,7 +255,7 @@ describe('Retry topics', () => {
     app
       .get(KrafkaServer)
       .on('failure', ({ handler, attempt, outcome }) => outcomes.push(`${handler} ${attempt} ${outcome}`));
-    await emit(topic, { value: 'bad', partition: 1, headers: { trace: 't' } }, { value: 'good', partition: 1 });
+    await apps.emit(topic, { value: 'bad', partition: 1, headers: { trace: 't' } }, { value: 'good', partition: 1 });
     await until('the last retry', () => seen.includes('bill bad 3 t'));
     expect(seen.filter((line) => line.startsWith('bill'))).toEqual([
       'bill bad 1 t',
@@ -290,7 +285,7 @@ describe('Retry topics', () => {
       }
     }
     const app = await apps.service({ controllers: [Orders] });
-    await emit(topic, 'bad', 'good');
+    await apps.emit(topic, 'bad', 'good');
     await until('both', () => seen.length === 2);
     expect(seen.toSorted((a, b) => a.localeCompare(b))).toEqual(['bad', 'good']);
     expect(app.get(KrafkaServer).deliveryCounts()).toMatchObject({ retriedLater: 1, deadLetters: 0 });
@@ -312,7 +307,7 @@ describe('Retry topics', () => {
       }
     }
     const app = await apps.service({ controllers: [Orders], options: { consumer: { groupId } } });
-    await emit(topic, { key: 'k', value: 'bad', partition: 1, headers: { trace: 't' } });
+    await apps.emit(topic, { key: 'k', value: 'bad', partition: 1, headers: { trace: 't' } });
     await until('the dead letter', () => app.get(KrafkaServer).deliveryCounts().deadLetters === 1);
     expect(calls).toBe(3);
     const dead = `${topic}-dlt`;

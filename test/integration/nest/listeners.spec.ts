@@ -17,7 +17,7 @@ import {
   type PipeTransform,
 } from '@nestjs/common';
 import { Ctx, Payload } from '@nestjs/microservices';
-import { EMPTY, lastValueFrom, of, tap, type Observable } from 'rxjs';
+import { EMPTY, of, tap, type Observable } from 'rxjs';
 import {
   ConsumerGroup,
   KrafkaContext,
@@ -43,11 +43,6 @@ beforeEach(() => {
 afterEach(() => apps.close());
 
 afterAll(() => cluster.close());
-
-const emit = async (topic: string, ...messages: unknown[]): Promise<void> => {
-  const { client } = await apps.client();
-  await lastValueFrom(client.emitBatch(topic, { messages }));
-};
 
 describe('A listener on a plain provider', () => {
   it("stands in Nest's whole pipeline", async () => {
@@ -98,7 +93,7 @@ describe('A listener on a plain provider', () => {
     }
     const app = await apps.service({ controllers: [], providers: [Search, OnlyFriends, Told] });
     const headers = { friend: 'yes' };
-    await emit(
+    await apps.emit(
       topic,
       { value: 'a', key: 'k', headers },
       { value: 'lost', key: 'l', headers },
@@ -129,7 +124,7 @@ describe('A listener on a plain provider', () => {
       }
     }
     const app = await apps.service({ controllers: [], providers: [Search] });
-    await emit(topic, 'bad', { id: 1 });
+    await apps.emit(topic, 'bad', { id: 1 });
     await until('the good one', () => seen.length === 1);
     expect(seen).toEqual([[{ id: 1 }]]);
     expect(app.get(KrafkaServer).deliveryCounts()).toMatchObject({ deadLetters: 1, retries: 0 });
@@ -163,7 +158,7 @@ describe('A listener on a plain provider', () => {
         seen.push(`audit ${names.join()}`);
       }
     }
-    await emit(topic, 'a', 'b');
+    await apps.emit(topic, 'a', 'b');
     const providers = [Session, Scoped, Audit, { provide: 'ALIAS', useExisting: Audit }];
     await apps.service({ controllers: [], providers });
     await until('both', () => seen.length >= 3);

@@ -30,11 +30,6 @@ afterEach(() => apps.close());
 
 afterAll(() => cluster.close());
 
-const emit = async (topic: string, ...messages: unknown[]): Promise<void> => {
-  const { client } = await apps.client();
-  await lastValueFrom(client.emitBatch(topic, { messages }));
-};
-
 describe('A handler that takes long', () => {
   it('holds up no other topic and no other partition (#12703, #14590)', async () => {
     const [slow, other] = await Promise.all([cluster.newTopic(2), cluster.newTopic()]);
@@ -61,8 +56,8 @@ describe('A handler that takes long', () => {
     }
     await cluster.newTopic(1, {}, `${other}.ask`);
     await apps.service({ controllers: [Orders] });
-    await emit(slow, { value: 'stuck', partition: 0 }, { value: 'neighbour', partition: 1 });
-    await emit(other, 'elsewhere');
+    await apps.emit(slow, { value: 'stuck', partition: 0 }, { value: 'neighbour', partition: 1 });
+    await apps.emit(other, 'elsewhere');
     await until('the others', () => seen.length === 2);
     expect(seen.toSorted((a, b) => a.localeCompare(b))).toEqual(['elsewhere', 'neighbour']);
     const { client } = await apps.client();
@@ -91,7 +86,7 @@ describe('A handler that takes long', () => {
     const consumer = { groupId, sessionTimeoutMs, heartbeatIntervalMs: sessionTimeoutMs / 10 };
     const app = await apps.service({ controllers: [Orders], options: { consumer } });
     app.get(KrafkaServer).on('state', ({ state }) => states.push(state));
-    await emit(topic, { value: 'a', partition: 0 }, { value: 'b', partition: 1 });
+    await apps.emit(topic, { value: 'a', partition: 0 }, { value: 'b', partition: 1 });
     await until('the calls', () => calls.length === 2);
     await new Promise((resolve) => setTimeout(resolve, sessionTimeoutMs * 1.5));
     const [group] = await cluster.krafka().admin().describeGroups([groupId]);
@@ -110,7 +105,7 @@ describe('Batches', () => {
   it('are there: a handler of many events at once (#9455)', async () => {
     const topic = await cluster.newTopic();
     const sizes: number[] = [];
-    await emit(topic, ...Array.from({ length: 100 }, (_, n) => n));
+    await apps.emit(topic, ...Array.from({ length: 100 }, (_, n) => n));
 
     @Controller()
     class Audit {
@@ -145,7 +140,7 @@ describe('One application', () => {
       }
     }
     const app = await apps.service({ controllers: [Orders], options: { consumer: { groupId: first } } });
-    await emit(topic, 'a', 'b');
+    await apps.emit(topic, 'a', 'b');
     await until('both groups', () => seen.length === 4);
     await app.close();
     for (const groupId of [first, second]) {
@@ -170,11 +165,11 @@ describe('One application', () => {
       }
     }
     const app = await apps.service({ controllers: [Orders] });
-    await emit(there, 'a');
+    await apps.emit(there, 'a');
     await until('the one that is there', () => seen.length === 1);
     expect([...app.get(KrafkaServer).groups.values()]).toMatchObject([{ state: 'stable', missingTopics: [late] }]);
     await cluster.newTopic(1, {}, late);
-    await emit(late, 'b');
+    await apps.emit(late, 'b');
     await until('the late one', () => seen.length === 2);
   });
 
@@ -196,7 +191,7 @@ describe('One application', () => {
     }
     const app = await apps.service({ controllers: [Orders] });
     const types = ['OrderSent', 'OrderPlaced', 'SomethingElse', 'OrderShipped'];
-    await emit(topic, ...types.map((type) => ({ value: '{}', headers: { type } })));
+    await apps.emit(topic, ...types.map((type) => ({ value: '{}', headers: { type } })));
     await until('all three', () => seen.length === 3);
     expect(seen).toEqual(['sent', 'placed', 'sent']);
     expect(app.get(KrafkaServer).deliveryCounts()).toMatchObject({ unmatched: 1 });
@@ -229,7 +224,7 @@ describe('One application', () => {
       }
     }
     await apps.service({ controllers: [Orders], providers: [Session] });
-    await emit(topic, 'a', 'b');
+    await apps.emit(topic, 'a', 'b');
     await until('all calls', () => seen.length === 4);
     expect(seen.toSorted((a, b) => a.localeCompare(b))).toEqual(['a a true', 'a again', 'b again', 'b b true']);
     expect(made).toBe(4);

@@ -33,11 +33,6 @@ afterEach(() => apps.close());
 
 afterAll(() => cluster.close());
 
-const emit = async (topic: string, ...messages: unknown[]): Promise<void> => {
-  const { client } = await apps.client();
-  await lastValueFrom(client.emitBatch(topic, { messages }));
-};
-
 const circular = (): object => {
   const ring: Record<string, unknown> = {};
   ring['ring'] = ring;
@@ -80,7 +75,7 @@ describe('An event handler that fails for ever (#10091, #10972, #14664, #9044)',
     }
     const options = { onFailure: { retries: 2, backoffMs: 1 } };
     const app = await apps.service({ controllers: [Orders], options });
-    await emit(topic, 'poison', 'behind');
+    await apps.emit(topic, 'poison', 'behind');
     await until('the one behind', () => seen.includes('behind'));
     expect(seen).toEqual(['poison', 'poison', 'poison', 'behind']);
     await app.close();
@@ -107,7 +102,12 @@ describe('An event handler that fails for ever (#10091, #10972, #14664, #9044)',
       }
     }
     await apps.service({ controllers: [Orders] });
-    await emit(topic, { value: 'poison', partition: 0 }, { value: 'a', partition: 1 }, { value: 'b', partition: 1 });
+    await apps.emit(
+      topic,
+      { value: 'poison', partition: 0 },
+      { value: 'a', partition: 1 },
+      { value: 'b', partition: 1 },
+    );
     await until('the other partition', () => seen.length === 2);
     expect(seen).toEqual(['a', 'b']);
   });
@@ -128,7 +128,7 @@ describe('An event handler that fails for ever (#10091, #10972, #14664, #9044)',
       }
     }
     const app = await apps.service({ controllers: [Orders] });
-    await emit(topic, 'throws', 'fails', 'behind');
+    await apps.emit(topic, 'throws', 'fails', 'behind');
     await until('the one behind', () => seen.length === 1);
     expect(app.get(KrafkaServer).deliveryCounts()).toMatchObject({ deadLetters: 2, skipped: 0 });
     expect(app.get(KrafkaServer).groups.values().next().value).toMatchObject({ state: 'stable' });
@@ -156,7 +156,7 @@ describe('An event handler that fails for ever (#10091, #10972, #14664, #9044)',
       }
     }
     const app = await apps.service({ controllers: [Orders] });
-    await emit(topic, '{"broken', { id: 1 });
+    await apps.emit(topic, '{"broken', { id: 1 });
     await until('the one behind', () => seen.length === 1);
     expect({ refusals, seen }).toEqual({ refusals: 1, seen: [{ id: 1 }] });
     expect(app.get(KrafkaServer).deliveryCounts()).toMatchObject({ deadLetters: 1, retries: 0 });
@@ -175,7 +175,7 @@ describe('An event handler that fails for ever (#10091, #10972, #14664, #9044)',
       }
     }
     const app = await apps.service({ controllers: [Orders] });
-    await emit(topic, 'a', 'b');
+    await apps.emit(topic, 'a', 'b');
     await until('both', () => seen.length === 2);
     expect(seen).toEqual(['a', 'b']);
     expect(app.get(KrafkaServer).deliveryCounts()).toMatchObject({ retries: 0, deadLetters: 0 });
@@ -195,7 +195,7 @@ describe('A tombstone', () => {
       }
     }
     await apps.service({ controllers: [Orders] });
-    await emit(topic, { key: 'k', value: null });
+    await apps.emit(topic, { key: 'k', value: null });
     await until('it', () => seen.length === 2);
     expect(seen).toEqual([null, null]);
   });
@@ -216,7 +216,7 @@ describe('Retries that end, and a place for what fails for good (#14930)', () =>
       }
     }
     const app = await apps.service({ controllers: [Orders] });
-    await emit(topic, { key: 'k', value: { id: 7 } });
+    await apps.emit(topic, { key: 'k', value: { id: 7 } });
     const deadLetters = app.get(KrafkaDeadLetters);
     await until('the dead letter', () => app.get(KrafkaServer).deliveryCounts().deadLetters === 1);
     const { letters } = await deadLetters.list(topic);
@@ -246,7 +246,7 @@ describe('Retries that end, and a place for what fails for good (#14930)', () =>
       }
     }
     await apps.service({ controllers: [Orders] });
-    await emit(topic, 'bad', 'behind');
+    await apps.emit(topic, 'bad', 'behind');
     await until('both', () => seen.length === 2);
     expect(seen).toEqual(['behind', 'bad']);
   });
