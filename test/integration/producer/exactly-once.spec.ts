@@ -29,5 +29,5 @@ describe(`${RECORDS} numbered records, consumed, transformed and produced`, () =
     });
     expect({ lost, duplicated, reordered }).toEqual({ lost: [], duplicated: [], reordered: [] });
     expect(copied).toBeGreaterThanOrEqual(RECORDS);
-  }, 180_000);
+  }, 300_000);
 });
