@@ -115,10 +115,12 @@ describe('a cluster whose brokers misbehave', () => {
     const krafka = connect();
     const addresses = broker.bootstrap.split(',');
     await broker.close();
+    // Time enough to find each address dead.
+    const timeoutMs = 3_000;
     const errors = await Promise.all([
-      failureOf(krafka.cluster.topic('t', within(400))),
-      failureOf(krafka.cluster.coordinator('group', 'g', { deadline: within(400) })),
-      failureOf(krafka.admin({ timeoutMs: 400 }).listTopics()),
+      failureOf(krafka.cluster.topic('t', within(timeoutMs))),
+      failureOf(krafka.cluster.coordinator('group', 'g', { deadline: within(timeoutMs) })),
+      failureOf(krafka.admin({ timeoutMs }).listTopics()),
     ]);
     for (const error of errors) {
       expect(error.code).toBe('TIMEOUT');
