@@ -1,6 +1,6 @@
 import { settled } from '../network/spec-support/fake-clock.js';
 import type { ClusterMetadata } from './cluster-metadata.js';
-import { namesOf, ScriptedCluster } from './spec-support/scripted-cluster.js';
+import { namesOf, ScriptedCluster, topicAnswer } from './spec-support/scripted-cluster.js';
 
 const ID = 'AAAAAAAAAAAAAAAAAAAAAQ';
 const MAX_AGE_MS = 300_000;
@@ -222,6 +222,31 @@ describe('metadata', () => {
     expect(cluster.metadata.brokers.size).toBe(2);
     expect([...(await cluster.look('all')).metadata.topics.keys()].toSorted()).toEqual(['t', 'u']);
     expect(scripted.requests('Metadata').some(({ request }) => request['allowAutoTopicCreation'] === true)).toBe(false);
+  });
+
+  it('can be asked for by id, and is kept then', async () => {
+    const id = Buffer.from('t'.repeat(16)).toString('base64url');
+    const gone = Buffer.from('g'.repeat(16)).toString('base64url');
+    const scripted = new ScriptedCluster(2).topic('t', [[2, 0]], { id });
+    const cluster = scripted.cluster();
+    scripted.on('Metadata', () => ({
+      ...scripted.metadata(['t']),
+      topics: [
+        ...scripted.metadata(['t']).topics,
+        { ...topicAnswer('', [], { id: gone, error: 'UNKNOWN_TOPIC_ID' }), name: null },
+      ],
+    }));
+    const metadata = await cluster.refreshById([id, gone]);
+    expect(scripted.requests('Metadata')[0]?.request).toMatchObject({
+      topics: [
+        { topicId: id, name: null },
+        { topicId: gone, name: null },
+      ],
+      allowAutoTopicCreation: false,
+    });
+    expect(metadata.topicNameOf(id)).toBe('t');
+    expect(metadata.topicNameOf(gone)).toBeUndefined();
+    expect(cluster.cachedTopic('t')?.partitions).toHaveLength(1);
   });
 
   it('is waited for by each caller as long as it has time, without cutting the request short', async () => {
