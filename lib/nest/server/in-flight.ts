@@ -11,7 +11,7 @@ export class InFlight {
   /** Keeps the work in mind until it settles. It must not reject. */
   track(work: Promise<void>): void {
     this.#work.add(work);
-    void work.finally(() => this.#work.delete(work));
+    void work.then(() => this.#work.delete(work));
   }
 
   /** Waits for what is under way, `timeoutMs` at most, and answers with how much is left. */

@@ -28,6 +28,24 @@ describe('Replies', () => {
     expect(producer.sent[0]).toMatchObject({ topic: 'price.reply', partition: 1 });
   });
 
+  it('leave in the turn they came when nothing can follow', () => {
+    for (const answer of [
+      (replies: Replies) => replies.last(1),
+      (replies: Replies) => replies.fail('no'),
+      (replies: Replies) => replies.complete(),
+      (replies: Replies) => {
+        replies.next(1);
+        replies.complete();
+      },
+    ]) {
+      const { replies, producer } = setUp();
+      let begun = 0;
+      producer.before = () => void (begun += 1);
+      answer(replies);
+      expect(begun).toBe(1);
+    }
+  });
+
   it('never linger', async () => {
     const { replies, producer } = setUp();
     replies.last(1);

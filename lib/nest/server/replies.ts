@@ -14,14 +14,17 @@ export interface ReplyOutlet {
 const BACKLOG = 64;
 
 /**
- * The replies to one request, in order. What is emitted in one turn goes out together, what is emitted while those are on
- * their way goes out with the next wave, and the end of the replies travels with the last one still waiting.
+ * The replies to one request, in order. What is emitted in one turn goes out together, or at once when it is the last; what is
+ * emitted while those are on their way goes out with the next wave; the end of the replies travels with the last one still waiting.
  */
 export class Replies {
   readonly #outlet: ReplyOutlet;
   readonly #address: ReplyAddress;
   readonly #waiting: ReplyPacket[] = [];
+  /** What is on its way, until nothing waits any more. */
   #wave: Promise<void> | undefined;
+  /** Whether a wave begins at the end of this turn. */
+  #announced = false;
   #ended = false;
   #onRefused: (() => void) | undefined;
 
@@ -32,12 +35,15 @@ export class Replies {
 
   /** Resolves once everything emitted so far has been sent, or could not be. Never rejects. */
   get settled(): Promise<void> {
+    this.#begin();
     return this.#wave ?? Promise.resolve();
   }
 
   /** Undefined while there is room for another reply; else resolves when there is. Whoever pulls from a source asks before. */
   get room(): Promise<void> | undefined {
-    return this.#waiting.length < BACKLOG ? undefined : this.#wave;
+    if (this.#waiting.length < BACKLOG) return undefined;
+    this.#begin();
+    return this.#wave;
   }
 
   /** True once the last reply or an error was given: what comes after that is dropped. */
@@ -67,6 +73,7 @@ export class Replies {
     else {
       last.isDisposed = true;
       this.#ended = true;
+      this.#begin();
     }
   }
 
@@ -79,9 +86,17 @@ export class Replies {
     if (this.#ended) return;
     this.#ended = packet.isDisposed;
     this.#waiting.push(packet);
-    this.#wave ??= new Promise((resolve) => {
-      process.nextTick(() => void this.#flush().then(resolve));
-    });
+    if (this.#wave !== undefined || this.#announced) return;
+    this.#announced = true;
+    // Nothing follows the last one: it need not wait for the turn to end.
+    if (this.#ended) this.#begin();
+    else process.nextTick(() => this.#begin());
+  }
+
+  #begin(): void {
+    if (!this.#announced) return;
+    this.#announced = false;
+    this.#wave = this.#flush();
   }
 
   async #flush(): Promise<void> {
@@ -96,7 +111,7 @@ export class Replies {
         if (record === undefined) break;
         sendings.push(this.#send(packet, record));
       }
-      await Promise.all(sendings);
+      await (sendings.length === 1 ? sendings[0] : Promise.all(sendings));
     }
     this.#wave = undefined;
   }

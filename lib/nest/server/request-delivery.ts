@@ -112,7 +112,11 @@ const firstAnswer = (
     let answered = false;
     let bound: Timer | undefined;
     const streaming = new Promise<void>((ended) => {
-      const subscription = stream.pipe(finalize(end), finalize(ended)).subscribe({
+      const over = (): void => {
+        end();
+        ended();
+      };
+      const subscription = stream.pipe(finalize(over)).subscribe({
         next: (value) => {
           answered = true;
           replies.next(value);
