@@ -1,5 +1,6 @@
 import { Krafka, type Consumer, type ConsumerOptions } from '../../../lib/core/index.js';
-import { EmbeddedBroker } from '../../../lib/testing/index.js';
+import type { ErrorName } from '../../../lib/core/protocol/index.js';
+import { EmbeddedBroker, type EmbeddedBrokerOptions } from '../../../lib/testing/index.js';
 import { openTestCluster, type TestCluster } from '../../support/test-cluster.js';
 import { expected, produce, take, until, values } from './tools.js';
 
@@ -227,23 +228,44 @@ describe('a pattern whose topics the coordinator finds (KIP-848)', () => {
 });
 
 describe('a pattern that the coordinator does not match', () => {
-  const broken = [
+  const broken: readonly {
+    readonly broker: string;
+    readonly offers?: EmbeddedBrokerOptions['apiVersions'];
+    /** What it says, to any such heartbeat or to those with a pattern. */
+    readonly says?: { readonly error: ErrorName; readonly to: 'any' | 'patterns' };
+    readonly groupProtocol: ConsumerOptions['groupProtocol'];
+  }[] = [
     { broker: 'that is too old for it', offers: { ConsumerGroupHeartbeat: { max: 0 } }, groupProtocol: 'consumer' },
+    {
+      broker: 'that is too old and has the protocol switched off',
+      offers: { ConsumerGroupHeartbeat: { max: 0 } },
+      says: { error: 'UNSUPPORTED_VERSION', to: 'any' },
+      groupProtocol: 'auto',
+    },
+    {
+      broker: 'that has the protocol switched off',
+      says: { error: 'UNSUPPORTED_VERSION', to: 'any' },
+      groupProtocol: 'auto',
+    },
     { broker: 'that knows classic groups only', offers: { ConsumerGroupHeartbeat: false }, groupProtocol: 'auto' },
-    { broker: 'that takes it for none', offers: undefined, groupProtocol: 'consumer' },
-  ] as const;
+    {
+      broker: 'that takes it for none',
+      says: { error: 'INVALID_REGULAR_EXPRESSION', to: 'patterns' },
+      groupProtocol: 'consumer',
+    },
+  ];
 
-  it.each(broken)('for a broker $broker is matched by the member', async ({ offers, groupProtocol }) => {
+  it.each(broken)('for a broker $broker is matched by the member', async ({ offers, says, groupProtocol }) => {
     const broker = await EmbeddedBroker.start({
       topics: { 'orders-a': 1, other: 1 },
       apiVersions: offers ?? {},
       groupConsumerHeartbeatIntervalMs: 50,
     });
-    if (offers === undefined) {
+    if (says !== undefined) {
       broker.faults.add({
         api: 'ConsumerGroupHeartbeat',
-        fault: { error: 'INVALID_REGULAR_EXPRESSION' },
-        when: ({ request }) => Boolean(request['subscribedTopicRegex']),
+        fault: { error: says.error },
+        when: ({ request }) => says.to === 'any' || Boolean(request['subscribedTopicRegex']),
         times: Infinity,
       });
     }
