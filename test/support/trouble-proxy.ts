@@ -60,11 +60,11 @@ export class TroubleProxy {
     },
   };
 
-  /** Does one connection some harm, of each kind in turn. */
-  strike(random: () => number): void {
+  /** Does one connection some harm, of each kind in turn; false where there is none to do it to. */
+  strike(random: () => number): boolean {
     const pairs = [...this.#pairs];
     const pair = pairs[Math.floor(random() * pairs.length)];
-    if (pair === undefined) return;
+    if (pair === undefined) return false;
     switch (this.#strikes++ % 4) {
       case 0:
         this.troubles.cut++;
@@ -84,6 +84,7 @@ export class TroubleProxy {
         this.troubles.truncated++;
         pair.left = 1 + Math.floor(random() * 30);
     }
+    return true;
   }
 
   /** Cuts everything, for good: for the cluster, the client is dead; the client itself goes on trying. */

@@ -38,10 +38,16 @@ describe(`${RECORDS} numbered records through a proxy that cuts, delays and swal
         topic,
         partitions: PARTITIONS,
         records: RECORDS,
-        producer: { batchSize: 8_000, requestTimeoutMs: 2_000, deliveryTimeoutMs: 60_000 },
+        producer: {
+          batchSize: 8_000,
+          requestTimeoutMs: 2_000,
+          deliveryTimeoutMs: 120_000,
+          accumulator: { maxBlockMs: 120_000 },
+        },
         trouble: async (sent) => {
-          if (sent % every !== 0) return;
-          proxy.strike(next);
+          if (sent === 0 || sent % every !== 0) return;
+          // What was sent since the last time has to be brought there by some connection.
+          while (!proxy.strike(next)) await new Promise((resolve) => setTimeout(resolve, 5));
           if (random.next() < 0.3) {
             const broker = cluster.embedded;
             broker?.moveLeader(topic, sent % PARTITIONS, broker.nodeIds[Math.floor(next() * 3)] as number);
@@ -56,6 +62,6 @@ describe(`${RECORDS} numbered records through a proxy that cuts, delays and swal
       expect(Object.values(proxy.troubles).every((times) => times > 0)).toBe(true);
       expect(written.stats.retries).toBeGreaterThan(0);
     },
-    30_000 + RECORDS,
+    120_000 + RECORDS,
   );
 });
