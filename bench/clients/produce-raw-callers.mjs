@@ -2,7 +2,7 @@
 // waiting for it: a caller whose record was acknowledged sends its next one to the next partition, whoever leads that.
 // argv: client, JSON of { topic, records, bytes, outstanding }
 import { finish, Meter } from './meter.mjs';
-import { exchange, openLanes, requestsTo } from './raw-produce.mjs';
+import { exchange, openLanes, requestsTo, settle } from './raw-produce.mjs';
 
 const load = JSON.parse(process.argv[3]);
 const encode = requestsTo({ ...load, batchBytes: 2 ** 20 });
@@ -12,6 +12,7 @@ const lanes = (await openLanes(load.topic)).map(({ socket, partitions }) => {
   return { socket, partitions: partitions.length, requests, waiting: 0, busy: false };
 });
 const turns = lanes.flatMap((lane) => Array(lane.partitions).fill(lane));
+for (const { socket, requests } of lanes) await settle(socket, requests.slice(0, 1));
 const meter = new Meter();
 await replay(Math.ceil(load.records / 10));
 meter.start();

@@ -1,7 +1,7 @@
 // Produce requests that were encoded beforehand, to every leader: what brokers take from a client that does nothing.
 // argv: client, JSON of { topic, records, bytes, inFlight, sockets, batchBytes, perBatch, wave, shape }
 import { finish, Meter } from './meter.mjs';
-import { exchange, openLanes, requestsTo } from './raw-produce.mjs';
+import { exchange, openLanes, requestsTo, settle } from './raw-produce.mjs';
 
 const load = JSON.parse(process.argv[3]);
 const encode = requestsTo(load);
@@ -10,6 +10,7 @@ const lanes = (await openLanes(load.topic, load.sockets)).map(({ socket, partiti
   const groups = load.wave ? [partitions] : partitions.map((partition) => [partition]);
   return { socket, next: 0, requests: groups.map((group) => encode(group, load.perBatch)) };
 });
+for (const { socket, requests } of lanes) await settle(socket, requests);
 const meter = new Meter();
 await replay(Math.ceil(load.records / 10));
 meter.start();

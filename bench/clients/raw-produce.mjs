@@ -4,6 +4,9 @@ import { RawSocket } from './raw-socket.mjs';
 import { KEYS, valuesOf } from './values.mjs';
 
 const VERSION = 9;
+const SETTLE_MS = 30_000;
+// A broker that has not heard yet that it leads a partition of a topic that was just created.
+const NOT_YET = new Set([3, 5, 6]);
 
 /** Sockets to a topic's leaders, so many to each, and the partitions of each: a leader's are dealt out among its sockets. */
 export async function openLanes(topic, sockets = 1) {
@@ -42,10 +45,28 @@ export function requestsTo({ topic, bytes, batchBytes = 64 * 1024 }) {
 
 /** Sends a request, and sees that its answer says that all of it was written. */
 export async function exchange(socket, frame) {
+  const errorCode = await errorOf(socket, frame);
+  if (errorCode !== 0) throw new Error(`the broker refused a batch: error ${errorCode}`);
+}
+
+/** Sends each request until it is taken: the topic is new, and not every broker knows at once what it leads of it. */
+export async function settle(socket, requests) {
+  const ends = performance.now() + SETTLE_MS;
+  for (const { frame } of requests) {
+    for (;;) {
+      const errorCode = await errorOf(socket, frame);
+      if (errorCode === 0) break;
+      if (!NOT_YET.has(errorCode) || performance.now() > ends)
+        throw new Error(`the broker refused a batch: error ${errorCode}`);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+}
+
+/** The first error that the answer to a request names; 0 when all of it was written. */
+async function errorOf(socket, frame) {
   socket.write(frame);
   // Correlation id and no tags: the header.
   const { responses } = apis.Produce.response.decode(new Reader(await socket.answer(), 5), VERSION);
-  for (const { errorCode } of responses[0].partitionResponses) {
-    if (errorCode !== 0) throw new Error(`the broker refused a batch: error ${errorCode}`);
-  }
+  return responses[0].partitionResponses.find(({ errorCode }) => errorCode !== 0)?.errorCode ?? 0;
 }
