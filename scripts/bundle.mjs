@@ -36,7 +36,14 @@ const { outputFiles } = await build({
 for (const path of readdirSync(FOLDER, { recursive: true })) {
   if (/\.js(\.map)?$/.test(path)) rmSync(join(FOLDER, path));
 }
-for (const { path, contents } of outputFiles) {
+for (const { path, text } of outputFiles) {
   mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, contents);
+  writeFileSync(path, path.endsWith('.js') ? withNames(text) : text);
+}
+
+// A class that speaks of itself, or is decorated, is written as `var A = class _A` or `A2`, and logs would say that. What
+// esbuild has against it (`keepNames`) names every function as well, closures of hot paths included, each time one is made.
+function withNames(text) {
+  const named = "static { Object.defineProperty(this, 'name', { value: '$1', configurable: true }); }";
+  return text.replaceAll(/^var (\w+) =( \w+ =)? class (_\1|\1\d+)( extends [^{\n]+)? \{$/gm, `$& ${named}`);
 }

@@ -55,4 +55,17 @@ describe('The built package', () => {
     expect(run.stderr).toMatch(/lib\/core\/krafka\.ts:\d+/);
     expect(run.stderr).not.toContain('dist/chunks');
   });
+
+  it('calls its classes by their names', () => {
+    const others = printed(`
+      import * as root from './dist/index.js';
+      import * as core from './dist/core/index.js';
+      import * as testing from './dist/testing/index.js';
+      const exported = [root, core, testing].flatMap((entry) => Object.entries(entry));
+      const classes = exported.filter(([, value]) => /^class\\b/.test(String(value)));
+      if (classes.length < 30) throw new Error('where are the classes?');
+      console.log(classes.filter(([name, value]) => value.name !== name).map(([name]) => name).join());
+    `);
+    expect(others).toBe('');
+  });
 });
