@@ -1,4 +1,4 @@
-import { retrying, type Cluster } from '../cluster/index.js';
+import type { Cluster } from '../cluster/index.js';
 import { systemNetworkPorts, type NetworkPorts } from '../network/index.js';
 import type { ConsumerRecord } from '../protocol/index.js';
 import {
@@ -25,7 +25,6 @@ import type { ConsumerStats } from './consumer-stats.js';
 import { Consumption } from './consumption.js';
 import { streamSettings } from './delivery/handling.js';
 import { Fetcher } from './fetch/fetcher.js';
-import { coordinatorPatternOf } from './group/coordinator-pattern.js';
 import { Membership } from './group/membership.js';
 import { RecordDecoder } from './decoding/record-decoder.js';
 import { ConsumerStream, type StreamOptions } from './delivery/consumer-stream.js';
@@ -36,8 +35,8 @@ import type { OffsetToCommit } from './offsets/offset-committer.js';
 import { OffsetResolver } from './offsets/offset-resolver.js';
 import type { KeptOffset } from './offsets/committed-offsets.js';
 import { partitionStats, stuckIn } from './partition-stats.js';
+import { Subscription } from './subscription.js';
 import { describePartitions, type TopicPartition } from './topic-partition.js';
-import { TopicWatch } from './topic-watch.js';
 import { TopicsToRead, topicsOf } from './topics-to-read.js';
 import { waitFor, within } from './within.js';
 
@@ -98,16 +97,13 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
   readonly #assignment: Assignment;
   readonly #membership: Membership | undefined;
   readonly #lags: LagReporter;
-  #watch: TopicWatch | undefined;
-  /** The pattern of the watch as the group's coordinator understands it, while that is who finds the topics. */
-  #coordinatorPattern: string | undefined;
+  readonly #subscription: Subscription;
   readonly #topicsToRead: TopicsToRead;
   readonly #consumption: Consumption;
   #undecodable = 0;
   readonly #ending = new AbortController();
   /** Rejects when the consumer closes or fails. */
   readonly #ended = new Deferred<never>();
-  #topics: readonly string[];
   #assignments: readonly ManualAssignment[];
   #unhear: (() => void) | undefined;
   #starting: Promise<void> | undefined;
@@ -120,7 +116,6 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
     this.#cluster = cluster;
     this.#settings = settings;
     this.#ports = { ...systemNetworkPorts, ...ports };
-    this.#topics = settings.topics;
     this.#assignments = settings.assignments;
     this.#ended.promise.catch(() => undefined);
     this.#id = this.#ports.random.bytes(9).toString('base64url');
@@ -176,7 +171,18 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
       commit: (partition) => this.#commitOf(partition),
       onHandlerFailed: (error) => this.#fail(error),
     });
-    if (settings.topicPattern !== undefined) this.#watchFor(settings.topicPattern);
+    this.#subscription = new Subscription({
+      cluster,
+      settings,
+      topicsToRead: this.#topicsToRead,
+      ports: this.#ports,
+      signal: this.#ending.signal,
+      deadline: () => this.#deadline('startTimeoutMs'),
+      isStarted: () => this.#starting !== undefined,
+      assertAlive: () => this.#assertAlive(),
+      member: () => this.#group('a subscription'),
+      onFatal: (error) => this.#fail(error),
+    });
     this.#lags = new LagReporter({
       events: this.events,
       clock: this.#ports.clock,
@@ -194,7 +200,7 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
         events: this.events,
         ports: this.#ports,
         onFatal: (error) => this.#fail(error),
-        onUnmatched: (error) => void this.#matchHere(error),
+        onUnmatched: (error) => void this.#subscription.matchHere(error),
       });
     }
   }
@@ -266,68 +272,7 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
     const checked = topics instanceof RegExp ? topics : checkTopics(topics);
     this.#assertAlive();
     if (this.#starting !== undefined) await this.start();
-    this.#watch?.close();
-    this.#watch = undefined;
-    this.#coordinatorPattern = undefined;
-    if (!(checked instanceof RegExp)) return this.#subscribe(checked);
-    this.#watchFor(checked);
-    if (this.#starting !== undefined) await this.#subscribeToMatching();
-  }
-
-  #watchFor(pattern: RegExp): void {
-    const { topicPatternIntervalMs, groupProtocol } = this.#settings;
-    this.#watch = new TopicWatch({
-      cluster: this.#cluster,
-      pattern,
-      everyMs: topicPatternIntervalMs,
-      deadline: () => this.#deadline('startTimeoutMs'),
-      ports: this.#ports,
-      onChange: (topics) => this.#subscribe(topics),
-    });
-    this.#coordinatorPattern = groupProtocol === 'classic' ? undefined : coordinatorPatternOf(pattern);
-  }
-
-  /** Has the topics of the pattern found by the group's coordinator where that can, else finds them here. */
-  async #subscribeToMatching(): Promise<void> {
-    const watch = this.#watch;
-    if (watch === undefined) return;
-    if (this.#coordinatorPattern === undefined) {
-      const topics = await watch.start();
-      if (this.#watch === watch) await this.#subscribe(topics);
-      return;
-    }
-    await this.#topicsToRead.find([], this.#deadline('startTimeoutMs'));
-    this.#topics = [];
-    this.#group('topicPattern').match(this.#coordinatorPattern);
-  }
-
-  /** The coordinator does not match the pattern. Never rejects: what goes wrong is tried again, and ends the consumer. */
-  async #matchHere(because: KrafkaError): Promise<void> {
-    if (this.#watch === undefined || this.#coordinatorPattern === undefined) return;
-    this.#coordinatorPattern = undefined;
-    this.#ports.logger.info('the topics of the pattern are found by the member', {
-      group: this.groupId,
-      because: because.message,
-    });
-    try {
-      const deadline = this.#deadline('startTimeoutMs');
-      const retry = { deadline, ports: this.#ports, signal: this.#ending.signal };
-      await retrying(retry, () => this.#subscribeToMatching());
-    } catch (error) {
-      if (this.#ending.signal.aborted) return;
-      this.#fail(
-        error instanceof KrafkaError
-          ? error
-          : new KrafkaError(`looking for topics failed: ${String(error)}`, { code: 'GROUP_FAILED', cause: error }),
-      );
-    }
-  }
-
-  async #subscribe(topics: readonly string[]): Promise<void> {
-    if (this.#starting !== undefined) await this.#topicsToRead.find(topics, this.#deadline('startTimeoutMs'));
-    this.#assertAlive();
-    this.#topics = topics;
-    this.#group('subscribe()').subscribe(topics);
+    await this.#subscription.change(checked);
   }
 
   /** Reads other partitions than before: those named both before and now go on undisturbed. Without a group. */
@@ -356,7 +301,7 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
    * it assigns: then the topics of {@link assignment}.
    */
   subscription(): readonly string[] {
-    return this.#coordinatorPattern === undefined ? this.#topics : topicsOf(this.assignment()).toSorted();
+    return this.#subscription.topics ?? topicsOf(this.assignment()).toSorted();
   }
 
   /** The partitions read at the moment. */
@@ -486,9 +431,8 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
 
   async #start(): Promise<void> {
     this.#assertAlive();
-    if (this.#watch !== undefined) await this.#subscribeToMatching();
-    const topics = this.#membership === undefined ? topicsOf(this.#assignments) : this.#topics;
-    if (topics.length === 0 && this.#watch === undefined) {
+    const topics = this.#membership === undefined ? topicsOf(this.#assignments) : await this.#subscription.begin();
+    if (topics.length === 0 && !this.#subscription.isPattern) {
       const option = this.#membership === undefined ? 'assignments' : 'topics';
       throw new KrafkaConfigError(option, 'names nothing to read');
     }
@@ -571,7 +515,7 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
     this.#resolver.close();
     this.#validator.close();
     this.#lags.close();
-    this.#watch?.close();
+    this.#subscription.close();
     this.#unhear?.();
     this.#topicsToRead.close();
     await fetching;

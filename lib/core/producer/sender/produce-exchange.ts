@@ -51,7 +51,7 @@ export class ProduceExchange {
     try {
       answer = this.#request(lane, wave);
     } catch (error) {
-      answer = Promise.reject(error as Error);
+      answer = Promise.reject(error);
     }
     answer.then(
       (response) => this.#answered(lane, wave, response),
