@@ -52,7 +52,7 @@ export class AssignedPartition implements FetchedPartition {
   topicId: string = ZERO_UUID;
   /** As the metadata has it, -1 when not known; the fetcher keeps it fresh. */
   currentLeaderEpoch = -1;
-  /** This partition's share of what may be read ahead; the fetcher sets it when partitions come and go. */
+  /** What it is asked for at once, and what it may hold before it is asked for more. */
   partitionMaxBytes = 1;
   /** As the last fetch told; -1 before the first. */
   highWatermark = -1;
@@ -62,6 +62,8 @@ export class AssignedPartition implements FetchedPartition {
   #position = -1;
   #positionEpoch = -1;
   #fetchOffset = -1;
+  #shareBytes = 1;
+  #holdsShare = false;
   #paused = false;
   #held = false;
   #state: 'active' | 'retired' | 'released' = 'active';
@@ -84,6 +86,20 @@ export class AssignedPartition implements FetchedPartition {
 
   get phase(): PartitionPhase {
     return this.#phase;
+  }
+
+  /** Told by the fetcher as partitions come and go: its share of what may be read ahead, and how much of it is `enough`. */
+  share(shareBytes: number, enough: number): void {
+    this.#shareBytes = shareBytes;
+    this.partitionMaxBytes = this.#holdsShare ? shareBytes : Math.min(enough, shareBytes);
+  }
+
+  /** Whoever reads it waits for more than is enough: it holds all of its share from now on. False where it does already. */
+  holdShare(): boolean {
+    this.#holdsShare = true;
+    if (this.partitionMaxBytes >= this.#shareBytes) return false;
+    this.partitionMaxBytes = this.#shareBytes;
+    return true;
   }
 
   /** The next record to be handed out; -1 while it is not known. */

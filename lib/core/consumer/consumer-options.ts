@@ -107,11 +107,14 @@ export interface ConsumerOptions {
   readonly autoCommitIntervalMs?: number | undefined;
   /** Default 1: a fetch is answered as soon as there is anything. */
   readonly fetchMinBytes?: number | undefined;
-  /** The most a broker answers to one fetch. Default 52,428,800 (50 MiB); a fetch asks for less while that keeps handlers busy. */
+  /** The most a broker answers to one fetch. Default 52,428,800 (50 MiB). */
   readonly fetchMaxBytes?: number | undefined;
   /** How long a broker holds a fetch that finds less than `fetchMinBytes`. Default 500. */
   readonly fetchMaxWaitMs?: number | undefined;
-  /** The most a broker answers to one fetch for one partition. Default 1,048,576 (1 MiB). */
+  /**
+   * The most a broker answers to one fetch for one partition. Default 1,048,576 (1 MiB); less is asked for while that keeps
+   * handlers busy.
+   */
   readonly maxPartitionFetchBytes?: number | undefined;
   /** The bound of what is read ahead of the handlers, shared out among the partitions. Default 67,108,864 (64 MiB). */
   readonly bufferBytes?: number | undefined;

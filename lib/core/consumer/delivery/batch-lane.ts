@@ -80,8 +80,10 @@ export class BatchLane extends Lane {
   #waitsForMore(): boolean {
     const { maxRecords, maxWaitMs } = this.#bounds;
     if (maxWaitMs === 0) return false;
-    const { buffer, partitionMaxBytes } = this.partition;
-    const isFull = this.records.length - this.index + buffer.records >= maxRecords || buffer.bytes >= partitionMaxBytes;
+    const { partition } = this;
+    const isFull =
+      this.records.length - this.index + partition.buffer.records >= maxRecords ||
+      (partition.buffer.bytes >= partition.partitionMaxBytes && !this.#makesRoom());
     const { offset } = this.records[this.index] as ConsumerRecord;
     const { clock } = this.surroundings.host.ports;
     const waiting = this.#waiting?.offset === offset ? this.#waiting : undefined;
@@ -99,6 +101,13 @@ export class BatchLane extends Lane {
     );
     const wait: Wait = { offset, timer, over: false };
     this.#waiting = wait;
+    return true;
+  }
+
+  /** Whether more may be read ahead than keeps a handler busy, as a batch of so many records takes it. */
+  #makesRoom(): boolean {
+    if (!this.partition.holdShare()) return false;
+    this.surroundings.host.onTaken(this.partition);
     return true;
   }
 

@@ -528,6 +528,24 @@ describe('RunLoop with eachBatch', () => {
     expect(batches).toEqual([3]);
   });
 
+  it('reads on up to its share while it waits for a batch that takes more than keeps a handler busy', () => {
+    const batches: number[] = [];
+    const { loop, arrive } = setUp({
+      eachBatch: ({ records }) => void batches.push(records.length),
+      maxRecords: 400,
+      maxWaitMs: 100,
+    });
+    const one = partition(0);
+    one.share(300, 10);
+    loop.add(one);
+    arrive(one, batchAt(0, ['a', 'b']), batchAt(2, ['c']));
+    expect([batches, one.partitionMaxBytes]).toEqual([[], 300]);
+    one.share(200, 10);
+    expect(one.partitionMaxBytes).toBe(200);
+    arrive(one, batchAt(3, ['x'.repeat(300)]));
+    expect(batches).toEqual([4]);
+  });
+
   it('has what is not resolved come again when the handler says so', async () => {
     const { loop, arrive, nacked } = setUp({
       eachBatch: async ({ resolve }) => {

@@ -4,7 +4,7 @@ import { backoffMs, Deadline, Deferred, sleep, type Backoff, type Ports, type Ti
 import type { AssignedPartition } from '../assigned-partition.js';
 import type { ConsumerSettings } from '../consumer-options.js';
 import type { FetchCounters } from './fetch-counters.js';
-import { FetchSize } from './fetch-size.js';
+import type { FetchAnswer } from './fetch-size.js';
 import { FetchSession, type FetchPlan, type SentPartition } from './fetch-session.js';
 
 /** One partition's part of a Fetch response. */
@@ -23,9 +23,14 @@ export interface BrokerFetchOptions {
   readonly ports: Ports;
   readonly counters: FetchCounters;
   /** The connection to the broker that is for fetching only: the broker holds a fetch, and all behind it wait. */
+  readonly ready: () => BrokerConnection | undefined;
   readonly connect: (deadline: Deadline, signal: AbortSignal) => Promise<BrokerConnection>;
-  /** Takes what came for one partition. */
-  readonly take: (sent: SentPartition<AssignedPartition>, data: FetchedData, endpoints: NodeEndpoints) => void;
+  /** Takes what came for one partition; answers whether records have. */
+  readonly take: (sent: SentPartition<AssignedPartition>, data: FetchedData, endpoints: NodeEndpoints) => boolean;
+  /** Hands out what was taken of the partition, as far as it is handled at once. */
+  readonly deliver: (partition: AssignedPartition) => void;
+  /** What became of a fetch, before anything of it is handed out. */
+  readonly answered: (answer: FetchAnswer) => void;
   /** The broker can't be reached or refuses to answer: what is known of these partitions may be wrong. */
   readonly failed: (partitions: readonly AssignedPartition[], error: unknown, failures: number) => void;
 }
@@ -59,17 +64,17 @@ export class BrokerFetch {
   readonly #options: BrokerFetchOptions;
   readonly #places = new Map<AssignedPartition, Place>();
   readonly #session = new FetchSession<AssignedPartition>();
-  readonly #size: FetchSize;
   readonly #stopping = new AbortController();
   #parked: Deferred<void> | undefined;
   #retry: { readonly at: number; readonly timer: Timer } | undefined;
   #running = false;
+  /** Partitions of which records have come that are not handed out yet. */
+  #arrived: AssignedPartition[] = [];
   #connection: BrokerConnection | undefined;
 
   constructor(options: BrokerFetchOptions) {
     this.nodeId = options.nodeId;
     this.#options = options;
-    this.#size = new FetchSize(options.settings.fetchMinBytes, options.settings.fetchMaxBytes);
   }
 
   add(partition: AssignedPartition): void {
@@ -109,8 +114,11 @@ export class BrokerFetch {
   async #run(): Promise<void> {
     const { signal } = this.#stopping;
     let failures = 0;
+    // Partitions that come together are fetched together.
+    await Promise.resolve();
     while (!signal.aborted) {
       if (!this.#anythingWanted()) {
+        if (this.#deliver()) continue;
         this.#parked = new Deferred();
         await this.#parked.promise;
         continue;
@@ -119,6 +127,7 @@ export class BrokerFetch {
         await this.#fetch();
         failures = 0;
       } catch (error) {
+        this.#deliver();
         if (signal.aborted) return;
         this.#session.failed();
         this.#options.counters.sessionResets++;
@@ -130,9 +139,13 @@ export class BrokerFetch {
   }
 
   async #fetch(): Promise<void> {
-    const { settings, counters, connect, ports } = this.#options;
+    const { settings, counters, ready, connect, ports } = this.#options;
     const deadline = new Deadline(ports.clock, settings.requestTimeoutMs, 'requestTimeoutMs');
-    const connection = await connect(deadline, this.#stopping.signal);
+    let connection = ready();
+    if (connection === undefined) {
+      this.#deliver();
+      connection = await connect(deadline, this.#stopping.signal);
+    }
     const now = ports.clock.monotonic();
     const wanted: AssignedPartition[] = [];
     const maxWaitMs = this.#choose(now, wanted);
@@ -145,10 +158,12 @@ export class BrokerFetch {
     const bytesBefore = connection.stats().bytesSent;
     let response: ResponseOf<typeof Fetch>;
     try {
-      response = await connection.sendRequest(Fetch, fetchRequest(plan, settings, maxWaitMs, this.#size.bytes), {
+      const answer = connection.sendRequest(Fetch, fetchRequest(plan, settings, maxWaitMs), {
         timeoutMs: maxWaitMs + settings.requestTimeoutMs,
         ...(plan.byTopicId ? {} : { maxVersion: 12 }),
       });
+      this.#deliver();
+      response = await answer;
     } finally {
       this.#connection = undefined;
       // Nothing else is sent on this connection.
@@ -163,15 +178,28 @@ export class BrokerFetch {
       return;
     }
     const starved = this.#isStarved();
-    let bytes = 0;
+    let full = false;
     for (const topic of response.responses) {
       for (const data of topic.partitions) {
-        bytes += data.records?.length ?? 0;
         const sent = this.#session.find(topic.topic, topic.topicId, data.partitionIndex);
-        if (sent !== undefined) this.#options.take(sent, data, response.nodeEndpoints);
+        if (sent === undefined || !this.#options.take(sent, data, response.nodeEndpoints)) continue;
+        this.#arrived.push(sent.partition);
+        full ||= (data.records?.length ?? 0) * 2 >= sent.partition.partitionMaxBytes;
       }
     }
-    this.#size.answered({ bytes, tookMs: ports.clock.monotonic() - now, starved });
+    // Where there is more to come the broker is asked for it first, and gets it ready while this is being handled. What is
+    // little comes from a log that has just grown: nothing keeps that from its handler.
+    if (!full) this.#deliver();
+    this.#options.answered({ full, tookMs: ports.clock.monotonic() - now, starved });
+  }
+
+  /** Hands out what has come; whether anything had. */
+  #deliver(): boolean {
+    const arrived = this.#arrived;
+    if (arrived.length === 0) return false;
+    this.#arrived = [];
+    for (const partition of arrived) this.#options.deliver(partition);
+    return true;
   }
 
   /** Whether the handlers have nothing left of what came from this broker before. */
@@ -242,16 +270,11 @@ function letGoOfFrames({ buffer }: AssignedPartition, place: Place, now: number)
 }
 
 /** A Fetch as a consumer sends it; the one that closes a session differs in nothing but what the plan says. */
-export function fetchRequest(
-  plan: FetchPlan,
-  settings: FetchSettings,
-  maxWaitMs: number,
-  maxBytes = settings.fetchMaxBytes,
-) {
+export function fetchRequest(plan: FetchPlan, settings: FetchSettings, maxWaitMs: number) {
   return {
     maxWaitMs,
     minBytes: settings.fetchMinBytes,
-    maxBytes,
+    maxBytes: settings.fetchMaxBytes,
     isolationLevel: settings.isolationLevel === 'read_committed' ? READ_COMMITTED : 0,
     sessionId: plan.sessionId,
     sessionEpoch: plan.sessionEpoch,

@@ -1,42 +1,46 @@
-import { FetchSize } from './fetch-size.js';
+import { FetchSize, type FetchAnswer } from './fetch-size.js';
 
-const MIB = 1024 * 1024;
-const LONG = 100;
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const slow: FetchAnswer = { full: true, tookMs: 100, starved: true };
 
 describe('FetchSize', () => {
-  it('begins with a megabyte, and with less where no more is allowed', () => {
-    expect(new FetchSize(1, 50 * MIB).bytes).toBe(MIB);
-    expect(new FetchSize(1, 4096).bytes).toBe(4096);
+  it('shares a megabyte and a half among few partitions, and asks none for less than a quarter', () => {
+    const size = new FetchSize(1, MIB);
+    expect([1, 2, 6, 1_000].map((partitions) => size.bytesFor(partitions) / KIB)).toEqual([1024, 768, 256, 256]);
   });
 
-  it('never asks for less than the broker is to wait for', () => {
-    const size = new FetchSize(3 * MIB, 50 * MIB);
-    expect(size.bytes).toBe(3 * MIB);
-    size.answered({ bytes: 3 * MIB, tookMs: 1, starved: false });
-    expect(size.bytes).toBe(3 * MIB);
+  it('asks for no more than is allowed', () => {
+    expect(new FetchSize(1, 4 * KIB).bytesFor(6)).toBe(4 * KIB);
+  });
+
+  it('asks for all that is allowed where the broker is told to wait for much', () => {
+    expect(new FetchSize(MIB, 5 * MIB).bytesFor(6)).toBe(5 * MIB);
   });
 
   it('doubles while handlers wait for full answers that take long, up to what is allowed', () => {
-    const size = new FetchSize(1, 5 * MIB);
-    const asked = Array.from({ length: 5 }, () => {
-      size.answered({ bytes: size.bytes, tookMs: LONG, starved: true });
-      return size.bytes / MIB;
-    });
-    expect(asked).toEqual([2, 4, 5, 5, 5]);
+    const size = new FetchSize(1, MIB);
+    const asked = Array.from({ length: 4 }, () => [size.answered(slow), size.bytesFor(6) / KIB]);
+    expect(asked).toEqual([
+      [true, 512],
+      [true, 1024],
+      [false, 1024],
+      [false, 1024],
+    ]);
   });
 
   it('stays as it is when answers come fast, or are not full', () => {
-    const size = new FetchSize(1, 50 * MIB);
-    size.answered({ bytes: MIB, tookMs: 1, starved: true });
-    size.answered({ bytes: MIB / 4, tookMs: LONG, starved: true });
-    expect(size.bytes).toBe(MIB);
+    const size = new FetchSize(1, MIB);
+    expect(size.answered({ ...slow, tookMs: 1 })).toBe(false);
+    expect(size.answered({ ...slow, full: false })).toBe(false);
+    expect(size.bytesFor(6)).toBe(256 * KIB);
   });
 
   it('halves as soon as handlers still have something to work on', () => {
-    const size = new FetchSize(1, 50 * MIB);
-    for (let times = 0; times < 3; times++) size.answered({ bytes: size.bytes, tookMs: LONG, starved: true });
-    expect(size.bytes).toBe(8 * MIB);
-    size.answered({ bytes: 8 * MIB, tookMs: LONG, starved: false });
-    expect(size.bytes).toBe(4 * MIB);
+    const size = new FetchSize(1, MIB);
+    size.answered(slow);
+    size.answered(slow);
+    expect(size.answered({ ...slow, starved: false })).toBe(true);
+    expect(size.bytesFor(6)).toBe(512 * KIB);
   });
 });

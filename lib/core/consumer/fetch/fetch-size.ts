@@ -1,12 +1,14 @@
-/** Asked for to begin with: what a broker nearby sends in a moment, and little to hold while it is worked on. */
-const LEAST_BYTES = 1024 * 1024;
+/** What all partitions together are asked for: what a broker nearby sends in a moment, and little to hold meanwhile. */
+const TOGETHER_BYTES = 1_536 * 1024;
+/** But no partition for less: a batch that is larger than what is asked for comes alone. */
+const LEAST_BYTES = 256 * 1024;
 /** An answer that takes longer is worth asking for more at once: its way is long, or its broker busy. */
 const LONG_MS = 25;
 
 /** What became of one fetch. */
 export interface FetchAnswer {
-  /** Bytes of records that came. */
-  readonly bytes: number;
+  /** Whether a partition gave most of what it was asked for: there is more to come. */
+  readonly full: boolean;
   /** From asking to the answer. */
   readonly tookMs: number;
   /** Whether nothing that came before was left to work on. */
@@ -14,29 +16,34 @@ export interface FetchAnswer {
 }
 
 /**
- * How much one fetch asks a broker for: no more than keeps the handlers busy. Answers that are small are worked on
- * while they are still in the processor's caches, and free the memory they came in soon; but over a long way each asking
- * costs a round trip, so it doubles while handlers wait for full answers that take long, and halves once they don't.
+ * How much each partition is asked for at once: no more than keeps the handlers busy. What is small is worked on while it
+ * is in the processor's caches still, and its memory is free again before V8 takes it for something that lasts. But over a long
+ * way each asking costs a round trip, so it doubles while handlers wait for full answers that take long, and halves once
+ * they don't.
  */
 export class FetchSize {
   readonly #leastBytes: number;
   readonly #mostBytes: number;
-  #bytes: number;
+  /** How often it has doubled. */
+  #doubled = 0;
 
-  /** Between a megabyte, or `minBytes` where that is more, and `maxBytes`. */
-  constructor(minBytes: number, maxBytes: number) {
-    this.#mostBytes = maxBytes;
-    this.#leastBytes = Math.min(Math.max(LEAST_BYTES, minBytes), maxBytes);
-    this.#bytes = this.#leastBytes;
+  /** Never more than `mostBytes`; all of that where the broker waits for more than a little, `minBytes`, to be there. */
+  constructor(minBytes: number, mostBytes: number) {
+    this.#leastBytes = minBytes > LEAST_BYTES ? mostBytes : LEAST_BYTES;
+    this.#mostBytes = mostBytes;
   }
 
-  /** What the next fetch asks for. */
-  get bytes(): number {
-    return this.#bytes;
+  /** What each of so many partitions is asked for. */
+  bytesFor(partitions: number): number {
+    const bytes = Math.max(this.#leastBytes, Math.floor(TOGETHER_BYTES / partitions)) * 2 ** this.#doubled;
+    return Math.min(this.#mostBytes, bytes);
   }
 
-  answered({ bytes, tookMs, starved }: FetchAnswer): void {
-    if (!starved) this.#bytes = Math.max(this.#leastBytes, this.#bytes / 2);
-    else if (tookMs >= LONG_MS && bytes * 2 >= this.#bytes) this.#bytes = Math.min(this.#mostBytes, this.#bytes * 2);
+  /** Whether the size has changed by what became of a fetch. */
+  answered({ full, tookMs, starved }: FetchAnswer): boolean {
+    const before = this.#doubled;
+    if (!starved) this.#doubled = Math.max(0, before - 1);
+    else if (full && tookMs >= LONG_MS && this.#leastBytes * 2 ** before < this.#mostBytes) this.#doubled++;
+    return this.#doubled !== before;
   }
 }

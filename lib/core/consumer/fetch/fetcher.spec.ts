@@ -141,7 +141,7 @@ describe('Fetcher', () => {
     expect(fetches()[0]?.body).toMatchObject({
       maxWaitMs: 500,
       minBytes: 1,
-      maxBytes: 1_048_576,
+      maxBytes: 50_000_000,
       isolationLevel: 0,
       sessionId: 0,
       sessionEpoch: 0,
@@ -243,28 +243,45 @@ describe('Fetcher', () => {
       const [one, other] = [standing(0), standing(1)];
       fetcher.add([one, other]);
       await settled();
-      const half = 'x'.repeat(600_000);
+      const much = 'x'.repeat(800_000);
       clock.pass(200);
-      await reply(answer([{ partition: 0, records: batchAt(10, [half]) }]));
+      await reply(answer([{ partition: 0, records: batchAt(10, [much]) }]));
+      expect([one, other].map(({ partitionMaxBytes }) => partitionMaxBytes / 1024)).toEqual([1536, 1536]);
       clock.pass(200);
-      await reply(answer([{ partition: 1, records: batchAt(10, [half]) }]));
-      void one.take();
-      void other.take();
-      await reply(answer([{ partition: 0, records: batchAt(11, [half]) }]));
-      expect(fetches().map(({ body }) => body.maxBytes / 1024 / 1024)).toEqual([1, 2, 1, 1]);
+      await reply(answer([{ partition: 1, records: batchAt(10, [much]) }]));
+      expect([one, other].map(({ partitionMaxBytes }) => partitionMaxBytes / 1024)).toEqual([768, 768]);
+      const asked = fetches().map(({ body }) => body.topics[0]?.partitions[0]?.partitionMaxBytes / 1024);
+      expect(asked).toEqual([768, 1536]);
+    });
+
+    it('asks for more of much before that is handed out, and hands out little at once', async () => {
+      const { fetcher, cluster, arrived, reply } = setUp();
+      const order: string[] = [];
+      const [one, other] = [standing(0), standing(1)];
+      fetcher.add([one, other]);
+      await settled();
+      const { answer: hold } = cluster;
+      cluster.answer = (request) => {
+        order.push(`asked after ${arrived.length} deliveries`);
+        return hold(request);
+      };
+      await reply(answer([{ partition: 0, records: batchAt(10, ['little']) }]));
+      await reply(answer([{ partition: 1, records: batchAt(10, [big]) }]));
+      expect(order).toEqual(['asked after 1 deliveries', 'asked after 1 deliveries']);
+      expect(arrived).toEqual(['t/0', 't/1']);
     });
 
     it('shares bufferBytes out: no partition may hold more than its share twice', () => {
       const { fetcher } = setUp({
-        settings: { bufferBytes: 4_000_000, maxPartitionFetchBytes: 1_000_000 },
+        settings: { bufferBytes: 600_000, maxPartitionFetchBytes: 1_000_000 },
       });
       const [one, two, three] = [standing(0), standing(1), standing(2)];
       fetcher.add([one]);
-      expect(one.partitionMaxBytes).toBe(1_000_000);
+      expect(one.partitionMaxBytes).toBe(300_000);
       fetcher.add([two, three]);
-      expect([one, two, three].map(({ partitionMaxBytes }) => partitionMaxBytes)).toEqual([666_666, 666_666, 666_666]);
+      expect([one, two, three].map(({ partitionMaxBytes }) => partitionMaxBytes)).toEqual([100_000, 100_000, 100_000]);
       fetcher.remove([one, two]);
-      expect(three.partitionMaxBytes).toBe(1_000_000);
+      expect(three.partitionMaxBytes).toBe(300_000);
     });
   });
 

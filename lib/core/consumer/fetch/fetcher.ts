@@ -6,6 +6,7 @@ import type { AssignedPartition } from '../assigned-partition.js';
 import type { ConsumerSettings } from '../consumer-options.js';
 import { BrokerFetch, fetchRequest, type FetchedData, type FetchSettings, type NodeEndpoints } from './broker-fetch.js';
 import { FetchCounters } from './fetch-counters.js';
+import { FetchSize } from './fetch-size.js';
 import type { SentPartition } from './fetch-session.js';
 import { arrivedIn, type Arrived } from './partition-buffer.js';
 
@@ -68,12 +69,14 @@ const MALFORMED_FETCHES = 5;
 export class Fetcher {
   readonly counters = new FetchCounters();
   readonly #options: FetcherOptions;
+  readonly #size: FetchSize;
   readonly #routes = new Map<AssignedPartition, Route>();
   readonly #sources = new Map<number, BrokerFetch>();
   #stopped = false;
 
   constructor(options: FetcherOptions) {
     this.#options = options;
+    this.#size = new FetchSize(options.settings.fetchMinBytes, options.settings.maxPartitionFetchBytes);
   }
 
   /** Bytes read ahead, of all partitions. */
@@ -168,10 +171,12 @@ export class Fetcher {
 
   /** Shares the read-ahead out among the partitions. */
   #share(): void {
+    const partitions = Math.max(1, this.#routes.size);
     const { bufferBytes, maxPartitionFetchBytes } = this.#options.settings;
-    const equal = Math.floor(bufferBytes / 2 / Math.max(1, this.#routes.size));
+    const equal = Math.floor(bufferBytes / 2 / partitions);
     const share = Math.min(maxPartitionFetchBytes, Math.max(LEAST_PARTITION_BYTES, equal));
-    for (const partition of this.#routes.keys()) partition.partitionMaxBytes = share;
+    const enough = this.#size.bytesFor(partitions);
+    for (const partition of this.#routes.keys()) partition.share(share, enough);
   }
 
   #route(partition: AssignedPartition, route: Route): void {
@@ -221,9 +226,16 @@ export class Fetcher {
         settings,
         ports,
         counters: this.counters,
-        connect: async (deadline, signal) =>
-          cluster.readyConnection(nodeId, purpose) ?? (await cluster.connection(nodeId, purpose, { deadline, signal })),
+        ready: () => cluster.readyConnection(nodeId, purpose),
+        connect: (deadline, signal) => cluster.connection(nodeId, purpose, { deadline, signal }),
         take: (sent, data, endpoints) => this.#take(sent, data, endpoints),
+        deliver: (partition) => {
+          // It may have been taken away since.
+          if (this.#routes.has(partition)) this.#options.onData(partition);
+        },
+        answered: (answer) => {
+          if (this.#size.answered(answer)) this.#share();
+        },
         failed: (partitions, error, failures) => this.#failed(nodeId, partitions, error, failures),
       });
       this.#sources.set(nodeId, source);
@@ -247,14 +259,14 @@ export class Fetcher {
     }
   }
 
-  #take(sent: SentPartition<AssignedPartition>, data: FetchedData, endpoints: NodeEndpoints): void {
+  #take(sent: SentPartition<AssignedPartition>, data: FetchedData, endpoints: NodeEndpoints): boolean {
     const { partition } = sent;
     const route = this.#routes.get(partition);
     // Sought, paused, revoked or truncated since it was asked for: what came is not what is wanted now.
-    if (route === undefined || !partition.fetchable || partition.fetchOffset !== sent.fetchOffset) return;
+    if (route === undefined || !partition.fetchable || partition.fetchOffset !== sent.fetchOffset) return false;
     if (data.errorCode !== ERROR_CODES.NONE) {
       this.#refused(partition, route, data, endpoints);
-      return;
+      return false;
     }
     route.failures = 0;
     if (route.preferredReplica >= 0 && this.#options.ports.clock.monotonic() >= route.preferredUntil) {
@@ -267,27 +279,29 @@ export class Fetcher {
       route.preferredReplica = data.preferredReadReplica;
       route.preferredUntil = this.#options.ports.clock.monotonic() + PREFERRED_REPLICA_MS;
       this.#route(partition, route);
-      return;
+      return false;
     }
-    if (data.records !== null && data.records.length > 0)
-      this.#buffer(partition, data.records, data.abortedTransactions);
+    const { records } = data;
+    const hasArrived =
+      records !== null && records.length > 0 && this.#buffer(partition, records, data.abortedTransactions);
     this.#options.onProgress();
+    return hasArrived;
   }
 
-  #buffer(partition: AssignedPartition, records: Buffer, aborted: FetchedData['abortedTransactions']): void {
+  #buffer(partition: AssignedPartition, records: Buffer, aborted: FetchedData['abortedTransactions']): boolean {
     this.counters.receivedBytes += records.length;
     let arrived: Arrived | undefined;
     try {
       arrived = arrivedIn(records);
     } catch (error) {
       this.corrupt(partition, error as KrafkaError);
-      return;
+      return false;
     }
-    if (arrived === undefined || arrived.next <= partition.fetchOffset) return;
+    if (arrived === undefined || arrived.next <= partition.fetchOffset) return false;
     const hidden = this.#options.settings.isolationLevel === 'read_committed' ? (aborted ?? []) : null;
     partition.buffer.push(records, hidden, arrived.records);
     partition.fetched(arrived.next);
-    this.#options.onData(partition);
+    return true;
   }
 
   #refused(partition: AssignedPartition, route: Route, data: FetchedData, endpoints: NodeEndpoints): void {
