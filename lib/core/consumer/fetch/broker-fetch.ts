@@ -24,6 +24,7 @@ export interface BrokerFetchOptions {
   readonly counters: FetchCounters;
   /** The connection to the broker that is for fetching only: the broker holds a fetch, and all behind it wait. */
   readonly ready: () => BrokerConnection | undefined;
+  /** Makes that connection, or waits until it is there again. */
   readonly connect: (deadline: Deadline, signal: AbortSignal) => Promise<BrokerConnection>;
   /** Takes what came for one partition; answers whether records have. */
   readonly take: (sent: SentPartition<AssignedPartition>, data: FetchedData, endpoints: NodeEndpoints) => boolean;

@@ -108,6 +108,7 @@ export class RecordAccumulator {
       }
       if (result === 'no-memory') return result;
       this.close(queue);
+      if (open.state === 'ready') this.#listener.ready(queue);
       if (movable) return 'full';
     }
     return this.#begin(queue, timestamp, key, value, headers, immediate, bound, ownerBytes);
@@ -118,7 +119,7 @@ export class RecordAccumulator {
     if (topic.queues.length === 0) this.topics.delete(topic.name);
   }
 
-  /** Closes the open batch of a queue, which then waits to be sent, once it is compressed. */
+  /** Closes the open batch of a queue, which then waits to be sent: ready at once, or told of once it is compressed. */
   close(queue: PartitionQueue): void {
     const batch = queue.open as ProducerBatch;
     queue.open = undefined;
@@ -127,7 +128,7 @@ export class RecordAccumulator {
     this.compress(batch);
   }
 
-  /** Closes a batch that is in its queue; ready, or compressing and ready later. */
+  /** Closes a batch that is in its queue: ready, or compressing and told of when it is. Who calls sees to a ready one. */
   compress(batch: ProducerBatch): void {
     let compressing: void | Promise<void>;
     try {
@@ -137,12 +138,14 @@ export class RecordAccumulator {
       return;
     }
     if (compressing === undefined) {
-      this.#compressed(batch);
+      this.#learnRatio(batch);
       return;
     }
     compressing.then(
       () => {
-        if (batch.state !== 'settled') this.#compressed(batch);
+        if (batch.state === 'settled') return;
+        this.#learnRatio(batch);
+        this.#listener.ready(batch.queue);
       },
       (error: unknown) => {
         if (batch.state !== 'settled') this.#listener.broken(batch, error as Error);
@@ -224,11 +227,10 @@ export class RecordAccumulator {
     return batch;
   }
 
-  #compressed(batch: ProducerBatch): void {
+  #learnRatio(batch: ProducerBatch): void {
     if (this.#options.codec !== undefined) {
       batch.queue.topic.compressedTo(batch.sizeInBytes / batch.uncompressedSizeInBytes);
     }
-    this.#listener.ready(batch.queue);
   }
 
   #maxBytes(topic: TopicQueues): number {

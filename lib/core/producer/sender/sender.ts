@@ -91,7 +91,6 @@ export class Sender implements AccumulatorListener {
   /** Monotonic; after no identity could be had, none is asked for before. */
   #identityRetryAtMs = 0;
   #scheduled = false;
-  #lookedAt: PartitionQueue | undefined;
   #closed = false;
   /** Why nothing is sent again, and who waits for the last answers. */
   #givingUp: KrafkaError | undefined;
@@ -173,8 +172,6 @@ export class Sender implements AccumulatorListener {
   }
 
   ready(queue: PartitionQueue): void {
-    // Whoever looks at it now goes on with it: no other turn is needed for what is being done.
-    if (queue === this.#lookedAt) return;
     if (!queue.listed) this.#routes.list(queue);
     this.#schedule();
   }
@@ -351,9 +348,7 @@ export class Sender implements AccumulatorListener {
       }
       // Off the list while it is looked at: whatever happens to it meanwhile may list it again.
       queue.listed = false;
-      this.#lookedAt = queue;
       const batch = this.#next.of(queue, nowMs);
-      this.#lookedAt = undefined;
       if (batch === undefined) {
         // What it waits for lists it again: an answer, its compression, its linger. Only a retry's backoff does not.
         if ((queue.waiting[0]?.retryAtMs ?? 0) > nowMs && !queue.listed) {

@@ -9,6 +9,8 @@ interface HandTimer {
 export class HandClock implements Clock {
   /** How many timers were ever set. */
   timersSet = 0;
+  /** How often the end of a turn was asked for. */
+  turnsAsked = 0;
   #nowMs = 1_000;
   #timers: HandTimer[] = [];
   #endOfTurn: (() => void)[] = [];
@@ -43,6 +45,7 @@ export class HandClock implements Clock {
   }
 
   endOfTurn(callback: () => void): void {
+    this.turnsAsked++;
     this.#endOfTurn.push(callback);
   }
 

@@ -317,6 +317,18 @@ describe('batching', () => {
     expect(clock.timersWaiting).toBe(0);
   });
 
+  it('takes one turn of the loop for each of many sends that are awaited in turn, and one timer for all', async () => {
+    const { clock, producer, broker } = await warmWorld({ lingerMs: 0 });
+    const { turnsAsked, timersSet } = clock;
+    for (let sends = 1; sends <= 3; sends++) {
+      const sent = producer.send(record('a'));
+      await clock.settle();
+      expect([clock.turnsAsked - turnsAsked, clock.timersSet - timersSet]).toEqual([sends, 1]);
+      broker.onWire[0]?.answer();
+      await sent;
+    }
+  });
+
   it('has one timer at most, however much it waits for', async () => {
     const { clock, producer } = fakeWorld({ lingerMs: 50 });
     for (let partition = 0; partition < 6; partition++) {

@@ -265,6 +265,27 @@ describe('waiting for memory', () => {
     expect(producer.stats().waitingSends).toBe(0);
   });
 
+  it('sends what waits for the memory of a batch whose codec throws', async () => {
+    const codec = {
+      name: 'lz4' as const,
+      id: 3,
+      compress: (records: Buffer): Buffer => {
+        if (records.includes('poison')) throw new Error('codec broke');
+        return Buffer.from(records);
+      },
+      decompress: (bytes: Buffer): Buffer => bytes,
+    };
+    const accumulator = { bufferMemory: HELD };
+    const { clock, producer, broker } = await warmWorld({ ...tight(), accumulator, compression: codec });
+    broker.onProduce = (produce) => produce.answer();
+    const poisoned = watch(producer.send(record('poison')));
+    const waiting = watch(producer.send(record('sound')));
+    expect(producer.stats().waitingSends).toBe(1);
+    await clock.settle();
+    expect(poisoned.reason?.message).toBe('codec broke');
+    expect(waiting.state).toBe('fulfilled');
+  });
+
   it('grows a batch buffer as it fills, counting the growth', async () => {
     const { producer, clock } = fakeWorld({ lingerMs: 1_000, batchSize: 64 * KIB });
     void producer.send({ topic: 't', partition: 0, value: 'x'.repeat(100) });
