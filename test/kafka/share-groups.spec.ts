@@ -43,10 +43,7 @@ const isOld = (process.env['KAFKA_VERSION'] ?? '4').startsWith('3.');
   async function newGroup(configs: Readonly<Record<string, string>> = {}): Promise<string> {
     const name = cluster.name('share');
     const set = { 'share.auto.offset.reset': 'earliest', ...configs };
-    await cluster
-      .krafka()
-      .admin()
-      .incrementalAlterConfigs([{ type: 'group', name, set }]);
+    await cluster.configure([{ type: 'group', name, set }]);
     return name;
   }
 

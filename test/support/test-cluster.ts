@@ -1,4 +1,4 @@
-import { Krafka, type ConnectionOptions, type KrafkaOptions } from '../../lib/core/index.js';
+import { Krafka, type Admin, type ConfigChange, type ConnectionOptions, type KrafkaOptions } from '../../lib/core/index.js';
 import { EmbeddedBroker } from '../../lib/testing/index.js';
 
 /** What a test may ask of the cluster it is given. */
@@ -63,9 +63,32 @@ export class TestCluster {
     configs: Readonly<Record<string, string>> = {},
     name = this.name('topic'),
   ): Promise<string> {
-    this.#own ??= this.krafka({ clientId: 'krafka-tests-setup' });
-    await this.#own.admin().createTopics([{ name, partitions, configs }]);
+    await this.#admin().createTopics([{ name, partitions, configs }]);
     return name;
+  }
+
+  /**
+   * Changes configurations, and waits until every broker goes by them: what Kafka answers is that they are written, and
+   * a broker that is creating a thousand partitions meanwhile gets to them seconds later.
+   */
+  async configure(changes: readonly ConfigChange[]): Promise<void> {
+    await this.#admin().incrementalAlterConfigs(changes);
+    // Brokers follow the cluster's log in order: who leads the first topic has read the changes, and who leads the
+    // second, made after that, is done with them.
+    await this.#untilEveryBrokerLeadsANewTopic();
+    await this.#untilEveryBrokerLeadsANewTopic();
+  }
+
+  async #untilEveryBrokerLeadsANewTopic(): Promise<void> {
+    const admin = this.#admin();
+    const { brokers } = await admin.describeCluster();
+    const topic = await this.newTopic(brokers.length, {}, this.name('led'));
+    await admin.listOffsets(brokers.map((_, partition) => ({ topic, partition, at: 'latest' })));
+  }
+
+  #admin(): Admin {
+    this.#own ??= this.krafka({ clientId: 'krafka-tests-setup' });
+    return this.#own.admin();
   }
 
   async close(): Promise<void> {
