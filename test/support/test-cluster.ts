@@ -1,4 +1,10 @@
-import { Krafka, type Admin, type ConfigChange, type ConnectionOptions, type KrafkaOptions } from '../../lib/core/index.js';
+import {
+  Krafka,
+  type Admin,
+  type ConfigChange,
+  type ConnectionOptions,
+  type KrafkaOptions,
+} from '../../lib/core/index.js';
 import { EmbeddedBroker } from '../../lib/testing/index.js';
 
 /** What a test may ask of the cluster it is given. */
