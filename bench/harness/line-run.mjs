@@ -45,8 +45,8 @@ export class LineRun {
       .catch((error) => console.error(`  (topics left behind: ${error.message})`));
   }
 
-  /** One of bench/clients in a process of its own, with further `flags` of Node's if need be: its result. */
-  async client(name, file, load, { timeoutMs, env, flags = [] } = {}) {
+  /** One of bench/clients in a process of its own, with further `flags` of Node's, or on another `node`: its result. */
+  async client(name, file, load, { timeoutMs, env, flags = [], node = this.node } = {}) {
     const args = ['--expose-gc', ...flags];
     const profiling = {};
     if (this.settings.profile && name.startsWith('krafka')) {
@@ -57,7 +57,7 @@ export class LineRun {
       this.profiles.push(join(folder, profile), join(folder, profile.replace('.cpuprofile', '-server.cpuprofile')));
       profiling.BENCH_PROFILE = join(folder, profile);
     }
-    const out = await run(this.node, [...args, join(this.bench, 'clients', file), name, JSON.stringify(load)], {
+    const out = await run(node, [...args, join(this.bench, 'clients', file), name, JSON.stringify(load)], {
       timeoutMs,
       env: { BENCH_BROKERS: this.place.brokers, KAFKAJS_NO_PARTITIONER_WARNING: '1', ...profiling, ...env },
     });

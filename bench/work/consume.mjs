@@ -1,17 +1,18 @@
 // Consuming from a group, commits on: from the assignment to the last record, in a process that has read some of it before.
 import { Krafka } from '../../dist/core/index.js';
 import { KEYS, valuesOf } from '../clients/values.mjs';
+import { onOldestNode } from '../harness/oldest-node.mjs';
 import { alwaysAtMost, atLeast, timesAtLeast, timesAtMost } from '../harness/targets.mjs';
 
 const RAW = 'undecoded read';
 const PEERS = ['kafkajs', 'platformatic', 'librdkafka'];
 
 /** A client on the line's topic. A slow one reads a share of the records: its rate is the same. */
-function client(adapter, load, share = 1) {
+function client(adapter, load, share = 1, node = undefined) {
   return (run, topic) => {
     const records = run.size(load.records * share);
     const warm = load.warm ?? Math.ceil(records / 10);
-    return run.client(adapter, 'consume.mjs', { ...load, adapter, topic, records, warm });
+    return run.client(adapter, 'consume.mjs', { ...load, adapter, topic, records, warm }, { node });
   };
 }
 
@@ -144,7 +145,11 @@ export const lines = [
     name: 'rss',
     says: 'the most memory over 2,000,000 records of 100 B, one async handler call a record',
     field: 'peakRssMiB',
-    clients: { krafka: client('krafka', kept), ...peers(kept) },
+    clients: {
+      krafka: client('krafka', kept),
+      'krafka on Node 20': onOldestNode((node) => client('krafka', kept, 1, node)),
+      ...peers(kept),
+    },
     targets: [alwaysAtMost(180, 'peakRssMiB', 'MiB')],
   }),
   {

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { valuesOf } from '../clients/values.mjs';
+import { onOldestNode } from '../harness/oldest-node.mjs';
 import { atLeast, atMost, timesAtLeast, timesAtMost } from '../harness/targets.mjs';
 
 const JS_PEERS = ['kafkajs', 'platformatic'];
@@ -195,12 +196,13 @@ export const lines = [
     rounds: 1,
     clients: {
       krafka: stalled(),
+      'krafka on Node 20': onOldestNode((node) => stalled({ node })),
       'krafka semi-space 16 MiB': stalled({ flags: ['--max-semi-space-size=16'] }),
       'refused promises alone': stalled({ refusing: true }),
     },
     targets: [atMost(32 + 64, 'growthMiB', 'MiB (bufferMemory + 64)')],
     notes: [
-      'Every record is settled in the end: acknowledged once the broker goes on, or refused because the buffer is full. The growth is counted from a producer that is warm and whose buffer is nearly empty. Kept is what is in use after a full garbage collection at the end of the 30 s, beyond what was before: records in the buffer, with whoever awaits them, and the first sends that wait for room. The rest of the growth is the young generation of the heap, which Node 24 lets grow to two halves of 64 MiB; in the second row these are bounded to 16, as they are by default in Node 20. In the last row nothing is offered to the producer: as many promises are refused without it.',
+      'Every record is settled in the end: acknowledged once the broker goes on, or refused because the buffer is full. The growth is counted from a producer that is warm and whose buffer is nearly empty. Kept is what is in use after a full garbage collection at the end of the 30 s, beyond what was before: records in the buffer, with whoever awaits them, and the first sends that wait for room. The rest of the growth is the young generation of the heap, which Node 24 lets grow to two halves of 64 MiB; in the third row these are bounded to 16, as they are by default in Node 20. In the last row nothing is offered to the producer: as many promises are refused without it.',
     ],
   },
   {
@@ -260,7 +262,7 @@ export const lines = [
   },
 ];
 
-function stalled({ flags, refusing = false } = {}) {
+function stalled({ flags, node, refusing = false } = {}) {
   return (run) =>
     run.withTopic({}, (topic) => {
       const load = {
@@ -272,6 +274,6 @@ function stalled({ flags, refusing = false } = {}) {
         bufferMemory: 32 * MIB,
         refusing,
       };
-      return run.client('krafka', 'stalled.mjs', load, { flags });
+      return run.client('krafka', 'stalled.mjs', load, { flags, node });
     });
 }

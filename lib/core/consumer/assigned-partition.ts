@@ -45,8 +45,8 @@ export class AssignedPartition implements FetchedPartition {
   readonly buffer: PartitionBuffer;
   readonly commits = new CommitTracker();
   /** Aborted when the partition is given up or the consumer closes. */
-  readonly #controller = new AbortController();
-  readonly #onUncommitted: () => void;
+  private readonly controller = new AbortController();
+  private readonly onUncommitted: () => void;
 
   /** As the metadata has it; the fetcher keeps it fresh. */
   topicId: string = ZERO_UUID;
@@ -58,15 +58,15 @@ export class AssignedPartition implements FetchedPartition {
   highWatermark = -1;
   lastStableOffset = -1;
 
-  #phase: PartitionPhase;
-  #position = -1;
-  #positionEpoch = -1;
-  #fetchOffset = -1;
-  #shareBytes = 1;
-  #holdsShare = false;
-  #paused = false;
-  #held = false;
-  #state: 'active' | 'retired' | 'released' = 'active';
+  private standing: PartitionPhase;
+  private next = -1;
+  private nextEpoch = -1;
+  private nextFetched = -1;
+  private shareBytes = 1;
+  private holdsShare = false;
+  private isPaused = false;
+  private isHeld = false;
+  private ownership: 'active' | 'retired' | 'released' = 'active';
 
   /** `onUncommitted` is called when something is done while all that was done before is committed. */
   constructor(
@@ -80,110 +80,110 @@ export class AssignedPartition implements FetchedPartition {
     this.partition = partition;
     this.key = keyOf(topic, partition);
     this.buffer = new PartitionBuffer({ topic, partition, maxDecompressedBytes: limits.maxDecompressedBytes });
-    this.#phase = { kind: 'resolving', spec };
-    this.#onUncommitted = onUncommitted;
+    this.standing = { kind: 'resolving', spec };
+    this.onUncommitted = onUncommitted;
   }
 
   get phase(): PartitionPhase {
-    return this.#phase;
+    return this.standing;
   }
 
   /** Told by the fetcher as partitions come and go: its share of what may be read ahead, and how much of it is `enough`. */
   share(shareBytes: number, enough: number): void {
-    this.#shareBytes = shareBytes;
-    this.partitionMaxBytes = this.#holdsShare ? shareBytes : Math.min(enough, shareBytes);
+    this.shareBytes = shareBytes;
+    this.partitionMaxBytes = this.holdsShare ? shareBytes : Math.min(enough, shareBytes);
   }
 
   /** Whoever reads it waits for more than is enough: it holds all of its share from now on. False where it does already. */
   holdShare(): boolean {
-    this.#holdsShare = true;
-    if (this.partitionMaxBytes >= this.#shareBytes) return false;
-    this.partitionMaxBytes = this.#shareBytes;
+    this.holdsShare = true;
+    if (this.partitionMaxBytes >= this.shareBytes) return false;
+    this.partitionMaxBytes = this.shareBytes;
     return true;
   }
 
   /** The next record to be handed out; -1 while it is not known. */
   get position(): number {
-    return this.#position;
+    return this.next;
   }
 
   /** The leader epoch of the record before the position, -1 when not known: what truncation is found by (KIP-320). */
   get positionEpoch(): number {
-    return this.#positionEpoch;
+    return this.nextEpoch;
   }
 
   /** The next record to be fetched. */
   get fetchOffset(): number {
-    return this.#fetchOffset;
+    return this.nextFetched;
   }
 
   get paused(): boolean {
-    return this.#paused;
+    return this.isPaused;
   }
 
   /** Whether it stands still until a handler gets again what it asked to get again. */
   get held(): boolean {
-    return this.#held;
+    return this.isHeld;
   }
 
   /** False once it is given up: nothing of it may be committed any more. */
   get owned(): boolean {
-    return this.#state !== 'released';
+    return this.ownership !== 'released';
   }
 
   /** Aborted when the partition is given up or the consumer closes. */
   get signal(): AbortSignal {
-    return this.#controller.signal;
+    return this.controller.signal;
   }
 
   /** Whether records of it are wanted now. */
   get fetchable(): boolean {
-    return this.#state === 'active' && !this.#paused && !this.#held && this.#phase.kind === 'reading';
+    return this.ownership === 'active' && !this.isPaused && !this.isHeld && this.standing.kind === 'reading';
   }
 
   /** Whether records of it may be handed out now. */
   get deliverable(): boolean {
-    return this.#state === 'active' && !this.#paused && !this.#held && this.#phase.kind !== 'failed';
+    return this.ownership === 'active' && !this.isPaused && !this.isHeld && this.standing.kind !== 'failed';
   }
 
   /** Sets where to begin: `committed` says that the group holds that very offset. */
   begin(offset: number, leaderEpoch: number, committed: boolean): void {
-    this.#jump(offset, leaderEpoch, committed);
+    this.jump(offset, leaderEpoch, committed);
   }
 
   /** Goes on elsewhere, as the user says. */
   seek(offset: number): void {
-    this.#jump(offset, -1, false);
+    this.jump(offset, -1, false);
   }
 
   /** The position is to be asked for: at first, after a seek to an end, when it is out of range. */
   resolve(spec: OffsetSpec): void {
     this.buffer.clear();
-    this.#phase = { kind: 'resolving', spec };
+    this.standing = { kind: 'resolving', spec };
   }
 
   /** The leader has changed: what was read must be compared with its log before reading goes on. */
   validate(): void {
     this.buffer.clear();
-    this.#fetchOffset = this.#position;
-    this.#phase = VALIDATING;
+    this.nextFetched = this.next;
+    this.standing = VALIDATING;
   }
 
   /** The new leader's log agrees with what was read. */
   validated(): void {
-    if (this.#phase.kind === 'validating') this.#phase = READING;
+    if (this.standing.kind === 'validating') this.standing = READING;
   }
 
   /** Nothing more can be read until a seek. */
   fail(error: KrafkaError): void {
     this.buffer.clear();
-    this.#phase = { kind: 'failed', error };
+    this.standing = { kind: 'failed', error };
   }
 
   /** Throws away what was read ahead: it is fetched again, from the position on. */
   refetch(): void {
     this.buffer.clear();
-    this.#fetchOffset = this.#position;
+    this.nextFetched = this.next;
   }
 
   /**
@@ -191,104 +191,104 @@ export class AssignedPartition implements FetchedPartition {
    * goes on right behind.
    */
   holdAt(offset: number, leaderEpoch: number, isReadAhead: boolean): void {
-    this.#held = true;
-    this.#position = offset;
-    this.#positionEpoch = leaderEpoch;
+    this.isHeld = true;
+    this.next = offset;
+    this.nextEpoch = leaderEpoch;
     if (!isReadAhead) this.refetch();
   }
 
   /** Goes on after `holdAt`. */
   letGo(): void {
-    this.#held = false;
+    this.isHeld = false;
   }
 
   /** Goes back to what is not done, for somebody else to hand it out; what is under way counts for nothing then. */
   goBack(): void {
     const { committable, leaderEpoch } = this.commits;
-    if (committable < 0 || this.#phase.kind === 'resolving') return;
+    if (committable < 0 || this.standing.kind === 'resolving') return;
     this.commits.restart(committable, leaderEpoch, false);
-    this.#position = committable;
-    this.#positionEpoch = leaderEpoch;
-    this.#held = false;
+    this.next = committable;
+    this.nextEpoch = leaderEpoch;
+    this.isHeld = false;
     this.refetch();
   }
 
   pause(): void {
-    if (this.#paused) return;
-    this.#paused = true;
+    if (this.isPaused) return;
+    this.isPaused = true;
     this.refetch();
   }
 
   resume(): void {
-    this.#paused = false;
+    this.isPaused = false;
   }
 
   /** Begins to give the partition up: nothing more is fetched or handed out, and handlers hear of it. */
   retire(reason: Error): void {
-    if (this.#state === 'active') this.#state = 'retired';
+    if (this.ownership === 'active') this.ownership = 'retired';
     this.buffer.clear();
-    this.#controller.abort(reason);
+    this.controller.abort(reason);
   }
 
   /** The partition is given up: what is done from now on is not committed. */
   release(reason: Error): void {
     this.retire(reason);
-    this.#state = 'released';
+    this.ownership = 'released';
   }
 
   /** Takes over what a fetch brought; the next one goes on behind it. */
   fetched(nextOffset: number): void {
-    this.#fetchOffset = nextOffset;
+    this.nextFetched = nextOffset;
   }
 
   /** The next batch to be handed out. */
   take(): TakenBatch | Promise<TakenBatch> | undefined {
-    return this.buffer.take(this.#position);
+    return this.buffer.take(this.next);
   }
 
   /** Notes that everything before `next` was handed out. */
   handedOut(next: number, leaderEpoch: number): void {
-    this.#position = next;
-    this.#positionEpoch = leaderEpoch;
+    this.next = next;
+    this.nextEpoch = leaderEpoch;
   }
 
   /** Notes that there was nothing to hand out before `next`. */
   passed(next: number): void {
-    if (next > this.#position) this.#position = next;
+    if (next > this.next) this.next = next;
     const { dirty } = this.commits;
     this.commits.skip(next);
-    if (!dirty && this.commits.dirty) this.#onUncommitted();
+    if (!dirty && this.commits.dirty) this.onUncommitted();
   }
 
   /** Notes that everything before `next`, handed out on that timeline, is done. */
   doneThrough(timeline: number, next: number, leaderEpoch: number): void {
     const { dirty } = this.commits;
     this.commits.advance(timeline, next, leaderEpoch);
-    if (!dirty) this.#onUncommitted();
+    if (!dirty) this.onUncommitted();
   }
 
   /** Notes that what a ticket stands for is done. */
   done(ticket: Ticket): void {
     const { dirty } = this.commits;
     this.commits.done(ticket);
-    if (!dirty && this.commits.dirty) this.#onUncommitted();
+    if (!dirty && this.commits.dirty) this.onUncommitted();
   }
 
   /** Records behind the position, as of the last fetch; undefined before it. */
   lag(committedOnly: boolean): number | undefined {
     const end = committedOnly ? this.lastStableOffset : this.highWatermark;
-    return end < 0 || this.#position < 0 ? undefined : Math.max(0, end - this.#position);
+    return end < 0 || this.next < 0 ? undefined : Math.max(0, end - this.next);
   }
 
-  #jump(offset: number, leaderEpoch: number, committed: boolean): void {
+  private jump(offset: number, leaderEpoch: number, committed: boolean): void {
     this.buffer.clear();
-    this.#held = false;
-    this.#position = offset;
-    this.#positionEpoch = leaderEpoch;
-    this.#fetchOffset = offset;
-    this.#phase = READING;
+    this.isHeld = false;
+    this.next = offset;
+    this.nextEpoch = leaderEpoch;
+    this.nextFetched = offset;
+    this.standing = READING;
     const { dirty } = this.commits;
     this.commits.restart(offset, leaderEpoch, committed);
-    if (!dirty && this.commits.dirty) this.#onUncommitted();
+    if (!dirty && this.commits.dirty) this.onUncommitted();
   }
 }

@@ -37,7 +37,8 @@ export class BatchLane extends Lane {
     handler: BatchHandler,
     bounds: BatchBounds,
   ) {
-    super(partition, surroundings);
+    // A batch is work for a while: the clock is looked at before each.
+    super(partition, surroundings, 1);
     this.#handler = handler;
     this.#bounds = bounds;
   }

@@ -10,21 +10,21 @@ const KEPT_MS = 5_000;
 
 /** Hands out one partition record by record; a record is done before the next one is handed out. */
 export class RecordLane extends Lane {
-  readonly #handler: RecordHandler;
-  readonly #context: LaneContext;
+  private readonly handler: RecordHandler;
+  private readonly context: LaneContext;
   /** The record whose handler is under way, since when, and the timeline it was handed out on. */
-  #record: ConsumerRecord | undefined;
-  #since = 0;
-  #timeline = 0;
+  private record: ConsumerRecord | undefined;
+  private since = 0;
+  private timeline = 0;
 
   constructor(partition: AssignedPartition, surroundings: LaneSurroundings, handler: RecordHandler) {
     super(partition, surroundings);
-    this.#handler = handler;
-    this.#context = new LaneContext(partition.signal, (record) => this.#commit(record));
+    this.handler = handler;
+    this.context = new LaneContext(partition.signal, (record) => this.commit(record));
   }
 
   override get underWay(): UnderWay | undefined {
-    return this.#record && { offset: this.#record.offset, since: this.#since };
+    return this.record && { offset: this.record.offset, since: this.since };
   }
 
   protected override hand(): boolean {
@@ -34,12 +34,12 @@ export class RecordLane extends Lane {
     const next = record.offset + 1;
     const { timeline } = partition.commits;
     partition.handedOut(next, leaderEpoch);
-    this.#timeline = timeline;
+    this.timeline = timeline;
     let result: unknown;
     try {
-      result = this.#handler(record, this.#context);
+      result = this.handler(record, this.context);
     } catch (error) {
-      this.#fail(record, error, false);
+      this.fail(record, error, false);
       return false;
     }
     if (result === undefined) {
@@ -47,32 +47,32 @@ export class RecordLane extends Lane {
       return true;
     }
     if (isThenable(result)) {
-      this.#record = record;
-      this.#since = this.surroundings.host.ports.clock.monotonic();
+      this.record = record;
+      this.since = this.surroundings.host.ports.clock.monotonic();
       this.busy();
-      result.then(this.#onDone, this.#onFailed);
+      result.then(this.onDone, this.onFailed);
       return false;
     }
-    this.#settle(record, result);
+    this.settle(record, result);
     return true;
   }
 
-  readonly #onDone = (verdict: unknown): void => {
-    const record = this.#record as ConsumerRecord;
-    this.#record = undefined;
-    this.#settle(record, verdict);
+  private readonly onDone = (verdict: unknown): void => {
+    const record = this.record as ConsumerRecord;
+    this.record = undefined;
+    this.settle(record, verdict);
     this.handled();
   };
 
-  readonly #onFailed = (error: unknown): void => {
-    const record = this.#record as ConsumerRecord;
-    this.#record = undefined;
-    this.#fail(record, error, true);
+  private readonly onFailed = (error: unknown): void => {
+    const record = this.record as ConsumerRecord;
+    this.record = undefined;
+    this.fail(record, error, true);
   };
 
-  #settle({ offset, leaderEpoch }: ConsumerRecord, verdict: unknown): void {
+  private settle({ offset, leaderEpoch }: ConsumerRecord, verdict: unknown): void {
     const { partition } = this;
-    const timeline = this.#timeline;
+    const timeline = this.timeline;
     if (verdict instanceof Nack) {
       const { delayMs } = verdict;
       const isReadAhead = delayMs <= KEPT_MS && this.stepBack();
@@ -81,17 +81,17 @@ export class RecordLane extends Lane {
   }
 
   /** Records are handed out one after the other, so everything before one at hand is done. */
-  #commit({ offset, leaderEpoch }: HandledRecord): Promise<void> {
+  private commit({ offset, leaderEpoch }: HandledRecord): Promise<void> {
     const { partition } = this;
     const { committable } = partition.commits;
     if (offset >= committable && offset < partition.position) {
-      partition.doneThrough(this.#timeline, offset + 1, leaderEpoch);
+      partition.doneThrough(this.timeline, offset + 1, leaderEpoch);
     }
     return this.surroundings.host.commit(partition);
   }
 
-  #fail({ offset, leaderEpoch }: ConsumerRecord, cause: unknown, wasUnderWay: boolean): void {
-    this.failed({ offset, leaderEpoch, timeline: this.#timeline, isReadAhead: false }, cause, wasUnderWay);
+  private fail({ offset, leaderEpoch }: ConsumerRecord, cause: unknown, wasUnderWay: boolean): void {
+    this.failed({ offset, leaderEpoch, timeline: this.timeline, isReadAhead: false }, cause, wasUnderWay);
   }
 }
 

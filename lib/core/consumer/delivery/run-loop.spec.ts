@@ -165,6 +165,37 @@ describe('RunLoop with eachRecord', () => {
     expect(one.commits.committable).toBe(3);
   });
 
+  it.each(['eachRecord', 'eachBatch'] as const)('lets sockets have their turn while %s computes', async (way) => {
+    const took = 3;
+    const seen: number[] = [];
+    const { loop, arrive, clock } = setUp(
+      way === 'eachRecord'
+        ? {
+            eachRecord: ({ offset }) => {
+              seen.push(offset);
+              clock.pass(took);
+            },
+          }
+        : {
+            maxRecords: 1,
+            eachBatch: ({ records }) => {
+              seen.push(records[0]!.offset);
+              clock.pass(took);
+            },
+          },
+    );
+    const one = partition(0);
+    loop.add(one);
+    arrive(one, batchAt(0, letters(200)));
+    // Records are many, and the clock is looked at once for some of them; for each batch it is.
+    const atOnce = way === 'eachBatch' ? 1 : 63;
+    expect(seen).toHaveLength(atOnce);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(seen.length).toBeGreaterThan(atOnce);
+    expect(seen.length).toBeLessThan(200);
+    await loop.stop();
+  });
+
   it('waits for a promise before it hands out the next record, and then counts the record as done', async () => {
     const gates: Deferred<void>[] = [];
     const { loop, arrive } = setUp({

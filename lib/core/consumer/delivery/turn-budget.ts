@@ -1,7 +1,7 @@
 import type { Clock } from '../../support/index.js';
 
 /** How long handlers may hold the event loop before sockets and timers get their turn, in milliseconds. */
-const SLICE_MS = 4;
+const SLICE_MS = 1;
 
 /**
  * One slice of time in each turn of the event loop, shared by all lanes. When it is spent, whoever has more to do goes
