@@ -24,12 +24,12 @@ interface Wait {
 
 /** Hands out one partition batch by batch: what is there at once, up to `maxRecords`. */
 export class BatchLane extends Lane {
-  readonly #handler: BatchHandler;
-  readonly #bounds: BatchBounds;
-  #batch: HandedOutBatch | undefined;
-  #since = 0;
+  private readonly handler: BatchHandler;
+  private readonly bounds: BatchBounds;
+  private batch: HandedOutBatch | undefined;
+  private since = 0;
   /** While a batch waits for more records. Its timer ends that, and no clock: a timer may fire before the clock has got there. */
-  #waiting: Wait | undefined;
+  private waiting: Wait | undefined;
 
   constructor(
     partition: AssignedPartition,
@@ -39,58 +39,58 @@ export class BatchLane extends Lane {
   ) {
     // A batch is work for a while: the clock is looked at before each.
     super(partition, surroundings, 1);
-    this.#handler = handler;
-    this.#bounds = bounds;
+    this.handler = handler;
+    this.bounds = bounds;
   }
 
   override get underWay(): UnderWay | undefined {
-    return this.#batch && { offset: this.#batch.firstUndone, since: this.#since };
+    return this.batch && { offset: this.batch.firstUndone, since: this.since };
   }
 
   override end(): Promise<void> {
-    this.#waiting?.timer.cancel();
+    this.waiting?.timer.cancel();
     return super.end();
   }
 
   protected override hand(): boolean {
     const { partition } = this;
-    if (this.#waitsForMore()) return false;
-    const records = this.#gather();
+    if (this.waitsForMore()) return false;
+    const records = this.gather();
     const last = records[records.length - 1] as ConsumerRecord;
     partition.handedOut(last.offset + 1, last.leaderEpoch);
     const batch = new HandedOutBatch(partition, records, this.surroundings.host);
     let result: unknown;
     try {
-      result = this.#handler(batch);
+      result = this.handler(batch);
     } catch (error) {
-      this.#fail(batch, error, false);
+      this.fail(batch, error, false);
       return false;
     }
     if (isThenable(result)) {
-      this.#batch = batch;
-      this.#since = this.surroundings.host.ports.clock.monotonic();
+      this.batch = batch;
+      this.since = this.surroundings.host.ports.clock.monotonic();
       this.busy();
-      result.then(this.#onDone, this.#onFailed);
+      result.then(this.onDone, this.onFailed);
       return false;
     }
-    this.#settle(batch, result);
+    this.settle(batch, result);
     return true;
   }
 
   /** Whether what is there is too little for a batch, and more may come in time and fits into what is read ahead. */
-  #waitsForMore(): boolean {
-    const { maxRecords, maxWaitMs } = this.#bounds;
+  private waitsForMore(): boolean {
+    const { maxRecords, maxWaitMs } = this.bounds;
     if (maxWaitMs === 0) return false;
     const { partition } = this;
     const isFull =
       this.records.length - this.index + partition.buffer.records >= maxRecords ||
-      (partition.buffer.bytes >= partition.partitionMaxBytes && !this.#makesRoom());
+      (partition.buffer.bytes >= partition.partitionMaxBytes && !this.makesRoom());
     const { offset } = this.records[this.index] as ConsumerRecord;
     const { clock } = this.surroundings.host.ports;
-    const waiting = this.#waiting?.offset === offset ? this.#waiting : undefined;
+    const waiting = this.waiting?.offset === offset ? this.waiting : undefined;
     if (!isFull && waiting?.over === false) return true;
-    this.#waiting?.timer.cancel();
-    this.#waiting = undefined;
+    this.waiting?.timer.cancel();
+    this.waiting = undefined;
     if (isFull || waiting !== undefined) return false;
     const timer = clock.setTimer(
       maxWaitMs,
@@ -101,58 +101,58 @@ export class BatchLane extends Lane {
       true,
     );
     const wait: Wait = { offset, timer, over: false };
-    this.#waiting = wait;
+    this.waiting = wait;
     return true;
   }
 
   /** Whether more may be read ahead than keeps a handler busy, as a batch of so many records takes it. */
-  #makesRoom(): boolean {
+  private makesRoom(): boolean {
     if (!this.partition.holdShare()) return false;
     this.surroundings.host.onTaken(this.partition);
     return true;
   }
 
   /** The batch at hand, and small ones behind it that are there already. */
-  #gather(): readonly ConsumerRecord[] {
-    let gathered = this.#cut(this.#bounds.maxRecords);
-    while (gathered.length < this.#bounds.maxRecords && this.#continues(gathered)) {
-      gathered = gathered.concat(this.#cut(this.#bounds.maxRecords - gathered.length));
+  private gather(): readonly ConsumerRecord[] {
+    let gathered = this.cut(this.bounds.maxRecords);
+    while (gathered.length < this.bounds.maxRecords && this.continues(gathered)) {
+      gathered = gathered.concat(this.cut(this.bounds.maxRecords - gathered.length));
     }
     return gathered;
   }
 
-  #continues(gathered: readonly ConsumerRecord[]): boolean {
+  private continues(gathered: readonly ConsumerRecord[]): boolean {
     const last = gathered[gathered.length - 1] as ConsumerRecord;
     // The next batch is read from where this one ends, so the position has to be there first.
     this.partition.handedOut(Math.max(this.next, last.offset + 1), last.leaderEpoch);
     return this.more() && this.records.length > 0;
   }
 
-  #cut(count: number): readonly ConsumerRecord[] {
+  private cut(count: number): readonly ConsumerRecord[] {
     const { records, index } = this;
     this.index = Math.min(records.length, index + count);
     return index === 0 && this.index === records.length ? records : records.slice(index, this.index);
   }
 
-  readonly #onDone = (verdict: unknown): void => {
-    const batch = this.#batch as HandedOutBatch;
-    this.#batch = undefined;
-    this.#settle(batch, verdict);
+  private readonly onDone = (verdict: unknown): void => {
+    const batch = this.batch as HandedOutBatch;
+    this.batch = undefined;
+    this.settle(batch, verdict);
     this.handled();
   };
 
-  readonly #onFailed = (error: unknown): void => {
-    const batch = this.#batch as HandedOutBatch;
-    this.#batch = undefined;
-    this.#fail(batch, error, true);
+  private readonly onFailed = (error: unknown): void => {
+    const batch = this.batch as HandedOutBatch;
+    this.batch = undefined;
+    this.fail(batch, error, true);
   };
 
-  #settle(batch: HandedOutBatch, verdict: unknown): void {
+  private settle(batch: HandedOutBatch, verdict: unknown): void {
     if (!(verdict instanceof Nack)) batch.resolveAll();
     else if (batch.rest !== undefined) this.surroundings.host.onNack(this.partition, batch.rest, verdict.delayMs);
   }
 
-  #fail(batch: HandedOutBatch, cause: unknown, wasUnderWay: boolean): void {
+  private fail(batch: HandedOutBatch, cause: unknown, wasUnderWay: boolean): void {
     this.failed(batch.rest ?? batch.lastOf, cause, wasUnderWay);
   }
 }

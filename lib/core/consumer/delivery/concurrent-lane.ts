@@ -27,20 +27,20 @@ const MOST_WAITING = 1_000;
  * lane stands still until something ends.
  */
 export class ConcurrentLane extends Lane implements PlaceOwner {
-  readonly #handler: RecordHandler;
-  readonly #context: LaneContext;
+  private readonly handler: RecordHandler;
+  private readonly context: LaneContext;
   /** Where each key that is under way is; undefined when records are in no order. */
-  readonly #byKey: Map<number, Place> | undefined;
+  private readonly byKey: Map<number, Place> | undefined;
   /** Every place that is taken, in the order in which they were. */
-  readonly #taken = new Set<Place>();
-  readonly #free: Place[] = [];
+  private readonly taken = new Set<Place>();
+  private readonly free: Place[] = [];
   /** Places whose next record waits until the partition may be handed out again. */
-  #parked: Place[] = [];
-  #timeline = -1;
+  private parked: Place[] = [];
+  private timeline = -1;
   /** The ticket of a record whose handler is being called and has no place yet. */
-  #calling: { readonly offset: number; readonly ticket: Ticket } | undefined;
-  #waiting = 0;
-  #waitingBytes = 0;
+  private calling: { readonly offset: number; readonly ticket: Ticket } | undefined;
+  private waiting = 0;
+  private waitingBytes = 0;
 
   constructor(
     partition: AssignedPartition,
@@ -49,28 +49,28 @@ export class ConcurrentLane extends Lane implements PlaceOwner {
     by: 'key' | 'none',
   ) {
     super(partition, surroundings);
-    this.#handler = handler;
-    this.#context = new LaneContext(partition.signal, (record) => this.#commit(record));
-    this.#byKey = by === 'key' ? new Map() : undefined;
+    this.handler = handler;
+    this.context = new LaneContext(partition.signal, (record) => this.commit(record));
+    this.byKey = by === 'key' ? new Map() : undefined;
   }
 
   override get underWay(): UnderWay | undefined {
-    for (const { record, since, timer } of this.#taken) {
+    for (const { record, since, timer } of this.taken) {
       if (timer === undefined) return { offset: record.offset, since };
     }
     return undefined;
   }
 
   override end(): Promise<void> {
-    for (const place of this.#taken) place.timer?.cancel();
+    for (const place of this.taken) place.timer?.cancel();
     return super.end();
   }
 
   override wake(): void {
-    const parked = this.#parked;
+    const parked = this.parked;
     if (parked.length > 0 && this.partition.deliverable) {
-      this.#parked = [];
-      for (const place of parked) this.#again(place);
+      this.parked = [];
+      for (const place of parked) this.again(place);
     }
     super.wake();
   }
@@ -78,160 +78,160 @@ export class ConcurrentLane extends Lane implements PlaceOwner {
   protected override hand(): boolean {
     const { partition } = this;
     const { commits } = partition;
-    if (commits.timeline !== this.#timeline) this.#restart(commits.timeline);
-    if (this.#isFull()) return false;
+    if (commits.timeline !== this.timeline) this.restart(commits.timeline);
+    if (this.isFull()) return false;
     const record = this.records[this.index++] as ConsumerRecord;
     partition.handedOut(record.offset + 1, record.leaderEpoch);
-    const key = this.#byKey === undefined ? -1 : keyHash(record.key);
-    const before = this.#byKey?.get(key);
+    const key = this.byKey === undefined ? -1 : keyHash(record.key);
+    const before = this.byKey?.get(key);
     const ticket = commits.begin(record.offset + 1, record.leaderEpoch);
     if (before !== undefined) {
       // It may wait for long, and shall not keep the bytes of others that came with it.
       const own = record.detach();
-      this.#waiting++;
-      this.#waitingBytes += own.sizeInBytes;
+      this.waiting++;
+      this.waitingBytes += own.sizeInBytes;
       before.queue({ record: own, ticket, next: undefined });
       return true;
     }
-    this.#calling = { offset: record.offset, ticket };
-    const result = this.#call(record);
-    this.#calling = undefined;
+    this.calling = { offset: record.offset, ticket };
+    const result = this.call(record);
+    this.calling = undefined;
     if (result === undefined) {
       partition.done(ticket);
       return true;
     }
     if (result === FAILED) return false;
-    const place = this.#free.pop() ?? new Place(this);
+    const place = this.free.pop() ?? new Place(this);
     place.record = record;
     place.ticket = ticket;
     place.key = key;
-    this.#taken.add(place);
-    this.#byKey?.set(key, place);
-    this.#follow(place, result);
+    this.taken.add(place);
+    this.byKey?.set(key, place);
+    this.follow(place, result);
     return true;
   }
 
   /** A handler has ended. */
   done(place: Place, verdict: unknown): void {
     this.stopped();
-    if (!this.#isStale(place)) this.#settle(place, verdict);
+    if (!this.isStale(place)) this.settle(place, verdict);
     this.pump();
     this.surroundings.busy.leave();
   }
 
   /** A handler has failed. */
   failedAt(place: Place, error: unknown): void {
-    this.#taken.delete(place);
-    this.#fail(place.record, error, true);
+    this.taken.delete(place);
+    this.fail(place.record, error, true);
   }
 
-  #isFull(): boolean {
+  private isFull(): boolean {
     return (
       this.partition.commits.outstanding >= MOST_AHEAD ||
-      this.#waiting >= MOST_WAITING ||
-      this.#waitingBytes >= this.partition.partitionMaxBytes
+      this.waiting >= MOST_WAITING ||
+      this.waitingBytes >= this.partition.partitionMaxBytes
     );
   }
 
   /** The position has jumped: what waits is not wanted any more, and what is under way counts for nothing. */
-  #restart(timeline: number): void {
-    this.#timeline = timeline;
-    for (const place of this.#taken) place.timer?.cancel();
-    this.#taken.clear();
-    this.#byKey?.clear();
-    this.#parked = [];
-    this.#waiting = 0;
-    this.#waitingBytes = 0;
+  private restart(timeline: number): void {
+    this.timeline = timeline;
+    for (const place of this.taken) place.timer?.cancel();
+    this.taken.clear();
+    this.byKey?.clear();
+    this.parked = [];
+    this.waiting = 0;
+    this.waitingBytes = 0;
   }
 
   /** Whether the place is of before the last jump, or of a lane that has ended: it is not used again. */
-  #isStale(place: Place): boolean {
-    if (this.partition.commits.timeline !== this.#timeline) this.#restart(this.partition.commits.timeline);
-    return !this.#taken.has(place);
+  private isStale(place: Place): boolean {
+    if (this.partition.commits.timeline !== this.timeline) this.restart(this.partition.commits.timeline);
+    return !this.taken.has(place);
   }
 
   /** Waits for what a handler has answered, where that is not done at once. */
-  #follow(place: Place, result: unknown): void {
+  private follow(place: Place, result: unknown): void {
     if (isThenable(result)) {
       place.since = this.surroundings.host.ports.clock.monotonic();
       this.started();
       result.then(place.onDone, place.onFailed);
-    } else this.#settle(place, result);
+    } else this.settle(place, result);
   }
 
   /** What is at the place is done, or to come again; then what waits behind it is handled. */
-  #settle(place: Place, verdict: unknown): void {
+  private settle(place: Place, verdict: unknown): void {
     if (verdict instanceof Nack) {
-      this.#comeAgain(place, verdict.delayMs);
+      this.comeAgain(place, verdict.delayMs);
       return;
     }
     this.partition.done(place.ticket);
     const next = place.advance();
     if (next === undefined) {
-      this.#taken.delete(place);
-      this.#byKey?.delete(place.key);
-      if (!this.ended) this.#free.push(place);
+      this.taken.delete(place);
+      this.byKey?.delete(place.key);
+      if (!this.ended) this.free.push(place);
       return;
     }
-    this.#waiting--;
-    this.#waitingBytes -= next.record.sizeInBytes;
+    this.waiting--;
+    this.waitingBytes -= next.record.sizeInBytes;
     // In the line of those who wait: a key of many records must not keep the permit from others.
-    this.#taken.delete(place);
-    this.#taken.add(place);
-    this.#again(place);
+    this.taken.delete(place);
+    this.taken.add(place);
+    this.again(place);
   }
 
-  #comeAgain(place: Place, delayMs: number): void {
+  private comeAgain(place: Place, delayMs: number): void {
     if (this.ended) return;
     place.record = place.record.detach();
     place.timer = this.surroundings.host.ports.clock.setTimer(
       delayMs,
       () => {
         place.timer = undefined;
-        if (!this.#isStale(place)) this.#again(place);
+        if (!this.isStale(place)) this.again(place);
       },
       true,
     );
   }
 
   /** Handles what is at the place, as soon as there is a permit and the partition may be handed out. */
-  #again(place: Place): void {
+  private again(place: Place): void {
     const { permits } = this.surroundings;
     if (this.ended) return;
-    if (!this.partition.deliverable) this.#parked.push(place);
-    else if (permits.available) this.#handleAt(place);
+    if (!this.partition.deliverable) this.parked.push(place);
+    else if (permits.available) this.handleAt(place);
     else {
       permits.wait(() => {
-        if (!this.#isStale(place)) this.#again(place);
+        if (!this.isStale(place)) this.again(place);
       });
     }
   }
 
-  #handleAt(place: Place): void {
-    const result = this.#call(place.record);
-    if (result === FAILED) this.#taken.delete(place);
-    else this.#follow(place, result);
+  private handleAt(place: Place): void {
+    const result = this.call(place.record);
+    if (result === FAILED) this.taken.delete(place);
+    else this.follow(place, result);
   }
 
-  #call(record: ConsumerRecord): unknown {
+  private call(record: ConsumerRecord): unknown {
     try {
-      return this.#handler(record, this.#context);
+      return this.handler(record, this.context);
     } catch (error) {
-      this.#fail(record, error, false);
+      this.fail(record, error, false);
       return FAILED;
     }
   }
 
-  async #commit(record: HandledRecord): Promise<void> {
-    if (this.#calling?.offset === record.offset) this.partition.done(this.#calling.ticket);
-    for (const place of this.#taken) {
+  private async commit(record: HandledRecord): Promise<void> {
+    if (this.calling?.offset === record.offset) this.partition.done(this.calling.ticket);
+    for (const place of this.taken) {
       if (place.record.offset === record.offset) this.partition.done(place.ticket);
     }
     await this.surroundings.host.commit(this.partition);
   }
 
-  #fail({ offset, leaderEpoch }: ConsumerRecord, cause: unknown, wasUnderWay: boolean): void {
-    this.failed({ offset, leaderEpoch, timeline: this.#timeline, isReadAhead: false }, cause, wasUnderWay);
+  private fail({ offset, leaderEpoch }: ConsumerRecord, cause: unknown, wasUnderWay: boolean): void {
+    this.failed({ offset, leaderEpoch, timeline: this.timeline, isReadAhead: false }, cause, wasUnderWay);
   }
 }
 

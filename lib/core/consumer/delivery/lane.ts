@@ -38,10 +38,10 @@ const RECORDS_PER_LOOK = 32;
  * Hot: guarded by `npm run bench -- consume`. Subclasses call the handler in `hand`, directly: while it returns no
  * promise the lane goes on in the same turn, without a closure, a promise or a timer for a record.
  *
- * `private`, not `#`, in the classes that are gone through for each record (this one, {@link RecordLane} and
- * {@link AssignedPartition}): once V8 has collected the last instance of such a class, code that reads `#` names of later
- * instances is compiled anew without knowing where they lie, and a record takes twice as long for as long as the process
- * lives. A service comes to that by giving up all of its partitions for a while.
+ * `private`, not `#`, in lanes and in {@link AssignedPartition}, which are gone through for each record: once V8 has
+ * collected the last instance of such a class, code that reads `#` names of later instances is compiled anew without
+ * knowing where they lie, and a record takes twice as long for as long as the process lives. A service comes to that by
+ * giving up all of its partitions for a while.
  */
 export abstract class Lane {
   readonly partition: AssignedPartition;
