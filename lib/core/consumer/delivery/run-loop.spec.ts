@@ -1,7 +1,7 @@
 import { Deferred, KrafkaError } from '../../support/index.js';
 import { AssignedPartition } from '../assigned-partition.js';
 import { arrivedIn } from '../fetch/partition-buffer.js';
-import type { RunOptions } from '../handlers.js';
+import type { BatchHandler, RunOptions } from '../handlers.js';
 import { batchAt, emptied, markerAt, strangelyCompressed } from '../spec-support/batches.js';
 import { settled } from '../spec-support/fake-clock.js';
 import { fakePorts } from '../spec-support/ports.js';
@@ -42,6 +42,13 @@ function partition(number: number): AssignedPartition {
   const one = new AssignedPartition('t', number, 'committed', { maxDecompressedBytes: 1_000_000 }, () => undefined);
   one.begin(0, -1, true);
   return one;
+}
+
+/** A partition, not added yet, of which batches wait for 100 ms to fill; `batches` are how many records each had. */
+function patient(maxRecords: number) {
+  const batches: number[] = [];
+  const eachBatch: BatchHandler = ({ records }) => void batches.push(records.length);
+  return { batches, one: partition(0), ...setUp({ eachBatch, maxRecords, maxWaitMs: 100 }) };
 }
 
 const handler = (): void => undefined;
@@ -165,30 +172,24 @@ describe('RunLoop with eachRecord', () => {
     expect(one.commits.committable).toBe(3);
   });
 
-  it.each(['eachRecord', 'eachBatch'] as const)('lets sockets have their turn while %s computes', async (way) => {
-    const took = 3;
+  // The clock is looked at before each batch, and once for 32 records.
+  it.each([
+    ['eachBatch', 1],
+    ['eachRecord', 63],
+  ] as const)('lets sockets have their turn while %s computes', async (way, atOnce) => {
     const seen: number[] = [];
+    const compute = (offset: number): void => {
+      seen.push(offset);
+      clock.pass(3);
+    };
     const { loop, arrive, clock } = setUp(
-      way === 'eachRecord'
-        ? {
-            eachRecord: ({ offset }) => {
-              seen.push(offset);
-              clock.pass(took);
-            },
-          }
-        : {
-            maxRecords: 1,
-            eachBatch: ({ records }) => {
-              seen.push(records[0]!.offset);
-              clock.pass(took);
-            },
-          },
+      way === 'eachBatch'
+        ? { maxRecords: 1, eachBatch: ({ records }) => compute(records[0]!.offset) }
+        : { eachRecord: ({ offset }) => compute(offset) },
     );
     const one = partition(0);
     loop.add(one);
     arrive(one, batchAt(0, letters(200)));
-    // Records are many, and the clock is looked at once for some of them; for each batch it is.
-    const atOnce = way === 'eachBatch' ? 1 : 63;
     expect(seen).toHaveLength(atOnce);
     await new Promise((resolve) => setImmediate(resolve));
     expect(seen.length).toBeGreaterThan(atOnce);
@@ -529,13 +530,7 @@ describe('RunLoop with eachBatch', () => {
   });
 
   it('hands out what there is when its timer fires, though the clock is a fraction behind the timer', async () => {
-    const batches: number[] = [];
-    const { loop, arrive, clock } = setUp({
-      eachBatch: ({ records }) => void batches.push(records.length),
-      maxRecords: 4,
-      maxWaitMs: 100,
-    });
-    const one = partition(0);
+    const { batches, loop, arrive, clock, one } = patient(4);
     one.partitionMaxBytes = 1_000_000;
     loop.add(one);
     arrive(one, batchAt(0, ['a', 'b']));
@@ -546,13 +541,7 @@ describe('RunLoop with eachBatch', () => {
   });
 
   it('does not wait for more than may be read ahead', () => {
-    const batches: number[] = [];
-    const { loop, arrive } = setUp({
-      eachBatch: ({ records }) => void batches.push(records.length),
-      maxRecords: 400,
-      maxWaitMs: 100,
-    });
-    const one = partition(0);
+    const { batches, loop, arrive, one } = patient(400);
     one.partitionMaxBytes = 10;
     loop.add(one);
     arrive(one, batchAt(0, ['a', 'b']), batchAt(2, ['c']));
@@ -560,13 +549,7 @@ describe('RunLoop with eachBatch', () => {
   });
 
   it('reads on up to its share while it waits for a batch that takes more than keeps a handler busy', () => {
-    const batches: number[] = [];
-    const { loop, arrive } = setUp({
-      eachBatch: ({ records }) => void batches.push(records.length),
-      maxRecords: 400,
-      maxWaitMs: 100,
-    });
-    const one = partition(0);
+    const { batches, loop, arrive, one } = patient(400);
     one.share(300, 10);
     loop.add(one);
     arrive(one, batchAt(0, ['a', 'b']), batchAt(2, ['c']));

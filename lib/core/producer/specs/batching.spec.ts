@@ -1,4 +1,5 @@
 import { valuesOf } from '../spec-support/fake-broker.js';
+import { fakeCodec } from '../spec-support/fake-codec.js';
 import { fakeWorld, warmWorld, watch } from '../spec-support/fake-cluster.js';
 
 const record = (value: string, partition = 0): { topic: string; partition: number; value: string } => ({
@@ -223,13 +224,10 @@ describe('batching', () => {
   it('compresses a batch once it is closed, and keeps the order of a partition meanwhile', async () => {
     const order: string[] = [];
     const pending: (() => void)[] = [];
-    const codec = {
-      name: 'lz4' as const,
-      id: 3,
+    const codec = fakeCodec({
       compress: (records: Buffer): Promise<Buffer> =>
         new Promise((resolve) => pending.push(() => resolve(Buffer.from(records)))),
-      decompress: (bytes: Buffer): Buffer => bytes,
-    };
+    });
     const { clock, producer, broker } = fakeWorld({ lingerMs: 0, batchSize: 500, compression: codec });
     broker.onProduce = (produce) => {
       for (const { header } of produce.batches) order.push(`${header.compression} ${header.baseSequence}`);
@@ -247,12 +245,9 @@ describe('batching', () => {
   });
 
   it('lets batches grow by what compression is seen to save, so that they fill', async () => {
-    const codec = {
-      name: 'lz4' as const,
-      id: 3,
+    const codec = fakeCodec({
       compress: (records: Buffer): Buffer => records.subarray(0, records.length / 5),
-      decompress: (bytes: Buffer): Buffer => bytes,
-    };
+    });
     const { clock, producer, broker } = fakeWorld({ lingerMs: 0, batchSize: 1_000, compression: codec });
     broker.onProduce = (produce) => produce.answer();
     for (let index = 0; index < 1_000; index++) void producer.send(record('x'.repeat(90)));
@@ -265,13 +260,10 @@ describe('batching', () => {
   });
 
   it('fails a batch whose codec fails, and no other', async () => {
-    const codec = {
-      name: 'lz4' as const,
-      id: 3,
+    const codec = fakeCodec({
       compress: (records: Buffer): Promise<Buffer> =>
         records.includes('poison') ? Promise.reject(new Error('codec broke')) : Promise.resolve(Buffer.from(records)),
-      decompress: (bytes: Buffer): Buffer => bytes,
-    };
+    });
     const { clock, producer, broker } = fakeWorld({ lingerMs: 0, compression: codec });
     broker.onProduce = (produce) => produce.answer();
     const poisoned = watch(producer.send(record('poison', 0)));

@@ -6,6 +6,7 @@ import {
   KrafkaTimeoutError,
 } from '../../support/index.js';
 import { recordsOf, valuesOf } from '../spec-support/fake-broker.js';
+import { fakeCodec } from '../spec-support/fake-codec.js';
 import { fakeWorld, warmWorld, watch } from '../spec-support/fake-cluster.js';
 
 const record = (value: string, partition = 0): { topic: string; partition: number; value: string } => ({
@@ -203,12 +204,9 @@ describe('the delivery timeout', () => {
   });
 
   it('ends the wait of a batch that is being compressed', async () => {
-    const codec = {
-      name: 'lz4' as const,
-      id: 3,
+    const codec = fakeCodec({
       compress: () => new Promise<Buffer>(() => undefined),
-      decompress: (bytes: Buffer): Buffer => bytes,
-    };
+    });
     const { clock, producer } = fakeWorld({ ...options, compression: codec });
     const sent = watch(producer.send(record('a')));
     await clock.advance(1_000);
@@ -461,12 +459,9 @@ describe('a batch that is too large for the broker', () => {
   });
 
   it('that runs out of time while it is split fails once', async () => {
-    const codec = {
-      name: 'lz4' as const,
-      id: 3,
-      compress: (records: Buffer): Buffer => Buffer.from(records),
+    const codec = fakeCodec({
       decompress: () => new Promise<Buffer>(() => undefined),
-    };
+    });
     const { clock, producer, broker } = fakeWorld({
       lingerMs: 0,
       compression: codec,

@@ -1,4 +1,5 @@
 import { KrafkaProtocolError } from '../../support/index.js';
+import { fakeCodec } from '../spec-support/fake-codec.js';
 import { fakeWorld, warmWorld, watch } from '../spec-support/fake-cluster.js';
 import { valuesOf } from '../spec-support/fake-broker.js';
 
@@ -266,15 +267,12 @@ describe('waiting for memory', () => {
   });
 
   it('sends what waits for the memory of a batch whose codec throws', async () => {
-    const codec = {
-      name: 'lz4' as const,
-      id: 3,
+    const codec = fakeCodec({
       compress: (records: Buffer): Buffer => {
         if (records.includes('poison')) throw new Error('codec broke');
         return Buffer.from(records);
       },
-      decompress: (bytes: Buffer): Buffer => bytes,
-    };
+    });
     const accumulator = { bufferMemory: HELD };
     const { clock, producer, broker } = await warmWorld({ ...tight(), accumulator, compression: codec });
     broker.onProduce = (produce) => produce.answer();
