@@ -63,13 +63,22 @@ export class TestCluster {
     return `${word}-${process.pid}-${Math.random().toString(36).slice(2, 10)}`;
   }
 
-  /** A fresh topic, with a leader for each partition. */
+  /**
+   * A fresh topic, each partition led by a broker that knows it: Kafka tells who leads a moment before that broker has
+   * heard of it, and refuses whoever asks once and not again, as a raw request does.
+   */
   async newTopic(
     partitions = 1,
     configs: Readonly<Record<string, string>> = {},
     name = this.name('topic'),
   ): Promise<string> {
-    await this.#admin().createTopics([{ name, partitions, configs }]);
+    const admin = this.#admin();
+    await admin.createTopics([{ name, partitions, configs }]);
+    if (this.kind === 'kafka') {
+      await admin.listOffsets(
+        Array.from({ length: partitions }, (_, partition) => ({ topic: name, partition, at: 'latest' as const })),
+      );
+    }
     return name;
   }
 
@@ -86,10 +95,8 @@ export class TestCluster {
   }
 
   async #untilEveryBrokerLeadsANewTopic(): Promise<void> {
-    const admin = this.#admin();
-    const { brokers } = await admin.describeCluster();
-    const topic = await this.newTopic(brokers.length, {}, this.name('led'));
-    await admin.listOffsets(brokers.map((_, partition) => ({ topic, partition, at: 'latest' })));
+    const { brokers } = await this.#admin().describeCluster();
+    await this.newTopic(brokers.length, {}, this.name('led'));
   }
 
   #admin(): Admin {
