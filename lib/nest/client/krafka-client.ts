@@ -18,6 +18,7 @@ import { KrafkaRecord } from './krafka-record.js';
 import { KrafkaTransaction } from './krafka-transaction.js';
 import { PendingRequests, type ReplyStats } from './pending-requests.js';
 import { ReplyInbox } from './reply-inbox.js';
+import { encodeAll, SendingOrder } from './sending-order.js';
 
 /** What a client's `status` tells, in the words of Nest's Kafka transport. */
 export type KrafkaClientStatus = 'connected' | 'disconnected' | 'crashed';
@@ -56,8 +57,8 @@ export class KrafkaClient extends ClientProxy<KrafkaClientEvents> {
   readonly #events = new TypedEvents<EventPayloads>();
   readonly #pending: PendingRequests;
   readonly #payloads: Payloads;
-  /** The encoding that the next event waits for, while one takes its time: events keep their order. */
-  #encoding: Promise<unknown> | undefined;
+  /** Of events: requests go as soon as each of them can. */
+  readonly #order = new SendingOrder();
   #ownShared: SharedKrafka | undefined;
   #inbox: ReplyInbox | undefined;
 
@@ -136,11 +137,13 @@ export class KrafkaClient extends ClientProxy<KrafkaClientEvents> {
     if (isNil(pattern) || isNil(data)) return throwError(() => new InvalidMessageException());
     return this.#hot(async () => {
       const topic = this.#topicOf(pattern);
-      const encoding = data.messages.map((message) => this.#event(topic, this.#packet(pattern, message)));
-      const records = encoding.some(isPromise)
-        ? await this.#inOrder(Promise.all(encoding.map(async (one) => one)))
-        : encoding;
-      return (await this.#shared.producer.sendAll(records as ProducerRecord[])) as Result;
+      const encoding = encodeAll(data.messages, (message) => this.#event(topic, this.#packet(pattern, message)));
+      const { producer } = this.#shared;
+      const sending =
+        this.#order.isFree && !(encoding instanceof Promise)
+          ? producer.sendAll(encoding)
+          : this.#order.inTurn(encoding, (records) => producer.sendAll(records));
+      return (await sending) as Result;
     });
   }
 
@@ -241,8 +244,13 @@ export class KrafkaClient extends ClientProxy<KrafkaClientEvents> {
   protected override async dispatchEvent<Result = RecordMetadata>(packet: ReadPacket): Promise<Result> {
     const encoding = this.#event(this.#topicOf(packet.pattern), packet);
     const signal = packet.data instanceof KrafkaRecord ? packet.data.signal : undefined;
-    const record = isPromise(encoding) || this.#encoding !== undefined ? await this.#inOrder(encoding) : encoding;
-    return (await this.#shared.producer.send(record, signal && { signal })) as Result;
+    const options = signal && { signal };
+    const { producer } = this.#shared;
+    const sending =
+      this.#order.isFree && !(encoding instanceof Promise)
+        ? producer.send(encoding, options)
+        : this.#order.inTurn(encoding, (record) => producer.send(record, options));
+    return (await sending) as Result;
   }
 
   get #shared(): SharedKrafka {
@@ -296,16 +304,6 @@ export class KrafkaClient extends ClientProxy<KrafkaClientEvents> {
       throw new KrafkaConfigError('setTimeout', "is for requests: an event's time is the producer's deliveryTimeoutMs");
     }
     return this.#encode(topic, packet);
-  }
-
-  /** What is being encoded, once what was given before it has been. */
-  async #inOrder<T>(encoding: T | Promise<T>): Promise<T> {
-    const before = this.#encoding;
-    const turn = Promise.allSettled([before, encoding]);
-    this.#encoding = turn;
-    await turn;
-    if (this.#encoding === turn) this.#encoding = undefined;
-    return encoding;
   }
 
   #topicOf(pattern: unknown): string {

@@ -8,6 +8,7 @@ import type {
 } from '../../core/producer/index.js';
 import type { ConsumerRecord } from '../../core/protocol/index.js';
 import { KrafkaError } from '../../core/support/index.js';
+import { encodeAll, SendingOrder } from './sending-order.js';
 
 /** What a record of a transaction may be: its value by the rules of payloads. */
 export interface TransactionRecord {
@@ -35,12 +36,13 @@ export interface TransactionEncoding {
 }
 
 /**
- * What can be done in a transaction of a {@link KrafkaClient}. Nothing of it has to be awaited: the commit waits for all of it,
- * and happens only when all of it succeeded.
+ * What can be done in a transaction of a {@link KrafkaClient}. Nothing of it has to be awaited: records are written in the order
+ * in which they are given, and the commit waits for all of it, and happens only when all of it succeeded.
  */
 export class KrafkaTransaction {
   readonly #scope: TransactionScope;
   readonly #encoding: TransactionEncoding;
+  readonly #order = new SendingOrder();
   readonly #begun: Promise<unknown>[] = [];
 
   /** @internal */
@@ -89,12 +91,16 @@ export class KrafkaTransaction {
 
   async #send(topic: string, data: unknown): Promise<RecordMetadata> {
     const encoding = this.#encoding.record(topic, data);
-    return this.#scope.send(encoding instanceof Promise ? await encoding : encoding);
+    return this.#order.isFree && !(encoding instanceof Promise)
+      ? this.#scope.send(encoding)
+      : this.#order.inTurn(encoding, (record) => this.#scope.send(record));
   }
 
   async #sendAll(records: readonly TransactionRecord[]): Promise<RecordMetadata[]> {
-    const encoded = records.map(async ({ topic, ...message }) => this.#encoding.record(topic, message));
-    return this.#scope.sendAll(await Promise.all(encoded));
+    const encoding = encodeAll(records, ({ topic, ...message }) => this.#encoding.record(topic, message));
+    return this.#order.isFree && !(encoding instanceof Promise)
+      ? this.#scope.sendAll(encoding)
+      : this.#order.inTurn(encoding, (all) => this.#scope.sendAll(all));
   }
 
   async #sendOffsetsOf(context: HandledContext): Promise<void> {

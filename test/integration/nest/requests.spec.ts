@@ -145,6 +145,54 @@ describe('Serdes', () => {
     expect(await lastValueFrom(client.send(requests, 20).pipe(toArray()))).toEqual(numbers);
   });
 
+  it('let no tombstone pass the value that it deletes: alone, in batches and in transactions', async () => {
+    const [alone, batched, transacted] = await Promise.all([
+      cluster.newTopic(),
+      cluster.newTopic(),
+      cluster.newTopic(),
+    ]);
+    // A value is encoded by and by, a tombstone at once.
+    const codec: SchemaCodec = { encode: (value) => Buffer.from(String(value)), decode: (bytes) => bytes.toString() };
+    const serde = schemaRegistrySerde({ schemaFor: async () => ({ id: 7, codec }), schemaOf: async () => codec });
+    const seen: Record<string, unknown[]> = { [alone]: [], [batched]: [], [transacted]: [] };
+
+    @Controller()
+    class Accounts {
+      @EventPattern([alone, batched, transacted])
+      changed(@Payload() payload: unknown, @Ctx() context: KrafkaContext): void {
+        seen[context.getTopic()]?.push(payload);
+      }
+    }
+    await apps.service({
+      controllers: [Accounts],
+      options: { serde, consumer: { groupId: cluster.name('group'), isolationLevel: 'read_committed' } },
+    });
+    const { client } = await apps.client({ serde });
+    // While nothing is known of a topic its records wait in the producer, which would mend their order.
+    for (const topic of [alone, batched, transacted]) await lastValueFrom(client.emit(topic, 'first'));
+    const value = { key: 'k', value: 'there' };
+    const tombstone = { key: 'k', value: null };
+    await Promise.all([client.emit(alone, value), client.emit(alone, tombstone)].map((one) => lastValueFrom(one)));
+    await Promise.all(
+      [[value, value], [tombstone]].map((messages) => lastValueFrom(client.emitBatch(batched, { messages }))),
+    );
+    await client.transaction((tx) => {
+      void tx.send({ topic: transacted, ...value });
+      void tx.emit(transacted, tombstone);
+      void tx.sendAll([
+        { topic: transacted, ...value },
+        { topic: transacted, ...value },
+      ]);
+      void tx.send({ topic: transacted, ...tombstone });
+    });
+    await until('all of it', () => Object.values(seen).flat().length === 3 + 2 + 3 + 5);
+    expect(seen).toEqual({
+      [alone]: ['first', 'there', null],
+      [batched]: ['first', 'there', 'there', null],
+      [transacted]: ['first', 'there', null, 'there', 'there', null],
+    });
+  });
+
   it('speak the envelope of a schema registry: what it can read is handled, what it never can goes to the dead letters', async () => {
     const topic = await cluster.newTopic();
     const codec: SchemaCodec = {
