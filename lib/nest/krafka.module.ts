@@ -30,6 +30,12 @@ const ROOT_OPTIONS = Symbol('KRAFKA_MODULE_OPTIONS');
 const SETTINGS = Symbol('KRAFKA_SETTINGS');
 const FEATURE_OPTIONS = Symbol('KRAFKA_FEATURE_OPTIONS');
 
+/** A client that may be closed and used again, until the module closes. */
+const endingWith = (shared: SharedKrafka, client: KrafkaClient): KrafkaClient => {
+  shared.closeFirst({ close: () => client.end() });
+  return client;
+};
+
 const ofTests = { token: TESTING_TARGET, optional: true };
 
 const ROOT_PROVIDERS: readonly Provider[] = [
@@ -67,7 +73,7 @@ const ROOT_PROVIDERS: readonly Provider[] = [
     provide: KrafkaClient,
     inject: [SETTINGS, SharedKrafka, KrafkaServer],
     useFactory: (settings: KrafkaSettings, shared: SharedKrafka, server: KrafkaServer) =>
-      shared.closeFirst(new KrafkaClient(settings, { shared, serverConsumer: () => server.unwrap()[1] })),
+      endingWith(shared, new KrafkaClient(settings, { shared, serverConsumer: () => server.unwrap()[1] })),
   },
 ];
 
@@ -167,7 +173,7 @@ const feature = (name: string, isGlobal: boolean | undefined, options: Provider[
         provide: getKrafkaClientToken(name),
         inject: [SETTINGS, SharedKrafka],
         useFactory: (settings: ClientSettings, shared: SharedKrafka) =>
-          shared.closeFirst(new KrafkaClient(settings, { shared })),
+          endingWith(shared, new KrafkaClient(settings, { shared })),
       },
     ],
     exports: [getKrafkaClientToken(name), getKrafkaToken(name)],

@@ -60,6 +60,7 @@ export class KrafkaClient extends ClientProxy<KrafkaClientEvents> {
   /** Of events: requests go as soon as each of them can. */
   readonly #order = new SendingOrder();
   #ownShared: SharedKrafka | undefined;
+  #hasEnded = false;
   #inbox: ReplyInbox | undefined;
 
   /** @throws KrafkaConfigError with the path of the option at fault */
@@ -105,14 +106,21 @@ export class KrafkaClient extends ClientProxy<KrafkaClientEvents> {
 
   /** Fails the requests that wait and gives up the reply partitions. A core of its own closes too; the next use opens another. */
   async close(): Promise<void> {
-    this.#pending.failAll(new KrafkaClosedError('the KrafkaClient'));
     const inbox = this.#inbox;
     const own = this.#ownShared;
+    // Let go of first: who asks again at once, hearing that a request has failed, is the next use already.
     this.#inbox = undefined;
     this.#ownShared = undefined;
+    this.#pending.failAll(closedError());
     await inbox?.close();
     await own?.close();
     this._status$.next('disconnected');
+  }
+
+  /** @internal Closes for good: the core that it shares with its module closes next. */
+  async end(): Promise<void> {
+    this.#hasEnded = true;
+    await this.close();
   }
 
   /**
@@ -213,6 +221,7 @@ export class KrafkaClient extends ClientProxy<KrafkaClientEvents> {
 
   /** Sends a request; `callback` is given each reply. The answer forgets the request. */
   protected override publish(packet: ReadPacket, callback: (packet: WritePacket) => void): () => void {
+    if (this.#hasEnded) return this.#refuse(callback);
     let id: string | undefined;
     try {
       const topic = this.#topicOf(packet.pattern);
@@ -251,6 +260,13 @@ export class KrafkaClient extends ClientProxy<KrafkaClientEvents> {
         ? producer.send(encoding, options)
         : this.#order.inTurn(encoding, (record) => producer.send(record, options));
     return (await sending) as Result;
+  }
+
+  /** By a timer that keeps no process alive: some ask again whenever they fail, for ever, and would let nothing else happen. */
+  #refuse(callback: (packet: WritePacket) => void): () => void {
+    const refuse = (): void => callback({ err: closedError(), isDisposed: true });
+    const timer = this.#shared.ports.clock.setTimer(0, refuse, true);
+    return () => timer.cancel();
   }
 
   get #shared(): SharedKrafka {
@@ -388,5 +404,7 @@ function sentOn(topic: string, outgoing: OutgoingRecord, metadata: ReadPacket['m
   const { key, value, headers, partition, timestamp } = outgoing;
   return { topic, partition, key, value, headers, timestamp };
 }
+
+const closedError = (): KrafkaClosedError => new KrafkaClosedError('the KrafkaClient');
 
 const isNil = (value: unknown): value is null | undefined => value === null || value === undefined;

@@ -90,6 +90,25 @@ describe('Pending requests', () => {
     ]);
   });
 
+  it('that are made anew when others fail are not among those that fail', () => {
+    const { requests } = setUp();
+    const outcomes: unknown[] = [];
+    // As `retry()` does; bounded, so that a defect ends.
+    const ask = (triesLeft: number): void => {
+      requests.add(
+        ({ err }) => {
+          outcomes.push(err);
+          if (triesLeft > 0) ask(triesLeft - 1);
+        },
+        { timeoutMs: 0, waitedFor: 'the reply' },
+      );
+    };
+    ask(100);
+    ask(100);
+    requests.failAll('closed');
+    expect({ outcomes, pending: requests.stats().pending }).toEqual({ outcomes: ['closed', 'closed'], pending: 2 });
+  });
+
   it('count the replies to others who share the partition', () => {
     const { requests, packets, add } = setUp();
     add();

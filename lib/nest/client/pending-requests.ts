@@ -101,9 +101,9 @@ export class PendingRequests {
     pending.callback({ err: error, isDisposed: true });
   }
 
-  /** Ends every request with an error. */
+  /** Ends every request that waits now with an error; those that callers make anew when they hear of it are not among them. */
   failAll(error: unknown): void {
-    for (const id of this.#pending.keys()) this.fail(id, error);
+    for (const id of [...this.#pending.keys()]) this.fail(id, error);
   }
 
   stats(): ReplyStats {

@@ -2,7 +2,7 @@ import { Controller, Inject, Injectable, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ClientsModule, Payload, type ClientProxy } from '@nestjs/microservices';
 import { Test } from '@nestjs/testing';
-import { firstValueFrom, lastValueFrom, NEVER, type Observable } from 'rxjs';
+import { defer, firstValueFrom, lastValueFrom, NEVER, retry, type Observable } from 'rxjs';
 import {
   ConnectionConfig,
   getKrafkaClientToken,
@@ -144,6 +144,38 @@ describe('A client', () => {
     const other = await cluster.newTopic();
     await echo(other);
     expect(await firstValueFrom(client.send(other, 'again'))).toEqual({ echo: 'again' });
+  });
+
+  it('takes a request that is made anew when it closes for the next use', async () => {
+    const [topic, other] = await Promise.all([cluster.newTopic(), cluster.newTopic()]);
+    for (const one of [topic, other]) await echo(one);
+    const client = apps.add(new KrafkaClient(own()));
+    await firstValueFrom(client.send(topic, 'warm'));
+    let asked = 0;
+    const request = defer(() => (asked++ === 0 ? client.send(topic, 'never') : client.send(other, 'again')));
+    const answer = firstValueFrom(request.pipe(retry(1)));
+    const core = client.unwrap();
+    await client.close();
+    expect(await answer).toEqual({ echo: 'again' });
+    expect(client.unwrap()).not.toBe(core);
+  });
+
+  it('of a module that has closed tells so, a turn later, however often it is asked', async () => {
+    const { app, client } = await apps.client();
+    const topic = await cluster.newTopic();
+    await client.close();
+    await lastValueFrom(client.emit(topic, 'closed by hand, it is used again'));
+    await app.close();
+    const told: unknown[] = [];
+    client.send(topic, 1).subscribe({ error: (error: unknown) => told.push(error) });
+    client
+      .send(topic, 2)
+      .subscribe({ error: () => told.push('unsubscribed') })
+      .unsubscribe();
+    expect(told).toEqual([]);
+    await expect(firstValueFrom(client.send(topic, 3).pipe(retry(3)))).rejects.toMatchObject({ code: 'CLOSED' });
+    expect(told).toMatchObject([{ code: 'CLOSED' }]);
+    expect(client.replyStats().pending).toBe(0);
   });
 
   it('refuses what can not be sent, at once and by name', async () => {

@@ -24,11 +24,14 @@ interface Fact {
 }
 
 /** The service of leaving-service.ts, and what it says. */
-function service(groupId: string, topic: string, mode: 'batches' | 'held' | 'stop') {
+const service = (groupId: string, topic: string, mode: 'batches' | 'held' | 'stop') =>
+  processOf('leaving-service.ts', groupId, topic, mode);
+
+function processOf(script: string, ...told: string[]) {
   const loader = new URL('../../support/typescript.mjs', import.meta.url).href;
-  const script = fileURLToPath(new URL('./leaving-service.ts', import.meta.url));
-  const args = [cluster.bootstrap, JSON.stringify(cluster.connection), groupId, topic, mode];
-  const child = spawn(process.execPath, ['--import', loader, script, ...args], {
+  const path = fileURLToPath(new URL(script, import.meta.url));
+  const args = [cluster.bootstrap, JSON.stringify(cluster.connection), ...told];
+  const child = spawn(process.execPath, ['--import', loader, path, ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   running.add(child);
@@ -96,5 +99,14 @@ describe('A process whose consumer can not go on (#10950)', () => {
         'onApplicationShutdown',
       ]),
     );
+  });
+});
+
+describe('A process whose application is closed while it asks, and asks again whenever that fails', () => {
+  it('ends by itself', async () => {
+    const topic = await cluster.newTopic();
+    const { facts, ended } = processOf('leaving-client.ts', topic);
+    expect(await ended).toEqual({ code: 0, signal: null });
+    expect(facts).toEqual([{ hook: 'closed' }]);
   });
 });
