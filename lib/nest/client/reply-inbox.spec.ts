@@ -1,5 +1,5 @@
 import type { ConsumerOptions } from '../../core/consumer/index.js';
-import { KrafkaError } from '../../core/support/index.js';
+import { KrafkaError, silentLogger } from '../../core/support/index.js';
 import type { SharedKrafka } from '../shared-krafka.js';
 import { turns } from '../spec-support/hand-clock.js';
 import { HandConsumer } from '../spec-support/hand-consumer.js';
@@ -13,7 +13,7 @@ function setUp(partitions: (topic: string) => number = () => 4) {
   const replies: string[] = [];
   const crashes: string[] = [];
   const shared = {
-    ports: { random: { next: () => 0.6 } },
+    ports: { random: { next: () => 0.6 }, logger: silentLogger },
     topics: {
       ensure: async (declaration: TopicDeclaration, ...more: unknown[]) => {
         ensured.push([declaration, ...more]);
@@ -82,6 +82,32 @@ describe('A reply inbox', () => {
     failing = false;
     expect(await inbox.open('a.reply', 'a')).toBe(0);
   });
+
+  it.each(['can', 'can not'])(
+    'keeps nothing of a partition whose position was not found, whether it %s be given up',
+    async (outcome) => {
+      const { inbox, consumers } = setUp(() => 1);
+      await inbox.open('a.reply', 'a');
+      const [consumer] = consumers as [HandConsumer];
+      const seek = consumer.seek.bind(consumer);
+      const assign = consumer.assign.bind(consumer);
+      consumer.seek = async () => {
+        if (outcome === 'can not') consumer.assign = () => Promise.reject(new Error('not now'));
+        throw new KrafkaError('no leader', { code: 'LEADER_NOT_AVAILABLE' });
+      };
+      await expect(inbox.open('b.reply', 'b')).rejects.toMatchObject({ code: 'LEADER_NOT_AVAILABLE' });
+      expect(inbox.partitionOf('b.reply')).toBeUndefined();
+      Object.assign(consumer, { seek, assign });
+      expect(await inbox.open('b.reply', 'b')).toBe(0);
+      const [a, b] = [
+        { topic: 'a.reply', partition: 0 },
+        { topic: 'b.reply', partition: 0 },
+      ];
+      const asked = [a, { ...b, offset: 'latest' }];
+      expect(consumer.assigned).toEqual(outcome === 'can' ? [asked, [a], asked] : [asked, asked]);
+      expect(inbox.partitionOf('b.reply')).toBe(0);
+    },
+  );
 
   it('tells when it can not be read any more', async () => {
     const { inbox, consumers, crashes } = setUp();

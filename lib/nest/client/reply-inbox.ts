@@ -44,11 +44,8 @@ export class ReplyInbox {
     if (opening === undefined) {
       opening = this.#open(topic, requests);
       this.#opening.set(topic, opening);
-      opening.then(
-        (partition) => this.#ready.set(topic, partition),
-        // The next request tries again.
-        () => this.#opening.delete(topic),
-      );
+      // The next request tries again.
+      opening.catch(() => this.#opening.delete(topic));
     }
     return opening;
   }
@@ -73,12 +70,11 @@ export class ReplyInbox {
   async #read(topic: string, partition: number): Promise<void> {
     if (this.#closed) throw new KrafkaClosedError('the KrafkaClient');
     const added: ManualAssignment = { topic, partition, offset: 'latest' };
-    if (this.#consumer !== undefined) {
-      await this.#consumer.assign([...this.#consumer.assignment(), added]);
-      // Resolves when the position is known: a reply that comes from then on is not missed.
-      await this.#consumer.seek(added, 'latest');
-      return;
-    }
+    await (this.#consumer === undefined ? this.#begin(added) : this.#add(this.#consumer, added));
+    this.#ready.set(topic, partition);
+  }
+
+  async #begin(added: ManualAssignment): Promise<void> {
     const consumer = this.#shared.consumer({ assignments: [added] });
     // Known from here on, so that closing meanwhile closes it.
     this.#consumer = consumer;
@@ -90,5 +86,24 @@ export class ReplyInbox {
       throw error;
     }
     consumer.run({ eachRecord: this.#onReply }).catch((error: Error) => this.#onCrash(error));
+  }
+
+  async #add(consumer: Consumer, added: ManualAssignment): Promise<void> {
+    // What is ready, not what the consumer has: that may be what is left of an addition that failed.
+    const before = Array.from(this.#ready, ([topic, partition]): ManualAssignment => ({ topic, partition }));
+    try {
+      await consumer.assign([...before, added]);
+      // Resolves when the position is known: a reply that comes from then on is not missed.
+      await consumer.seek(added, 'latest');
+    } catch (error) {
+      // Else it would be read for nobody.
+      await consumer.assign(before).catch((problem: unknown) => {
+        this.#shared.ports.logger.debug('a reply partition was not given up again', {
+          topic: added.topic,
+          error: problem,
+        });
+      });
+      throw error;
+    }
   }
 }
