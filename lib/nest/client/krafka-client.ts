@@ -3,8 +3,10 @@ import { ClientProxy, KafkaHeaders, type ReadPacket, type WritePacket } from '@n
 import { InvalidMessageException } from '@nestjs/microservices/errors/invalid-message.exception.js';
 import { AsyncSubject, from, Observable, throwError } from 'rxjs';
 import type { Admin } from '../../core/admin/index.js';
+import { within } from '../../core/cluster/index.js';
 import type { Consumer, OffsetToCommit } from '../../core/consumer/index.js';
 import type { Krafka, KrafkaTransactionOptions } from '../../core/index.js';
+import type { NetworkPorts } from '../../core/network/index.js';
 import type { ConsumerRecord } from '../../core/protocol/index.js';
 import type { Producer, ProducerRecord, RecordMetadata } from '../../core/producer/index.js';
 import { Deadline, KrafkaClosedError, KrafkaConfigError, KrafkaError, TypedEvents } from '../../core/support/index.js';
@@ -104,7 +106,10 @@ export class KrafkaClient extends ClientProxy<KrafkaClientEvents> {
     return producer;
   }
 
-  /** Fails the requests that wait and gives up the reply partitions. A core of its own closes too; the next use opens another. */
+  /**
+   * Fails the requests that wait, gives up the reply partitions, and has what was emitted before handed to the producer, which
+   * delivers it. A core of its own closes too; the next use opens another.
+   */
   async close(): Promise<void> {
     const inbox = this.#inbox;
     const own = this.#ownShared;
@@ -112,7 +117,8 @@ export class KrafkaClient extends ClientProxy<KrafkaClientEvents> {
     this.#inbox = undefined;
     this.#ownShared = undefined;
     this.#pending.failAll(closedError());
-    await inbox?.close();
+    const core = own ?? this.#surroundings?.shared;
+    await Promise.all([inbox?.close(), core && this.#handedOver(core.ports)]);
     await own?.close();
     this._status$.next('disconnected');
   }
@@ -227,13 +233,13 @@ export class KrafkaClient extends ClientProxy<KrafkaClientEvents> {
       const topic = this.#topicOf(packet.pattern);
       const replyTopic = replyTopicOf(topic);
       const timeoutMs = this.#timeoutOf(packet.data);
-      const encoding = this.#encode(topic, packet);
       const signal = packet.data instanceof KrafkaRecord ? packet.data.signal : undefined;
       const waiting = (id = this.#pending.add(callback, {
         timeoutMs,
         waitedFor: `the reply to a request on '${topic}'`,
         signal,
       }));
+      const encoding = this.#encode(topic, packet);
       const deadline = timeoutMs === 0 ? undefined : this.#shared.ports.clock.now() + timeoutMs;
       const partition = this.#replies.partitionOf(replyTopic);
       const sending =
@@ -260,6 +266,17 @@ export class KrafkaClient extends ClientProxy<KrafkaClientEvents> {
         ? producer.send(encoding, options)
         : this.#order.inTurn(encoding, (record) => producer.send(record, options));
     return (await sending) as Result;
+  }
+
+  /** Events wait for serializers here, where no producer knows of them. */
+  async #handedOver({ clock }: NetworkPorts): Promise<void> {
+    if (this.#order.isFree) return;
+    const deadline = new Deadline(clock, SERIALIZERS_MS, 'the time to close');
+    try {
+      await within(clock, { deadline }, 'serializers to end', this.#order.handedOver());
+    } catch (error) {
+      this.#logger.error(`Events are not sent whose serializers don't end: ${String(error)}`);
+    }
   }
 
   /** By a timer that keeps no process alive: some ask again whenever they fail, for ever, and would let nothing else happen. */
@@ -381,6 +398,8 @@ export class KrafkaClient extends ClientProxy<KrafkaClientEvents> {
 }
 
 const MAX_TIMER_MS = 2_147_483_647;
+/** How long closing waits for the serializers of what was emitted before. */
+const SERIALIZERS_MS = 10_000;
 const IMMEDIATE = { immediate: true };
 
 /** A record that is complete but for the headers of a request. */

@@ -15,7 +15,7 @@ import {
   type KrafkaClientOptions,
 } from '../../../lib/index.js';
 import { KrafkaTestingModule } from '../../../lib/testing/krafka-testing.module.js';
-import { NestApps, until } from '../../support/nest-apps.js';
+import { aDoor, NestApps, until } from '../../support/nest-apps.js';
 import { openTestCluster, type TestCluster } from '../../support/test-cluster.js';
 
 let cluster: TestCluster;
@@ -158,6 +158,20 @@ describe('A client', () => {
     await client.close();
     expect(await answer).toEqual({ echo: 'again' });
     expect(client.unwrap()).not.toBe(core);
+  });
+
+  it('that closes sends what was emitted before, though it is still being serialized, and opens nothing for it', async () => {
+    const topic = await cluster.newTopic();
+    const door = aDoor();
+    const serialize = (value: unknown): Promise<string> => door.opened.then(() => String(value));
+    const serde = { serialize, deserialize: (value: Buffer) => value.toString() };
+    const client = apps.add(new KrafkaClient({ ...own(), serde }));
+    const sent = lastValueFrom(client.emit(topic, 'in hand'));
+    const closing = client.close();
+    door.open();
+    expect(await sent).toMatchObject({ topic, offset: 0 });
+    await closing;
+    expect(client.producer.stats()).toMatchObject({ records: 0 });
   });
 
   it('of a module that has closed tells so, a turn later, however often it is asked', async () => {

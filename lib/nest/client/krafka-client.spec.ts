@@ -1,0 +1,110 @@
+import { jest } from '@jest/globals';
+import { Logger } from '@nestjs/common';
+import { firstValueFrom, lastValueFrom } from 'rxjs';
+import type { ConsumerOptions } from '../../core/consumer/index.js';
+import { Deferred, seededRandom, silentLogger } from '../../core/support/index.js';
+import { checkClientOptions, type KrafkaClientOptions } from '../options.js';
+import type { SharedKrafka } from '../shared-krafka.js';
+import { KeepingProducer } from '../spec-support/delivery.js';
+import { HandClock, turns } from '../spec-support/hand-clock.js';
+import { HandConsumer } from '../spec-support/hand-consumer.js';
+import { aRecord } from '../spec-support/records.js';
+import { KrafkaClient } from './krafka-client.js';
+import { KrafkaRecordBuilder } from './krafka-record.js';
+
+/** A client of a module, on a core that does what a test makes it do. */
+function setUp(options: Partial<KrafkaClientOptions> = {}) {
+  const clock = new HandClock();
+  const producer = new KeepingProducer();
+  const consumers: HandConsumer[] = [];
+  const shared = {
+    ports: { clock, random: seededRandom(1), logger: silentLogger },
+    producer,
+    topics: { ensure: async () => 1 },
+    consumer: (consumerOptions: ConsumerOptions) => {
+      const consumer = new HandConsumer(consumerOptions);
+      consumers.push(consumer);
+      return consumer.consumer;
+    },
+  } as unknown as SharedKrafka;
+  const settings = checkClientOptions({ brokers: 'b', logger: silentLogger, ...options });
+  const client = new KrafkaClient(settings as KrafkaClientOptions, { shared });
+  /** Answers the last request, on what reads replies now. */
+  const answer = (value: string): void => {
+    const headers = { ...(producer.sent.at(-1)?.headers as Record<string, string>), 'kafka_nest-is-disposed': 'true' };
+    void consumers.at(-1)?.hand(aRecord({ topic: 'price.reply', value, headers }));
+  };
+  return { client, clock, producer, consumers, answer };
+}
+
+/** A serde whose values become bytes when a test says so. */
+function slowly() {
+  const bytes = new Deferred<string>();
+  return { bytes, serde: { serialize: () => bytes.promise, deserialize: (value: Buffer) => value.toString() } };
+}
+
+const errors: string[] = [];
+
+beforeEach(() => {
+  errors.length = 0;
+  jest.spyOn(Logger.prototype, 'error').mockImplementation((message: unknown) => void errors.push(String(message)));
+});
+afterEach(() => void jest.restoreAllMocks());
+
+describe('A client whose replies can not be read any more', () => {
+  it('says so, fails what waits, and starts over with the next request', async () => {
+    const { client, consumers, producer, answer } = setUp();
+    const told: unknown[] = [];
+    client.on('crashed', ({ error }) => told.push(error.message));
+    client.status.subscribe((status) => told.push(status));
+    const waiting = firstValueFrom(client.send('price', 1));
+    waiting.catch(() => undefined);
+    await turns();
+    expect(producer.sent).toHaveLength(1);
+    consumers[0]?.crash(new Error('corrupt'));
+    await expect(waiting).rejects.toThrow('corrupt');
+    expect(told).toEqual(['crashed', 'corrupt']);
+    expect({ pending: client.replyStats().pending, closes: consumers[0]?.closes }).toEqual({ pending: 0, closes: 1 });
+    const again = firstValueFrom(client.send('price', 2));
+    await turns();
+    expect(consumers).toHaveLength(2);
+    answer('done');
+    expect(await again).toBe('done');
+  });
+});
+
+describe('A client that closes', () => {
+  it('has the events handed over that are still being serialized', async () => {
+    const { bytes, serde } = slowly();
+    const { client, producer } = setUp({ serde });
+    const order: string[] = [];
+    const emitting = lastValueFrom(client.emit('orders', 1)).then(() => order.push('emitted'));
+    const closing = client.close().then(() => order.push('closed'));
+    await turns();
+    expect(order).toEqual([]);
+    bytes.resolve('one');
+    await Promise.all([emitting, closing]);
+    expect(order).toEqual(['emitted', 'closed']);
+    expect(producer.sent).toMatchObject([{ topic: 'orders', value: 'one' }]);
+  });
+
+  it('does not wait for ever for a serializer, and tells what that costs', async () => {
+    const { client, clock } = setUp({ serde: slowly().serde });
+    client.emit('orders', 1);
+    const closing = client.close();
+    await clock.pass(10_000);
+    await closing;
+    expect(errors).toEqual([expect.stringContaining('waiting for serializers to end')]);
+    expect(clock.waits).toEqual([]);
+  });
+});
+
+describe('A request whose signal has aborted', () => {
+  it('is not even serialized: nobody would hear of a failure of that', async () => {
+    const serialize = jest.fn(() => Promise.reject(new Error('the registry is away')));
+    const { client } = setUp({ serde: { serialize, deserialize: () => undefined } });
+    const record = new KrafkaRecordBuilder(1).setSignal(AbortSignal.abort(new Error('enough'))).build();
+    await expect(firstValueFrom(client.send('price', record))).rejects.toThrow('enough');
+    expect(serialize).not.toHaveBeenCalled();
+  });
+});
