@@ -73,7 +73,7 @@ const ROOT_PROVIDERS: readonly Provider[] = [
     provide: KrafkaClient,
     inject: [SETTINGS, SharedKrafka, KrafkaServer],
     useFactory: (settings: KrafkaSettings, shared: SharedKrafka, server: KrafkaServer) =>
-      endingWith(shared, new KrafkaClient(settings, { shared, serverConsumer: () => server.unwrap()[1] })),
+      endingWith(shared, new KrafkaClient(settings, { shared, consumerOf: (topic) => server.consumerOf(topic) })),
   },
 ];
 

@@ -41,8 +41,8 @@ export interface KrafkaBatch {
 /** What a client of a module shares with the rest of it. */
 export interface ClientSurroundings {
   readonly shared: SharedKrafka;
-  /** The consumer of the module's server, whose offsets `commitOffsets()` commits. */
-  readonly serverConsumer?: () => Consumer | undefined;
+  /** The consumer of the module's server for whose group `commitOffsets()` commits on a topic. */
+  readonly consumerOf?: (topic: string) => Consumer | undefined;
 }
 
 /**
@@ -167,20 +167,25 @@ export class KrafkaClient extends ClientProxy<KrafkaClientEvents> {
   }
 
   /**
-   * Commits offsets for the group of this module's server, where it has one.
+   * Commits offsets for the group of this module's server that reads the topic; where several do, for `consumer.groupId`.
    *
-   * @throws KrafkaError NO_GROUP where it has none: replies are read without a group
+   * @throws KrafkaError NO_GROUP where there is none: replies are read without a group
    */
   async commitOffsets(
     offsets: readonly { readonly topic: string; readonly partition: number; readonly offset: number | string }[],
   ): Promise<void> {
-    const consumer = this.#surroundings?.serverConsumer?.();
-    if (consumer === undefined) {
-      throw new KrafkaError('there is no group to commit for: this client reads its replies without one', {
-        code: 'NO_GROUP',
-      });
+    const byConsumer = new Map<Consumer, OffsetToCommit[]>();
+    for (const one of offsets) {
+      const consumer = this.#surroundings?.consumerOf?.(one.topic);
+      if (consumer === undefined) {
+        const problem = `there is no group here to commit offsets of '${one.topic}' for: a client reads its replies without one`;
+        throw new KrafkaError(problem, { code: 'NO_GROUP' });
+      }
+      const committed = byConsumer.get(consumer) ?? [];
+      committed.push({ ...one, offset: Number(one.offset) });
+      byConsumer.set(consumer, committed);
     }
-    await consumer.commit(offsets.map((one): OffsetToCommit => ({ ...one, offset: Number(one.offset) })));
+    await Promise.all(Array.from(byConsumer, ([consumer, committed]) => consumer.commit(committed)));
   }
 
   /**

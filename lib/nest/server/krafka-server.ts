@@ -133,6 +133,13 @@ export class KrafkaServer extends Server<KrafkaServerEvents, KrafkaStatus> imple
     return groups;
   }
 
+  /** @internal The consumer of the group that reads a topic: of several, and where none does, that of `consumer.groupId`. */
+  consumerOf(topic: string): Consumer | undefined {
+    const consumers = this.#workers.flatMap(({ consumer }) => consumer ?? []);
+    const own = consumers.filter(({ groupId }) => groupId === this.#settings.consumer.groupId);
+    return [...own, ...consumers].find((consumer) => consumer.subscription().includes(topic)) ?? own[0];
+  }
+
   get state(): KrafkaServerState {
     return this.#state;
   }

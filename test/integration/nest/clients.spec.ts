@@ -4,7 +4,10 @@ import { ClientsModule, Payload, type ClientProxy } from '@nestjs/microservices'
 import { Test } from '@nestjs/testing';
 import { defer, firstValueFrom, lastValueFrom, NEVER, retry, type Observable } from 'rxjs';
 import {
+  CommitMode,
   ConnectionConfig,
+  ConsumerGroup,
+  EventPattern,
   getKrafkaClientToken,
   getKrafkaToken,
   InjectKrafkaClient,
@@ -220,6 +223,46 @@ describe('A client', () => {
     const emitted = client.emit(topic, 'a');
     await lastValueFrom(client.emit(topic, 'b'));
     expect(await lastValueFrom(emitted)).toMatchObject({ topic, partition: 0, offset: 0 });
+  });
+});
+
+describe("A client of a server's module", () => {
+  it('commits offsets for the group that reads their topic, for the own one of the module first', async () => {
+    const [others, manual, both] = await Promise.all([cluster.newTopic(), cluster.newTopic(), cluster.newTopic()]);
+    const [ownId, otherId] = [cluster.name('own'), cluster.name('other')];
+
+    @Controller()
+    class Handlers {
+      @EventPattern([others, both])
+      @ConsumerGroup(otherId)
+      first(): void {}
+
+      @EventPattern(manual)
+      @CommitMode('manual')
+      second(): void {}
+
+      @EventPattern(both)
+      third(): void {}
+    }
+    const app = await apps.service({ controllers: [Handlers], options: { consumer: { groupId: ownId } } });
+    const client = app.get(KrafkaClient);
+    await client.commitOffsets([
+      { topic: others, partition: 0, offset: 1 },
+      { topic: manual, partition: 0, offset: '2' },
+      { topic: both, partition: 0, offset: '3' },
+    ]);
+    const committed = async (groupId: string): Promise<object> => {
+      const offsets = await client.admin.listGroupOffsets(groupId);
+      return Object.fromEntries(offsets.map(({ topic, offset }) => [topic, offset]));
+    };
+    expect(await committed(ownId)).toEqual({ [manual]: 2, [both]: 3 });
+    expect(await committed(otherId)).toEqual({ [others]: 1 });
+  });
+
+  it('commits offsets for no group where there is none', async () => {
+    const { client } = await apps.client();
+    const committing = client.commitOffsets([{ topic: 'orders', partition: 0, offset: '1' }]);
+    await expect(committing).rejects.toMatchObject({ code: 'NO_GROUP', message: expect.stringContaining('orders') });
   });
 });
 
