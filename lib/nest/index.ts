@@ -38,6 +38,7 @@ export { NestLogger } from './nest-logger.js';
 export type {
   KrafkaClientOptions,
   KrafkaModuleOptions,
+  KrafkaProducerOptions,
   KrafkaServerConsumerOptions,
   KrafkaServerOptions,
   ReplyTopicOptions,

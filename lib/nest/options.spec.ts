@@ -2,6 +2,7 @@ import { Transport } from '@nestjs/microservices';
 import { KrafkaConfigError, silentLogger } from '../core/support/index.js';
 import { checkClientOptions, checkModuleOptions, checkServerOptions, type KrafkaModuleOptions } from './options.js';
 import { SharedKrafka } from './shared-krafka.js';
+import { jsonSerde } from './wire/serde.js';
 
 function refusalOf(check: () => unknown): KrafkaConfigError {
   try {
@@ -40,6 +41,11 @@ describe("A module's options", () => {
     [{ replyTopics: { create: 'no' } }, 'replyTopics.create', 'true or false'],
     [{ consumer: { topics: ['a'] } }, 'consumer.topics', 'its handlers decide that'],
     [{ consumer: 'orders' }, 'consumer', 'must be an object'],
+    [{ producer: { transactionalId: 'orders' } }, 'producer.transactionalId', "see the option 'transactions'"],
+    [{ producer: { transactionTimeoutMs: 5 } }, 'producer.transactionTimeoutMs', "see the option 'transactions'"],
+    [{ producer: { keySerializer: jsonSerde } }, 'producer.keySerializer', "use the option 'serde'"],
+    [{ producer: { valueSerializer: jsonSerde } }, 'producer.valueSerializer', "use the option 'serde'"],
+    [{ producer: 'fast' }, 'producer', 'must be an object'],
     [{ transportId: 'kafka' }, 'transportId', "Nest's transports"],
     [{ logger: () => undefined }, 'logger', 'methods debug, info, warn, error'],
     [{ health: true }, 'health', 'is not known'],

@@ -52,6 +52,12 @@ export interface ReplyTopicOptions {
   readonly replicationFactor?: number | undefined;
 }
 
+/** How the producer works that servers and clients share: as any, but for what would go against what they do with it. */
+export type KrafkaProducerOptions = Omit<
+  ProducerOptions,
+  'transactionalId' | 'transactionTimeoutMs' | 'keySerializer' | 'valueSerializer'
+>;
+
 /** What servers and clients have in common. */
 interface CommonOptions {
   /** Where to find the cluster: a string with commas or an array; the port is 9092 where none is named. */
@@ -60,8 +66,8 @@ interface CommonOptions {
   readonly clientId?: string | undefined;
   /** Sockets, channels, TLS and SASL. */
   readonly connection?: ConnectionOptions | ConnectionConfig | undefined;
-  /** The one producer behind events, requests, replies and dead letters. */
-  readonly producer?: ProducerOptions | undefined;
+  /** The one producer behind events, requests, replies and dead letters. No transactions and no serializers: see `transactions`, `serde`. */
+  readonly producer?: KrafkaProducerOptions | undefined;
   /** How `client.transaction()` works. */
   readonly transactions?: TransactionsOptions | undefined;
   /** Where the core says what happens. Default: Nest's logger, context `Krafka`. */
@@ -125,7 +131,7 @@ export interface KrafkaSettings {
   readonly brokers: readonly string[];
   readonly clientId: string | undefined;
   readonly connection: ConnectionOptions | ConnectionConfig | undefined;
-  readonly producer: ProducerOptions;
+  readonly producer: KrafkaProducerOptions;
   readonly transactions: TransactionsOptions;
   readonly consumer: KrafkaServerConsumerOptions;
   readonly topics: readonly TopicDeclaration[];
@@ -209,6 +215,26 @@ const anyConnection: OptionRule<KrafkaSettings['connection']> = (value, path) =>
   return value as KrafkaSettings['connection'];
 };
 
+const OF_TRANSACTIONS =
+  "is not for the producer that all share: client.transaction() has its own, see the option 'transactions'";
+// Dead letters and retries are written as the bytes they were read as; replies and events are bytes when it gets them.
+const OF_PAYLOADS = "is not for the producer that all share: use the option 'serde', or 'serializer'";
+
+const NOT_OF_A_SHARED_PRODUCER: readonly (readonly [name: string, problem: string])[] = [
+  ['transactionalId', OF_TRANSACTIONS],
+  ['transactionTimeoutMs', OF_TRANSACTIONS],
+  ['keySerializer', OF_PAYLOADS],
+  ['valueSerializer', OF_PAYLOADS],
+];
+
+const aSharedProducer: OptionRule<KrafkaProducerOptions> = (value, path) => {
+  const options = anObject<Record<string, unknown>>(value, path);
+  for (const [name, problem] of NOT_OF_A_SHARED_PRODUCER) {
+    if (options[name] !== undefined) throw new KrafkaConfigError(`${path}.${name}`, problem);
+  }
+  return options;
+};
+
 const theTopicNames: OptionRule<TopicNames | undefined> = (value, path) => {
   if (value !== undefined && (value === null || !['object', 'function'].includes(typeof value))) {
     throw new KrafkaConfigError(path, `must be an object, a function, or what has get(key), got ${describe(value)}`);
@@ -220,7 +246,7 @@ const COMMON = {
   brokers: parseBrokers,
   clientId: optional(aString),
   connection: anyConnection,
-  producer: anObject,
+  producer: aSharedProducer,
   transactions: anObject,
   logger: (value: unknown, path: string): Logger =>
     value === undefined ? new NestLogger() : anObjectWith<Logger>('debug', 'info', 'warn', 'error')(value, path),
