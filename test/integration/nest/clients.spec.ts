@@ -74,6 +74,31 @@ describe('A client', () => {
     expect(statuses).toEqual(['connected', 'disconnected']);
   });
 
+  it("is made by Nest's ClientsModule from options that come later, and refuses wrong ones by name", async () => {
+    const topic = await cluster.newTopic();
+    await echo(topic);
+    const OPTIONS = Symbol('options');
+    const compile = (options: KrafkaClientOptions) => {
+      @Module({ providers: [{ provide: OPTIONS, useFactory: async () => options }], exports: [OPTIONS] })
+      class ConfigModule {}
+      const registered = ClientsModule.registerAsync([
+        {
+          name: 'ORDERS',
+          imports: [ConfigModule],
+          inject: [OPTIONS],
+          useFactory: (given: KrafkaClientOptions) => ({ customClass: KrafkaClient, options: given }),
+        },
+      ]);
+      return Test.createTestingModule({ imports: [registered] }).compile();
+    };
+    const app = apps.add(await compile(own()));
+    const client = app.get<KrafkaClient>('ORDERS');
+    expect(client).toBeInstanceOf(KrafkaClient);
+    expect(await firstValueFrom(client.send(topic, 'later'))).toEqual({ echo: 'later' });
+    const wrong = { ...own(), requestTimeout: 5 };
+    await expect(compile(wrong)).rejects.toMatchObject({ code: 'INVALID_CONFIG', option: 'requestTimeout' });
+  });
+
   it('shares a reply partition with others, each hearing its own replies', async () => {
     const topic = await cluster.newTopic();
     await cluster.newTopic(1, {}, `${topic}.reply`);

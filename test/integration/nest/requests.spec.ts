@@ -1,6 +1,6 @@
 import { Controller } from '@nestjs/common';
-import { Ctx, Payload, RpcException } from '@nestjs/microservices';
-import { firstValueFrom, lastValueFrom, NEVER, range, toArray } from 'rxjs';
+import { Ctx, Payload, RpcException, type Deserializer, type Serializer } from '@nestjs/microservices';
+import { firstValueFrom, lastValueFrom, NEVER, of, range, toArray } from 'rxjs';
 import {
   EventPattern,
   KrafkaContext,
@@ -8,6 +8,7 @@ import {
   KrafkaServer,
   MessagePattern,
   schemaRegistrySerde,
+  type KafkaMessageView,
   type KrafkaSerde,
   type SchemaCodec,
 } from '../../../lib/index.js';
@@ -230,5 +231,55 @@ describe('Serdes', () => {
     await until('both events', () => seen.length === 2);
     expect(seen).toEqual([{ id: 1 }, { id: 2 }]);
     expect(app.get(KrafkaServer).deliveryCounts()).toMatchObject({ deadLetters: 2, retries: 2 });
+  });
+});
+
+describe("Serializers written for Nest's transport", () => {
+  /** Puts payloads in envelopes, by and by. */
+  class EnvelopeSerializer implements Serializer<unknown, unknown> {
+    async serialize(payload: unknown, { pattern }: { readonly pattern: string }): Promise<object> {
+      return { key: 'enveloped', value: { payload, on: pattern }, headers: { version: '2' } };
+    }
+  }
+
+  /** Takes them out: `data` of what is asked and told, `response` of what is answered. */
+  class EnvelopeDeserializer implements Deserializer<KafkaMessageView, unknown> {
+    async deserialize({ value }: KafkaMessageView, { channel }: { readonly channel: string }): Promise<object> {
+      const { payload, on } = value as { readonly payload: unknown; readonly on: string };
+      if (on !== channel) throw new TypeError(`an envelope for '${on}' came on '${channel}'`);
+      return channel.endsWith('.reply') ? { response: payload } : { pattern: channel, data: payload };
+    }
+  }
+
+  it('make bytes of events, requests and replies on either side, and payloads of those', async () => {
+    const [events, requests] = await Promise.all([cluster.newTopic(), cluster.newTopic()]);
+    const seen: unknown[] = [];
+
+    @Controller()
+    class Prices {
+      @EventPattern(events)
+      changed(@Payload() payload: unknown, @Ctx() context: KrafkaContext): void {
+        const { key, value, headers } = context.getMessage();
+        seen.push({ payload, key, value, version: headers['version'] });
+      }
+
+      @MessagePattern(requests)
+      price({ sku }: { readonly sku: string }): unknown {
+        if (sku === 'none') throw new RpcException({ code: 'NO_SUCH_SKU' });
+        return of({ sku, price: 1 }, { sku, price: 2 });
+      }
+    }
+    const options = { serializer: new EnvelopeSerializer(), deserializer: new EnvelopeDeserializer() };
+    await apps.service({ controllers: [Prices], options });
+    const { client } = await apps.client(options);
+    await lastValueFrom(client.emit(events, { sku: 'a' }));
+    await until('the event', () => seen.length === 1);
+    const value = { payload: { sku: 'a' }, on: events };
+    expect(seen).toEqual([{ payload: { sku: 'a' }, key: 'enveloped', value, version: '2' }]);
+    expect(await lastValueFrom(client.send(requests, { sku: 'b' }).pipe(toArray()))).toEqual([
+      { sku: 'b', price: 1 },
+      { sku: 'b', price: 2 },
+    ]);
+    await expect(firstValueFrom(client.send(requests, { sku: 'none' }))).rejects.toEqual({ code: 'NO_SUCH_SKU' });
   });
 });
