@@ -432,6 +432,22 @@ describe('Fetcher', () => {
       expect(one.fetchOffset).toBe(11);
     });
 
+    it('that are new before the one before has said whether its log agrees are asked anew', async () => {
+      const { fetcher, cluster, events } = setUp();
+      const one = standing(0);
+      fetcher.add([one]);
+      one.handedOut(11, 1);
+      for (const [leader, epoch] of [
+        [2, 2],
+        [1, 3],
+      ] as const) {
+        cluster.lead({ t: [{ leader, epoch }, 1] });
+        fetcher.metadataChanged();
+      }
+      expect(events).toEqual(['new leader t/0', 'new leader t/0']);
+      expect(one).toMatchObject({ currentLeaderEpoch: 3, phase: { kind: 'validating' } });
+    });
+
     it('of a re-created topic begin their epochs anew', async () => {
       const { fetcher, cluster, events, fetches, reply } = setUp({ leaders: [{ leader: 1, epoch: 9 }] });
       const one = standing(0);

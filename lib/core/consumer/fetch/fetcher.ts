@@ -197,7 +197,9 @@ export class Fetcher {
       const first = partition.currentLeaderEpoch === -1;
       partition.currentLeaderEpoch = known.leaderEpoch;
       route.preferredReplica = -1;
-      if (!first && partition.phase.kind === 'reading' && partition.positionEpoch >= 0) {
+      // While one leader is asked there may be another already: what the first one says counts for nothing then.
+      const { kind } = partition.phase;
+      if (!first && (kind === 'reading' || kind === 'validating') && partition.positionEpoch >= 0) {
         partition.validate();
         onNewLeader(partition);
       }
