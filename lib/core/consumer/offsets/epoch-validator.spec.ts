@@ -95,6 +95,19 @@ describe('EpochValidator', () => {
     expect(outcome).toEqual([]);
   });
 
+  it('asks again when a broker fails in a way it has no name for', async () => {
+    const { validator, cluster, outcome, end, clock } = setUp({ error: 'UNKNOWN_SERVER_ERROR' });
+    validator.validate(validating(10, 3));
+    await settled();
+    Object.assign(end, { error: 'NONE', leaderEpoch: 3, endOffset: 10 });
+    await clock.advance(1_000);
+    expect(outcome).toEqual(['valid']);
+    expect(cluster.requests('OffsetForLeaderEpoch').map(({ options }) => options)).toEqual([
+      { timeoutMs: 30_000 },
+      { timeoutMs: 30_000 },
+    ]);
+  });
+
   it('tells of a refusal', async () => {
     const { validator, outcome } = setUp({ error: 'TOPIC_AUTHORIZATION_FAILED' });
     validator.validate(validating(10, 3));

@@ -1,9 +1,15 @@
 import type { BrokerConnection } from '../../network/index.js';
-import { ERROR_CODES, isRetriable, OffsetForLeaderEpoch, protocolError } from '../../protocol/index.js';
+import { ERROR_CODES, OffsetForLeaderEpoch } from '../../protocol/index.js';
 import type { KrafkaError } from '../../support/index.js';
 import type { AssignedPartition } from '../assigned-partition.js';
 import { byTopic, keyOf } from '../topic-partition.js';
-import { LeaderQuestions, type LeaderQuestionsOptions, type Outcome, type Question } from './leader-questions.js';
+import {
+  LeaderQuestions,
+  outcomeOfError,
+  type LeaderQuestionsOptions,
+  type Outcome,
+  type Question,
+} from './leader-questions.js';
 
 /** Where the leader's log ends for the epoch that a position was read in. */
 interface EpochEnd {
@@ -71,13 +77,14 @@ const CONSUMER = -1;
 async function offsetsForLeaderEpochs(
   connection: BrokerConnection,
   questions: readonly Question<number>[],
+  wait: { readonly timeoutMs: number },
 ): Promise<Map<Question<number>, Outcome<EpochEnd>>> {
   const wanted = questions.map((question) => ({
     topic: question.partition.topic,
     partition: question.partition.partition,
     question,
   }));
-  const response = await connection.sendRequest(OffsetForLeaderEpoch, {
+  const request = {
     replicaId: CONSUMER,
     topics: [...byTopic(wanted)].map(([topic, items]) => ({
       topic,
@@ -87,19 +94,19 @@ async function offsetsForLeaderEpochs(
         leaderEpoch: question.what,
       })),
     })),
-  });
+  };
+  const response = await connection.sendRequest(OffsetForLeaderEpoch, request, wait);
   const asked = new Map(questions.map((question) => [question.partition.key, question]));
   const outcomes = new Map<Question<number>, Outcome<EpochEnd>>();
   for (const { topic, partitions } of response.topics) {
     for (const { partition, errorCode, leaderEpoch, endOffset } of partitions) {
       const question = asked.get(keyOf(topic, partition));
       if (question === undefined) continue;
-      const error = protocolError(errorCode, { api: 'OffsetForLeaderEpoch', topic, partition });
       outcomes.set(
         question,
         errorCode === ERROR_CODES.NONE
           ? { kind: 'answer', value: { leaderEpoch, endOffset } }
-          : { kind: isRetriable(errorCode) ? 'again' : 'refused', error },
+          : outcomeOfError(errorCode, { api: 'OffsetForLeaderEpoch', topic, partition }),
       );
     }
   }

@@ -1,6 +1,15 @@
 import type { Cluster } from '../../cluster/index.js';
 import type { BrokerConnection } from '../../network/index.js';
-import { backoffMs, Deadline, KrafkaError, type Backoff, type Ports, type Timer } from '../../support/index.js';
+import { ERROR_CODES, isRetriable, protocolError } from '../../protocol/index.js';
+import {
+  backoffMs,
+  Deadline,
+  KrafkaError,
+  type Backoff,
+  type Ports,
+  type ProtocolErrorContext,
+  type Timer,
+} from '../../support/index.js';
 import type { AssignedPartition } from '../assigned-partition.js';
 
 /** Something to be asked of a partition's leader. */
@@ -24,9 +33,16 @@ export interface LeaderQuestionsOptions<Q, A> {
   readonly ask: (
     connection: BrokerConnection,
     questions: readonly Question<Q>[],
+    wait: { readonly timeoutMs: number },
   ) => Promise<ReadonlyMap<Question<Q>, Outcome<A>>>;
   readonly onAnswer: (partition: AssignedPartition, value: A, what: Q) => void;
   readonly onRefused: (partition: AssignedPartition, error: KrafkaError) => void;
+}
+
+/** What came of a question that the leader answered with an error: what it has no name for may be over the next time. */
+export function outcomeOfError(errorCode: number, context: ProtocolErrorContext): Outcome<never> {
+  const mayPass = isRetriable(errorCode) || errorCode === ERROR_CODES.UNKNOWN_SERVER_ERROR;
+  return { kind: mayPass ? 'again' : 'refused', error: protocolError(errorCode, context) };
 }
 
 interface Open<Q> {
@@ -134,6 +150,7 @@ export class LeaderQuestions<Q, A> {
       const outcomes = await this.#options.ask(
         connection,
         current.map(({ question }) => question),
+        { timeoutMs: requestTimeoutMs },
       );
       for (const open of current) this.#settle(open, outcomes.get(open.question));
     } catch (error) {
@@ -175,7 +192,9 @@ export class LeaderQuestions<Q, A> {
     open.failures++;
     open.retryAt = clock.monotonic() + backoffMs(BACKOFF, open.failures, random);
     const { topic, partition } = open.question.partition;
-    logger.debug('a leader could not be asked', { topic, partition, failures: open.failures, error });
+    const told = { topic, partition, failures: open.failures, error };
+    if (error === undefined || error.retriable) logger.debug('a leader could not be asked', told);
+    else logger.warn('a leader failed to answer, and is asked again', told);
   }
 
   #scheduleRetry(): void {

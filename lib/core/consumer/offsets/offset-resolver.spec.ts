@@ -212,6 +212,27 @@ describe('OffsetResolver', () => {
     expect(found).toEqual([]);
   });
 
+  it('asks again when a broker fails in a way it has no name for', async () => {
+    const { cluster, resolver, found, refused, clock } = setUp();
+    cluster.lead({ t: [1] });
+    cluster.answer = answering(() => ({ error: 'UNKNOWN_SERVER_ERROR' }));
+    resolver.resolve(partition(0), 'latest');
+    await settled();
+    cluster.answer = answering(() => ({ offset: 7 }));
+    await clock.advance(1_000);
+    expect(refused).toEqual([]);
+    expect(found).toEqual(['t/0 7']);
+  });
+
+  it('waits for an answer as long as its requests may take', async () => {
+    const { cluster, resolver } = setUp();
+    cluster.lead({ t: [1] });
+    cluster.answer = answering(() => ({ offset: 7 }));
+    resolver.resolve(partition(0), 'latest');
+    await settled();
+    expect(cluster.requests('ListOffsets')[0]?.options).toEqual({ timeoutMs: 30_000 });
+  });
+
   it('gives up on what will not change, naming the partition', async () => {
     const { cluster, resolver, refused, clock } = setUp();
     cluster.lead({ t: [1] });

@@ -1,10 +1,16 @@
 import type { BrokerConnection } from '../../network/index.js';
-import { ERROR_CODES, isRetriable, ListOffsets, protocolError } from '../../protocol/index.js';
+import { ERROR_CODES, ListOffsets } from '../../protocol/index.js';
 import { KrafkaProtocolError, type KrafkaError } from '../../support/index.js';
 import type { AssignedPartition, OffsetSpec } from '../assigned-partition.js';
 import type { IsolationLevel } from '../consumer-options.js';
 import { byTopic, keyOf } from '../topic-partition.js';
-import { LeaderQuestions, type LeaderQuestionsOptions, type Outcome, type Question } from './leader-questions.js';
+import {
+  LeaderQuestions,
+  outcomeOfError,
+  type LeaderQuestionsOptions,
+  type Outcome,
+  type Question,
+} from './leader-questions.js';
 
 /** An offset as a leader knows it. */
 export interface ResolvedOffset {
@@ -42,7 +48,7 @@ export class OffsetResolver {
     const { isolationLevel, onResolved } = options;
     this.#questions = new LeaderQuestions<OffsetSpec, ResolvedOffset>({
       ...options,
-      ask: (connection, questions) => listOffsets(connection, questions, isolationLevel),
+      ask: (connection, questions, wait) => listOffsets(connection, questions, isolationLevel, wait),
       onAnswer: (partition, resolved, spec) => {
         // No record is that young: what comes next will be.
         if (resolved.offset < 0 && spec !== 'latest') this.#questions.put(partition, 'latest');
@@ -78,6 +84,7 @@ async function listOffsets(
   connection: BrokerConnection,
   questions: readonly Question<OffsetSpec>[],
   isolationLevel: IsolationLevel,
+  wait: { readonly timeoutMs: number },
 ): Promise<Map<Question<OffsetSpec>, Outcome<ResolvedOffset>>> {
   const wanted = questions.map((question) => ({
     topic: question.partition.topic,
@@ -90,7 +97,7 @@ async function listOffsets(
   ) {
     throw new KrafkaProtocolError('UNSUPPORTED_VERSION', "'max-timestamp' needs a broker of Kafka 3.0 or later");
   }
-  const response = await connection.sendRequest(ListOffsets, {
+  const request = {
     replicaId: -1,
     isolationLevel: isolationLevel === 'read_committed' ? 1 : 0,
     topics: [...byTopic(wanted)].map(([name, items]) => ({
@@ -101,19 +108,19 @@ async function listOffsets(
         timestamp: timestampOf(question.what),
       })),
     })),
-  });
+  };
+  const response = await connection.sendRequest(ListOffsets, request, wait);
   const asked = new Map(questions.map((question) => [question.partition.key, question]));
   const outcomes = new Map<Question<OffsetSpec>, Outcome<ResolvedOffset>>();
   for (const { name, partitions } of response.topics) {
     for (const { partitionIndex, errorCode, offset, leaderEpoch } of partitions) {
       const question = asked.get(keyOf(name, partitionIndex));
       if (question === undefined) continue;
-      const error = protocolError(errorCode, { api: 'ListOffsets', topic: name, partition: partitionIndex });
       outcomes.set(
         question,
         errorCode === ERROR_CODES.NONE
           ? { kind: 'answer', value: { offset, leaderEpoch } }
-          : { kind: isRetriable(errorCode) ? 'again' : 'refused', error },
+          : outcomeOfError(errorCode, { api: 'ListOffsets', topic: name, partition: partitionIndex }),
       );
     }
   }
