@@ -198,6 +198,11 @@ export class EmbeddedBroker {
     for (const id of ids) this.#server(id).killConnections();
   }
 
+  /** How many incremental fetch sessions all nodes together hold (KIP-227). */
+  get fetchSessions(): number {
+    return this.nodeIds.reduce((sum, id) => sum + this.#sessionsOf(id).size, 0);
+  }
+
   /** Forgets the incremental fetch sessions of a node, or of all, as a full cache does (KIP-227). */
   dropFetchSessions(nodeId?: number): void {
     const ids = nodeId === undefined ? this.nodeIds : [this.#node(nodeId).id];

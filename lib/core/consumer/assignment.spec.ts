@@ -52,7 +52,10 @@ function setUp(
     validator: { validate: one('validate'), drop: () => undefined } as never,
     committed: () =>
       self.committed === undefined
-        ? Promise.resolve(new Map(Object.entries(options.kept ?? {})) as unknown as ReadonlyMap<string, KeptOffset>)
+        ? Promise.resolve({
+            kept: new Map(Object.entries(options.kept ?? {})) as unknown as ReadonlyMap<string, KeptOffset>,
+            refused: new Map(),
+          })
         : Promise.reject(self.committed),
     commit: (partitions) => {
       note('commit')(partitions);

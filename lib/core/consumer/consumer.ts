@@ -357,13 +357,18 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
     );
   }
 
-  /** What the group has committed of these partitions, by default of those assigned; what it has not is left out. */
+  /**
+   * What the group has committed of these partitions, by default of those assigned; what it has not is left out.
+   *
+   * @throws KrafkaProtocolError when it does not tell of one of them, KrafkaTimeoutError after `defaultApiTimeoutMs`
+   */
   async committed(
     partitions: readonly TopicPartition[] = this.assignment(),
     { signal }: WaitOptions = {},
   ): Promise<readonly CommittedOffset[]> {
     const deadline = this.#deadline('defaultApiTimeoutMs');
-    const kept = await waitFor(this.#group('committed()').committed(partitions, deadline, signal), signal);
+    const { kept, refused } = await waitFor(this.#group('committed()').committed(partitions, deadline, signal), signal);
+    for (const error of refused.values()) throw error;
     return [...kept.values()];
   }
 

@@ -11,7 +11,7 @@ import type { ConsumerEvents } from './consumer-events.js';
 import type { ConsumerSettings, OffsetReset } from './consumer-options.js';
 import type { Return } from './delivery/delivery.js';
 import type { Fetcher } from './fetch/fetcher.js';
-import type { KeptOffset } from './offsets/committed-offsets.js';
+import type { KeptOffset, KeptOffsets } from './offsets/committed-offsets.js';
 import type { EpochValidator, Truncation } from './offsets/epoch-validator.js';
 import type { OffsetResolver, ResolvedOffset } from './offsets/offset-resolver.js';
 import type { TopicPartition } from './topic-partition.js';
@@ -25,10 +25,7 @@ export interface PositionsOptions {
   readonly resolver: OffsetResolver;
   readonly validator: EpochValidator;
   /** What the group has committed of these partitions; only asked when there is a group. */
-  readonly committed: (
-    partitions: readonly TopicPartition[],
-    signal: AbortSignal,
-  ) => Promise<ReadonlyMap<string, KeptOffset>>;
+  readonly committed: (partitions: readonly TopicPartition[], signal: AbortSignal) => Promise<KeptOffsets>;
   readonly onFatal: (error: KrafkaError) => void;
   /** A partition may be handed out again. */
   readonly onReady: (partition: AssignedPartition) => void;
@@ -217,8 +214,13 @@ export class Positions {
       const waiting = added.filter(awaitsCommitted);
       if (waiting.length === 0 || this.#ending.signal.aborted) return;
       try {
-        const kept = await committed(waiting, this.#ending.signal);
-        for (const partition of waiting) if (awaitsCommitted(partition)) this.#goOnAsKept(partition, kept);
+        const { kept, refused } = await committed(waiting, this.#ending.signal);
+        for (const partition of waiting) {
+          if (!awaitsCommitted(partition)) continue;
+          const error = refused.get(partition.key);
+          if (error === undefined) this.#goOnAsKept(partition, kept);
+          else this.failed(partition, error);
+        }
         return;
       } catch (error) {
         if (this.#ending.signal.aborted) return;

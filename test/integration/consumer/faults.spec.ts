@@ -99,10 +99,9 @@ withFaults('a consumer of a broker that', () => {
     const consumer = consumerOf(topic);
     await produce(krafka, topic, 1, { partition: 0 });
     await take(consumer, 1);
-    const fetches = broker.requests.count('Fetch');
+    expect(broker.fetchSessions).toBe(1);
     await consumer.close();
-    // The last Fetch is the one that ends the session.
-    expect(broker.requests.count('Fetch')).toBeGreaterThan(fetches);
+    expect(broker.fetchSessions).toBe(0);
   });
 
   it('sends a corrupt batch once: it is fetched again', async () => {
@@ -122,6 +121,42 @@ withFaults('a consumer of a broker that', () => {
     await expect(take(consumer, 1)).rejects.toMatchObject({ code: 'CORRUPT_MESSAGE', topic, partition: 0 });
     await consumer.close();
   });
+
+  it('may not tell what is committed of a topic: the others go on', async () => {
+    const [closed, open] = [await cluster.newTopic(1), await cluster.newTopic(1)];
+    await produce(krafka, open, 5, { partition: 0 });
+    broker.faults.add({
+      api: 'OffsetFetch',
+      fault: { error: 'TOPIC_AUTHORIZATION_FAILED', topic: closed, partition: 0 },
+      times: Infinity,
+    });
+    const consumer = consumerOf(open, { topics: [closed, open] });
+    const failed: string[] = [];
+    consumer.events.on('partitionFailed', ({ topic, error }) => failed.push(`${topic} ${error.code}`));
+    expect(values(await take(consumer, 5))).toEqual(expected(5));
+    expect(failed).toEqual([`${closed} TOPIC_AUTHORIZATION_FAILED`]);
+    await expect(consumer.committed([{ topic: closed, partition: 0 }])).rejects.toMatchObject({
+      code: 'TOPIC_AUTHORIZATION_FAILED',
+    });
+    await consumer.close();
+  });
+
+  it.each(['TOPIC_AUTHORIZATION_FAILED', 'UNKNOWN_SERVER_ERROR'] as const)(
+    'does not take an automatic commit (%s): that is told, and made up for by a later one',
+    async (error) => {
+      const topic = await cluster.newTopic(1);
+      await produce(krafka, topic, 5, { partition: 0 });
+      broker.faults.next('OffsetCommit', { error, topic, partition: 0 });
+      const consumer = consumerOf(topic, { autoCommitIntervalMs: 20 });
+      const failed: string[] = [];
+      consumer.events.on('commitFailed', (told) => failed.push(told.error.code));
+      const { seen, end } = await running(consumer);
+      await until(() => broker.committed('faults', topic, 0) === 5);
+      expect(seen).toHaveLength(5);
+      expect(failed).toEqual([error]);
+      await end();
+    },
+  );
 
   it('may not tell a partition: the others go on', async () => {
     const topic = await cluster.newTopic(2);

@@ -5,7 +5,7 @@ import { KrafkaError, type Deadline, type Ports, type TypedEvents } from '../../
 import type { AssignedPartition } from '../assigned-partition.js';
 import type { ConsumerEvents, GroupState } from '../consumer-events.js';
 import type { ConsumerSettings } from '../consumer-options.js';
-import { CommittedOffsets, type KeptOffset } from '../offsets/committed-offsets.js';
+import { CommittedOffsets, type KeptOffsets } from '../offsets/committed-offsets.js';
 import { OffsetCommitter, type OffsetToCommit } from '../offsets/offset-committer.js';
 import type { TopicPartition } from '../topic-partition.js';
 import { assignorsOf } from './assignors.js';
@@ -146,11 +146,7 @@ export class Membership {
     return this.#committer.commit(offsets, deadline);
   }
 
-  committed(
-    partitions: readonly TopicPartition[],
-    deadline: Deadline,
-    signal?: AbortSignal,
-  ): Promise<ReadonlyMap<string, KeptOffset>> {
+  committed(partitions: readonly TopicPartition[], deadline: Deadline, signal?: AbortSignal): Promise<KeptOffsets> {
     return this.#committed.of(partitions, deadline, signal);
   }
 
@@ -209,7 +205,7 @@ export class Membership {
     this.#member.start();
   }
 
-  /** A commit that was made by itself failed: one that no later one can do better ends the consumer. */
+  /** A commit that was made by itself failed. It is made again with the next one, unless nobody may commit to the group. */
   #commitFailed(error: KrafkaError): void {
     const { events, ports, onFatal, groupId } = this.#options;
     if (OF_A_REBALANCE.has(error.code) && this.identity !== undefined) {
@@ -218,19 +214,15 @@ export class Membership {
     }
     ports.logger.warn('offsets could not be committed', { group: groupId, error });
     events.emit('commitFailed', { error });
-    if (!error.retriable && !NOT_FATAL.has(error.code)) onFatal(error);
+    if (FATAL.has(error.code)) onFatal(error);
   }
 }
 
 /** A member that keeps its partitions through a rebalance commits them with its next generation. */
 const OF_A_REBALANCE: ReadonlySet<string> = new Set<ErrorName>(['REBALANCE_IN_PROGRESS', 'ILLEGAL_GENERATION']);
 
-/** The member's own loop deals with these (it joins again, or tells that it can't), or there is nothing to commit for. */
-const NOT_FATAL: ReadonlySet<string> = new Set<ErrorName | 'FENCED'>([
-  'UNKNOWN_TOPIC_OR_PARTITION',
-  'REBALANCE_IN_PROGRESS',
-  'UNKNOWN_MEMBER_ID',
-  'ILLEGAL_GENERATION',
-  'FENCED_INSTANCE_ID',
-  'FENCED',
-]);
+/**
+ * No later commit will be taken. A topic that may not be committed to is no such reason: that of other topics goes on.
+ * What concerns the member (its generation is over, another took its place) its own loop deals with.
+ */
+const FATAL: ReadonlySet<string> = new Set<ErrorName>(['GROUP_AUTHORIZATION_FAILED', 'INVALID_GROUP_ID']);

@@ -40,7 +40,7 @@ describe('CommittedOffsets', () => {
   it('tells what the group holds, and leaves out what it holds nothing for', async () => {
     const { coordinator, ask } = setUp();
     coordinator.next('OffsetFetch', group([partition(0, 7), partition(1, -1)]));
-    const kept = await ask();
+    const { kept } = await ask();
     expect([...kept]).toEqual([['t/0', { topic: 't', partition: 0, offset: 7, leaderEpoch: 2, metadata: 'm' }]]);
   });
 
@@ -67,7 +67,7 @@ describe('CommittedOffsets', () => {
     coordinator.version = 6;
     const topics = [{ name: 't', partitions: [partition(0, 7)] }];
     coordinator.next('OffsetFetch', { groups: [], topics, errorCode: 0 });
-    expect((await ask([0])).get('t/0')?.offset).toBe(7);
+    expect((await ask([0])).kept.get('t/0')?.offset).toBe(7);
     expect(coordinator.sent[0]?.body).toEqual({ groupId: 'g', topics: [{ name: 't', partitionIndexes: [0] }] });
   });
 
@@ -76,12 +76,13 @@ describe('CommittedOffsets', () => {
     ['a topic it has not heard of yet', group([partition(0, -1, 'UNKNOWN_TOPIC_OR_PARTITION'), partition(1, 3)])],
     ['a coordinator that loads', group([], 'COORDINATOR_LOAD_IN_PROGRESS')],
     ['a coordinator that moved', group([], 'NOT_COORDINATOR')],
+    ['a coordinator that fails without a name for it', group([], 'UNKNOWN_SERVER_ERROR')],
   ])('takes %s for unknown, not for absent: it asks again', async (_, first) => {
     const { coordinator, ask, clock } = setUp(true);
     coordinator.next('OffsetFetch', first).next('OffsetFetch', group([partition(0, 5), partition(1, 3)]));
     const asked = ask();
     await clock.advance(1_000);
-    expect([...(await asked).values()].map(({ offset }) => offset)).toEqual([5, 3]);
+    expect([...(await asked).kept.values()].map(({ offset }) => offset)).toEqual([5, 3]);
   });
 
   it('fails when the offsets stay unknown, and never says that there are none', async () => {
@@ -101,9 +102,17 @@ describe('CommittedOffsets', () => {
     expect(coordinator.heeded).toEqual([ERROR_CODES.NOT_COORDINATOR]);
   });
 
-  it('fails at once, naming the place, when it may not know', async () => {
+  it('tells what it may know, and names what it may not', async () => {
     const { coordinator, ask } = setUp();
-    coordinator.next('OffsetFetch', group([partition(0, -1, 'TOPIC_AUTHORIZATION_FAILED')]));
-    await expect(ask()).rejects.toMatchObject({ code: 'TOPIC_AUTHORIZATION_FAILED', topic: 't', partition: 0 });
+    coordinator.next('OffsetFetch', group([partition(0, -1, 'TOPIC_AUTHORIZATION_FAILED'), partition(1, 3)]));
+    const { kept, refused } = await ask();
+    expect(kept.get('t/1')?.offset).toBe(3);
+    expect([...refused]).toMatchObject([['t/0', { code: 'TOPIC_AUTHORIZATION_FAILED', topic: 't', partition: 0 }]]);
+  });
+
+  it('fails at once when it may know nothing of the group', async () => {
+    const { coordinator, ask } = setUp();
+    coordinator.next('OffsetFetch', group([], 'GROUP_AUTHORIZATION_FAILED'));
+    await expect(ask()).rejects.toMatchObject({ code: 'GROUP_AUTHORIZATION_FAILED' });
   });
 });

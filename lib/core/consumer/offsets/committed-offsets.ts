@@ -13,6 +13,14 @@ export interface KeptOffset extends TopicPartition {
   readonly metadata: string;
 }
 
+/** What the group answered when it was asked for offsets. */
+export interface KeptOffsets {
+  /** By partition; one the group holds none for is not among them. */
+  readonly kept: ReadonlyMap<string, KeptOffset>;
+  /** By partition: why its offset is not told, and never will be. */
+  readonly refused: ReadonlyMap<string, KrafkaError>;
+}
+
 export interface CommittedOffsetsOptions {
   readonly coordinator: CoordinatorLink;
   readonly ports: Ports;
@@ -37,18 +45,15 @@ export class CommittedOffsets {
   }
 
   /**
-   * The offsets of these partitions that the group holds; one it holds none for is not among them. An offset that is
-   * unstable, or that the coordinator can't tell yet, is waited for: taken for absent, it would be reset.
+   * The offsets of these partitions that the group holds, and those it does not tell: a topic that may not be read is no
+   * reason to know nothing of the others. An offset that is unstable, or that the coordinator can't tell yet, is waited for:
+   * taken for absent, it would be reset.
    *
    * @throws KrafkaTimeoutError when the deadline passes
    * @throws KrafkaProtocolError when the coordinator refuses for good
    */
-  async of(
-    partitions: readonly TopicPartition[],
-    deadline: Deadline,
-    signal?: AbortSignal,
-  ): Promise<ReadonlyMap<string, KeptOffset>> {
-    if (partitions.length === 0) return new Map();
+  async of(partitions: readonly TopicPartition[], deadline: Deadline, signal?: AbortSignal): Promise<KeptOffsets> {
+    if (partitions.length === 0) return { kept: new Map(), refused: new Map() };
     const { ports } = this.#options;
     return retrying({ deadline, ports, signal, waitedFor: 'the committed offsets' }, () =>
       this.#ask(partitions, deadline, signal),
@@ -59,7 +64,7 @@ export class CommittedOffsets {
     partitions: readonly TopicPartition[],
     deadline: Deadline,
     signal: AbortSignal | undefined,
-  ): Promise<Map<string, KeptOffset>> {
+  ): Promise<KeptOffsets> {
     const { coordinator, requireStable, namesMember } = this.#options;
     const { groupId } = coordinator;
     const identity = namesMember() ? this.#options.identity() : undefined;
@@ -87,8 +92,9 @@ export class CommittedOffsets {
   }
 }
 
-function offsetsIn(topics: ResponseOf<typeof OffsetFetch>['topics'], groupId: string): Map<string, KeptOffset> {
+function offsetsIn(topics: ResponseOf<typeof OffsetFetch>['topics'], groupId: string): KeptOffsets {
   const kept = new Map<string, KeptOffset>();
+  const refused = new Map<string, KrafkaError>();
   for (const { name: topic, partitions } of topics) {
     for (const {
       partitionIndex: partition,
@@ -97,7 +103,12 @@ function offsetsIn(topics: ResponseOf<typeof OffsetFetch>['topics'], groupId: st
       committedLeaderEpoch,
       metadata,
     } of partitions) {
-      if (errorCode !== ERROR_CODES.NONE) throw refusal(errorCode, groupId, { topic, partition });
+      if (errorCode !== ERROR_CODES.NONE) {
+        const error = refusal(errorCode, groupId, { topic, partition });
+        if (error.retriable) throw error;
+        refused.set(keyOf(topic, partition), error);
+        continue;
+      }
       if (committedOffset < 0) continue;
       kept.set(keyOf(topic, partition), {
         topic,
@@ -108,14 +119,17 @@ function offsetsIn(topics: ResponseOf<typeof OffsetFetch>['topics'], groupId: st
       });
     }
   }
-  return kept;
+  return { kept, refused };
 }
 
-/** A member that is still joining, or whose epoch just changed, asks again as the member it then is. */
-const MEMBER_CHANGES: ReadonlySet<string> = new Set(['STALE_MEMBER_EPOCH', 'UNKNOWN_MEMBER_ID']);
+/**
+ * A member that is still joining, or whose epoch just changed, asks again as the member it then is; and a broker that
+ * fails in a way it has no name for may not do so the next time.
+ */
+const MAY_PASS: ReadonlySet<string> = new Set(['STALE_MEMBER_EPOCH', 'UNKNOWN_MEMBER_ID', 'UNKNOWN_SERVER_ERROR']);
 
 function refusal(errorCode: number, groupId: string, place: Partial<TopicPartition> = {}): KrafkaError {
   const error = protocolError(errorCode, { api: 'OffsetFetch', detail: `group '${groupId}'`, ...place });
-  if (isRetriable(errorCode) || !MEMBER_CHANGES.has(error.code)) return error;
+  if (isRetriable(errorCode) || !MAY_PASS.has(error.code)) return error;
   return new KrafkaError(error.message, { code: error.code, retriable: true, cause: error });
 }
