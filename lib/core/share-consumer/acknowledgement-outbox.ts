@@ -15,6 +15,18 @@ export interface AcknowledgeFailure {
 /** What came of each partition that a request spoke of, by {@link keyOf}: undefined for those in order. */
 export type Outcomes = ReadonlyMap<string, KrafkaError | undefined>;
 
+/** What came of one of them; what the answer says nothing of was not taken. */
+export function outcomeFor(
+  outcomes: Outcomes,
+  { topicId, topic, partition }: SharePartition,
+  api: string,
+): KrafkaError | undefined {
+  const key = keyOf(topicId, partition);
+  if (outcomes.has(key)) return outcomes.get(key);
+  const problem = 'the answer says nothing of the acknowledgements sent';
+  return new KrafkaProtocolError('UNKNOWN_SERVER_ERROR', problem, { api, topic, partition });
+}
+
 export interface AcknowledgementOutboxOptions {
   readonly clock: Clock;
   readonly counters: ShareCounters;
@@ -81,18 +93,12 @@ export class AcknowledgementOutbox {
     return this.#inTransit;
   }
 
-  /** The request was answered. What the answer says nothing of was not taken. */
+  /** The request was answered. */
   settle(outcomes: Outcomes, api: string): void {
     const parcels = this.#inTransit;
     this.#inTransit = [];
     for (const parcel of parcels) {
-      const { topicId, topic, partition } = parcel.partition;
-      const key = keyOf(topicId, partition);
-      const error = outcomes.has(key)
-        ? outcomes.get(key)
-        : new KrafkaProtocolError('UNKNOWN_SERVER_ERROR', 'the answer says nothing of the acknowledgements sent', {
-            ...{ api, topic, partition },
-          });
+      const error = outcomeFor(outcomes, parcel.partition, api);
       if (error === undefined) this.#acknowledged(parcel);
       else this.#failed(parcel, error);
     }

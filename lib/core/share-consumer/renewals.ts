@@ -1,8 +1,7 @@
 import { Deferred, type KrafkaError } from '../support/index.js';
-import type { Outcomes } from './acknowledgement-outbox.js';
+import { outcomeFor, type Outcomes } from './acknowledgement-outbox.js';
 import type { Custody } from './custody.js';
 import { PendingAcknowledgements, type Parcel } from './pending-acknowledgements.js';
-import { keyOf } from './share-partition.js';
 
 interface Renewal {
   readonly deferred: Deferred<void>;
@@ -58,7 +57,7 @@ export class Renewals {
     for (const [custody, { deferred, sent }] of this.#renewals) {
       if (!sent) continue;
       this.#renewals.delete(custody);
-      const error = outcomes.get(keyOf(custody.partition.topicId, custody.partition.partition));
+      const error = outcomeFor(outcomes, custody.partition, 'ShareAcknowledge');
       if (error !== undefined) {
         deferred.reject(error);
         continue;
