@@ -116,7 +116,10 @@ export interface ConsumerOptions {
    * handlers busy.
    */
   readonly maxPartitionFetchBytes?: number | undefined;
-  /** The bound of what is read ahead of the handlers, shared out among the partitions. Default 67,108,864 (64 MiB). */
+  /**
+   * The bound of what is read ahead of the handlers, bytes, shared out among the partitions; no partition is given less than
+   * 32 KiB, so beyond `bufferBytes` / 32 KiB of them (2,048) that is the bound. Default 67,108,864 (64 MiB).
+   */
   readonly bufferBytes?: number | undefined;
   /** The most that one compressed batch may become. Default 104,857,600 (100 MiB). */
   readonly maxDecompressedBytes?: number | undefined;
