@@ -31,8 +31,24 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 interface Accident {
   readonly stage: number;
   readonly at: number;
+  /** When the member had surely done the last of what it still had in hands. */
+  over: number;
   readonly committed: ReadonlyMap<number, number>;
 }
+
+/** What is copied more than once: where it was, and when it was copied first and last. */
+interface Repeat {
+  readonly places: readonly DatedEntry[];
+  readonly first: number;
+  readonly last: number;
+}
+
+/** A member that is thawed goes on for so long, at most, before it hears that it was missed. */
+const UNAWARE_MS = 10_000;
+
+/** Whether an accident is why a record was copied again: copied before it was over, not committed then, copied after it. */
+const isWhy = ({ at, over, committed }: Accident, { places, first, last }: Repeat): boolean =>
+  first <= over && at <= last && places.some(({ partition, offset }) => offset >= (committed.get(partition) ?? 0));
 
 describe(`${RECORDS} numbers through three groups whose members come and go (CHAOS_SEED=${SEED})`, () => {
   let kafka: RealKafka;
@@ -192,10 +208,12 @@ describe(`${RECORDS} numbers through three groups whose members come and go (CHA
       async () => {
         const topics = await begin(`${word}-killed`, options);
         const accidents: Accident[] = [];
-        const note = async (group: LedgerGroup, stage: number): Promise<void> => {
+        const note = async (group: LedgerGroup, stage: number): Promise<Accident> => {
           const offsets = await krafka.admin().listGroupOffsets(group.groupId);
           const committed = new Map(offsets.map(({ partition, offset }) => [partition, offset]));
-          accidents.push({ stage, at: Date.now(), committed });
+          const accident = { stage, at: Date.now(), over: Date.now(), committed };
+          accidents.push(accident);
+          return accident;
         };
         await churn(write(topics[0] as string), 2, async (group, stage, random) => {
           if (random() < 0.5) {
@@ -205,9 +223,10 @@ describe(`${RECORDS} numbers through three groups whose members come and go (CHA
           } else {
             const thaw = group.freeze();
             await pause(50);
-            await note(group, stage);
+            const accident = await note(group, stage);
             await pause(SESSION_MS + 1_500);
             thaw();
+            accident.over = Date.now() + UNAWARE_MS;
           }
         });
         await untilDone(topics);
@@ -217,14 +236,8 @@ describe(`${RECORDS} numbers through three groups whose members come and go (CHA
           const [before, after] = [ledgers[stage] as DatedEntry[], ledgers[stage + 1] as DatedEntry[]];
           const { lost } = auditLedger(new Set(before.map(({ number }) => number)), after);
           const repeated = repeatedBeyond(before, after);
-          const accidental = repeated.filter(({ places, until }) =>
-            accidents.some(
-              ({ stage: where, at, committed }) =>
-                where === stage &&
-                at <= until &&
-                places.some(({ partition, offset }) => offset >= (committed.get(partition) ?? 0)),
-            ),
-          );
+          const there = accidents.filter((accident) => accident.stage === stage);
+          const accidental = repeated.filter((repeat) => there.some((accident) => isWhy(accident, repeat)));
           return { lost: lost.length, repeated: repeated.length, unexplained: repeated.length - accidental.length };
         });
         console.log(`${kind}: ${accidents.length} killed or frozen; ${JSON.stringify(found)}`);
@@ -274,19 +287,17 @@ describe(`${RECORDS} numbers through three groups whose members come and go (CHA
   });
 });
 
-/** Numbers that a copy holds more often than what it was made of, where they were, and when the last copy was written. */
-function repeatedBeyond(
-  before: readonly DatedEntry[],
-  after: readonly DatedEntry[],
-): { readonly places: readonly DatedEntry[]; readonly until: number }[] {
+/** Numbers that a copy holds more often than what it was made of. */
+function repeatedBeyond(before: readonly DatedEntry[], after: readonly DatedEntry[]): Repeat[] {
   const places = new Map<number, DatedEntry[]>();
   for (const entry of before) places.set(entry.number, [...(places.get(entry.number) ?? []), entry]);
-  const copies = new Map<number, { count: number; until: number }>();
-  for (const { number, timestamp } of after) {
-    const { count, until } = copies.get(number) ?? { count: 0, until: 0 };
-    copies.set(number, { count: count + 1, until: Math.max(until, timestamp) });
-  }
+  const copies = new Map<number, number[]>();
+  for (const { number, timestamp } of after) copies.set(number, [...(copies.get(number) ?? []), timestamp]);
   return [...copies]
-    .filter(([number, { count }]) => count > (places.get(number)?.length ?? 0))
-    .map(([number, { until }]) => ({ places: places.get(number) ?? [], until }));
+    .filter(([number, { length }]) => length > (places.get(number)?.length ?? 0))
+    .map(([number, times]) => ({
+      places: places.get(number) ?? [],
+      first: Math.min(...times),
+      last: Math.max(...times),
+    }));
 }
