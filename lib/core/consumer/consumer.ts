@@ -125,6 +125,8 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
       settings,
       ports: this.#ports,
       purpose: `fetch:${this.#id}`,
+      // What a group assigns comes in numbers, and seldom.
+      hastens: settings.groupId === undefined,
       otherPurposes: ['data', `coordination:${this.#id}`],
       onProgress: () => this.#lags.arm(),
       onData: (partition) => this.#assignment.dataArrived(partition),

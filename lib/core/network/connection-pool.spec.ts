@@ -173,6 +173,17 @@ describe('ConnectionPool', () => {
     expect(simulation.dialer.dials).toHaveLength(5);
   });
 
+  it('drops what its owner wants no more, at one address, with what is under way there', async () => {
+    const { pool } = simulate();
+    const mine = [await pool.getConnection(ADDRESS, 'fetch:a'), await pool.getConnection(OTHER, 'fetch:a')];
+    const held = quietly(mine[0]!.sendRequest(Heartbeat, heartbeat));
+    pool.drop(ADDRESS, 'fetch:a');
+    await expect(held).rejects.toMatchObject({ code: 'CLOSED' });
+    expect(mine.map(({ usable }) => usable)).toEqual([false, true]);
+    expect(pool.stats()).toMatchObject({ highPriorityCount: 1 });
+    expect((await pool.getConnection(ADDRESS, 'fetch:a')).usable).toBe(true);
+  });
+
   it('adds all connections up, past ones included', async () => {
     const { simulation, pool } = simulate();
     for (const purpose of ['data', 'fetch:a', 'coordination:a'] as const) {

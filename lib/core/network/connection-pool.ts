@@ -101,6 +101,16 @@ export class ConnectionPool {
     return total(reports);
   }
 
+  /** Closes one owner's connection to one address at once, whatever is under way on it; it is dialed anew when it is wanted. */
+  drop(address: string, purpose: Exclude<ConnectionPurpose, 'data'>): void {
+    const slots = this.#addresses.get(address)?.slots;
+    const slot = slots?.get(purpose);
+    if (slot === undefined) return;
+    slots?.delete(purpose);
+    void slot.close({ timeoutMs: 0 });
+    this.#past = sumStats([this.#past, slot.stats()]);
+  }
+
   /**
    * How many connections of each address are usable, of how many that somebody counts on; addresses that all have been
    * left for idleness are not there. Whatever is dead is dialed in the background: being asked after is being wanted.

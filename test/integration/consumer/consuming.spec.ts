@@ -324,4 +324,22 @@ describe('consuming', () => {
     expect(consumer.assignment()).toHaveLength(2);
     await consumer.close();
   });
+
+  it('reads a partition that is assigned later at once, though the broker still waits for records of the others', async () => {
+    const [silent, added] = [await cluster.newTopic(1), await cluster.newTopic(1)];
+    await produce(krafka, added, 1, { partition: 0 });
+    const first = { topic: silent, partition: 0, offset: 'earliest' } as const;
+    // Longer than this test may take: whoever waits for that answer waits in vain.
+    const consumer = krafka.consumer({ assignments: [first], fetchMaxWaitMs: 600_000 });
+    const seen: ConsumerRecord[] = [];
+    const running = consumer.run({ eachRecord: (record) => void seen.push(record) });
+    await consumer.start();
+    await until(() => consumer.stats().fetches === 1);
+    await consumer.assign([first, { topic: added, partition: 0, offset: 'earliest' }]);
+    await until(() => seen.length === 1);
+    expect(seen).toMatchObject([{ topic: added, offset: 0 }]);
+    expect(consumer.stats().sessionResets).toBe(0);
+    await consumer.close();
+    await running;
+  });
 });

@@ -26,6 +26,11 @@ export interface BrokerFetchOptions {
   readonly ready: () => BrokerConnection | undefined;
   /** Makes that connection, or waits until it is there again. */
   readonly connect: (deadline: Deadline, signal: AbortSignal) => Promise<BrokerConnection>;
+  /**
+   * Ends that connection, with the fetch that the broker holds on it: for a partition that is to be read at once. Undefined
+   * where partitions come in numbers, and may wait until the fetch is answered.
+   */
+  readonly interrupt: ((connection: BrokerConnection) => void) | undefined;
   /** Takes what came for one partition; answers whether records have. */
   readonly take: (sent: SentPartition<AssignedPartition>, data: FetchedData, endpoints: NodeEndpoints) => boolean;
   /** Hands out what was taken of the partition, as far as it is handled at once. */
@@ -50,6 +55,8 @@ const READ_COMMITTED = 1;
 /** The session is gone or out of step, and everything else is in order: the next fetch names all, at once. */
 const SESSION_LOST: ReadonlySet<string> = new Set(['FETCH_SESSION_ID_NOT_FOUND', 'INVALID_FETCH_SESSION_EPOCH']);
 const STANDSTILL_MS = 1_000;
+/** How long an answer may still take before it is given up for a partition that it will not be about. */
+const MOMENT_MS = 5;
 const BACKOFF: Backoff = { baseMs: 100, capMs: 1_000 };
 
 /**
@@ -69,6 +76,11 @@ export class BrokerFetch {
   #parked: Deferred<void> | undefined;
   #retry: { readonly at: number; readonly timer: Timer } | undefined;
   #running = false;
+  /** Partitions that no fetch has named yet. */
+  readonly #unasked = new Set<AssignedPartition>();
+  /** Until the fetch that is held is given up for them, unless it is answered before. */
+  #haste: Timer | undefined;
+  #interrupted = false;
   /** Partitions of which records have come that are not handed out yet. */
   #arrived: AssignedPartition[] = [];
   #connection: BrokerConnection | undefined;
@@ -80,11 +92,13 @@ export class BrokerFetch {
 
   add(partition: AssignedPartition): void {
     this.#places.set(partition, { fullSince: undefined, retryAt: 0, batches: 0, movedAt: 0 });
+    this.#unasked.add(partition);
     this.wake();
   }
 
   remove(partition: AssignedPartition): void {
     this.#places.delete(partition);
+    this.#unasked.delete(partition);
   }
 
   /** Leaves a partition out for a while. */
@@ -101,6 +115,30 @@ export class BrokerFetch {
     }
     this.#parked?.resolve();
     this.#parked = undefined;
+    if (this.#unasked.size > 0) this.#hasten();
+  }
+
+  /**
+   * A partition that is read for the first time does not wait for an answer that waits for records of others. Where they
+   * flow, it comes in a moment.
+   */
+  #hasten(): void {
+    const { interrupt, ports } = this.#options;
+    const connection = this.#connection;
+    if (interrupt === undefined || connection === undefined || this.#haste !== undefined) return;
+    if (![...this.#unasked].some(({ fetchable }) => fetchable)) return;
+    const giveUp = (): void => {
+      this.#interrupted = true;
+      interrupt(connection);
+    };
+    this.#haste = ports.clock.setTimer(MOMENT_MS, giveUp, false);
+  }
+
+  /** The fetch was answered, or never will be. */
+  #landed(): void {
+    this.#connection = undefined;
+    this.#haste?.cancel();
+    this.#haste = undefined;
   }
 
   /** Ends fetching. Answers what is left to be said to the broker, and whether it is holding a fetch meanwhile. */
@@ -108,6 +146,7 @@ export class BrokerFetch {
     const idle = this.#connection === undefined;
     this.#stopping.abort();
     this.#retry?.timer.cancel();
+    this.#haste?.cancel();
     this.#parked?.resolve();
     return { plan: this.#session.close(), idle };
   }
@@ -131,6 +170,10 @@ export class BrokerFetch {
         this.#deliver();
         if (signal.aborted) return;
         this.#session.failed();
+        if (this.#interrupted) {
+          this.#interrupted = false;
+          continue;
+        }
         this.#options.counters.sessionResets++;
         this.#options.failed([...this.#places.keys()], error, ++failures);
         const delayMs = backoffMs(BACKOFF, failures, this.#options.ports.random);
@@ -152,6 +195,7 @@ export class BrokerFetch {
     const maxWaitMs = this.#choose(now, wanted);
     if (wanted.length === 0 || this.#stopping.signal.aborted) return;
     const plan = this.#session.plan(wanted);
+    for (const partition of wanted) this.#unasked.delete(partition);
     counters.fetches++;
     counters.fetchedEntries += plan.entries;
     if (!plan.full) counters.incrementalFetches++;
@@ -166,7 +210,7 @@ export class BrokerFetch {
       this.#deliver();
       response = await answer;
     } finally {
-      this.#connection = undefined;
+      this.#landed();
       // Nothing else is sent on this connection.
       counters.requestBytes += connection.stats().bytesSent - bytesBefore;
     }

@@ -3,6 +3,7 @@ import { ERROR_CODES, type ErrorName } from '../../protocol/index.js';
 import {
   Deadline,
   Deferred,
+  KrafkaClosedError,
   KrafkaConnectionError,
   KrafkaProtocolError,
   type KrafkaError,
@@ -61,7 +62,9 @@ const named = ({ body }: BrokerRequest): string[] =>
 const forgotten = ({ body }: BrokerRequest): number[] =>
   body.forgottenTopicsData.flatMap(({ partitions }: { partitions: number[] }) => partitions);
 
-function setUp(options: { settings?: object; leaders?: (number | { leader: number; epoch: number })[] } = {}) {
+function setUp(
+  options: { hastens?: boolean; settings?: object; leaders?: (number | { leader: number; epoch: number })[] } = {},
+) {
   const ports = fakePorts();
   const cluster = new ScriptedCluster();
   cluster.lead({ t: options.leaders ?? [1, 1] });
@@ -89,6 +92,7 @@ function setUp(options: { settings?: object; leaders?: (number | { leader: numbe
     },
     ports,
     purpose: 'fetch:me',
+    hastens: options.hastens ?? false,
     otherPurposes: ['data'],
     onProgress: () => undefined,
     onData: ({ key }) => arrived.push(key),
@@ -132,6 +136,62 @@ describe('Fetcher', () => {
     fetcher.wake(standing(0));
     await settled();
     expect(fetches()).toHaveLength(2);
+  });
+
+  describe('a partition that is added while the broker holds a fetch', () => {
+    const interrupted = new KrafkaClosedError('the connection to b:1');
+
+    it('is read at once where it was assigned by hand: the fetch is given up, and nothing else', async () => {
+      const { fetcher, cluster, clock, fetches, reply, events } = setUp({ hastens: true });
+      fetcher.add([standing(0)]);
+      await settled();
+      const added = [standing(1), standing(2)];
+      cluster.lead({ t: [1, 1, 1] });
+      fetcher.add(added);
+      for (const one of added) fetcher.wake(one);
+      await clock.advance(5);
+      expect(cluster.dropped).toEqual(['b:1 fetch:me']);
+      await reply(interrupted);
+      expect(fetches().map(named)).toEqual([['0@10'], ['0@10', '1@10', '2@10']]);
+      expect(fetches()[1]?.body.sessionEpoch).toBe(0);
+      // Everybody is asked for by now: nobody gains by another interruption.
+      for (const one of added) fetcher.wake(one);
+      await clock.advance(100);
+      expect(cluster.dropped).toHaveLength(1);
+      expect({ events, suspected: cluster.suspected, resets: fetcher.counters.sessionResets }).toEqual({
+        events: [],
+        suspected: [],
+        resets: 0,
+      });
+    });
+
+    it('waits for an answer that comes in a moment, and where a group assigned it for any', async () => {
+      for (const hastens of [true, false]) {
+        const { fetcher, cluster, clock, fetches, reply } = setUp({ hastens });
+        fetcher.add([standing(0)]);
+        await settled();
+        fetcher.add([standing(1)]);
+        await clock.advance(hastens ? 4 : 400);
+        await reply(answer([]));
+        await clock.advance(400);
+        expect(cluster.dropped).toEqual([]);
+        expect(named(fetches().at(-1) as BrokerRequest)).toContain('1@10');
+      }
+    });
+
+    it('is read once its position is known', async () => {
+      const { fetcher, cluster, clock } = setUp({ hastens: true });
+      fetcher.add([standing(0)]);
+      await settled();
+      const one = new AssignedPartition('t', 1, 'latest', { maxDecompressedBytes: 1 }, () => undefined);
+      fetcher.add([one]);
+      await clock.advance(100);
+      expect(cluster.dropped).toEqual([]);
+      one.begin(10, -1, false);
+      fetcher.wake(one);
+      await clock.advance(5);
+      expect(cluster.dropped).toEqual(['b:1 fetch:me']);
+    });
   });
 
   it('asks as it was told to, and waits for the answer longer than the broker may hold it', async () => {

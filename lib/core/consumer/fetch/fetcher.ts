@@ -20,6 +20,8 @@ export interface FetcherOptions {
   readonly settings: FetchSettings & Pick<ConsumerSettings, 'maxPartitionFetchBytes' | 'bufferBytes'>;
   /** The connections that are this consumer's alone: `fetch:<id>`. */
   readonly purpose: `fetch:${string}`;
+  /** Whether a partition that is added is to be read at once, even if a fetch that the broker holds is lost by it. */
+  readonly hastens: boolean;
   /** Other connections there may be, on which a session is closed while the broker holds a fetch on its own. */
   readonly otherPurposes: readonly ConnectionPurpose[];
   readonly ports: Ports;
@@ -222,7 +224,7 @@ export class Fetcher {
   #sourceOf(nodeId: number): BrokerFetch {
     let source = this.#sources.get(nodeId);
     if (source === undefined) {
-      const { cluster, settings, ports, purpose } = this.#options;
+      const { cluster, settings, ports, purpose, hastens } = this.#options;
       source = new BrokerFetch({
         nodeId,
         settings,
@@ -230,6 +232,7 @@ export class Fetcher {
         counters: this.counters,
         ready: () => cluster.readyConnection(nodeId, purpose),
         connect: (deadline, signal) => cluster.connection(nodeId, purpose, { deadline, signal }),
+        interrupt: hastens ? ({ address }) => cluster.pool.drop(address, purpose) : undefined,
         take: (sent, data, endpoints) => this.#take(sent, data, endpoints),
         deliver: (partition) => {
           // It may have been taken away since.

@@ -31,7 +31,9 @@ export class ScriptedCluster {
   readonly moved: LeaderChange[] = [];
   /** Nodes that can't be reached, and with what error. */
   readonly unreachable = new Map<number, Error>();
-  readonly pool = {} as never;
+  /** Connections that were ended, as `address purpose`. */
+  readonly dropped: string[] = [];
+  readonly pool = { drop: (address: string, purpose: string) => this.dropped.push(`${address} ${purpose}`) } as never;
   /** Answers every request. */
   answer: (request: BrokerRequest) => unknown = () => {
     throw new Error('the spec gives no answer');
