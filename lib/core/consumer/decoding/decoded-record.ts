@@ -47,4 +47,10 @@ export class DecodedRecord<Key = unknown, Value = unknown> {
   get headers(): ReceivedHeaders {
     return this.raw.headers;
   }
+
+  /** Everything of the record, for `JSON.stringify`; not its bytes as they came. */
+  toJSON(): object {
+    const { topic, partition, offset, timestamp, timestampType, leaderEpoch, key, value, headers, error } = this;
+    return { topic, partition, offset, timestamp, timestampType, leaderEpoch, key, value, headers, error };
+  }
 }

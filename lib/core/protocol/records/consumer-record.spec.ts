@@ -56,6 +56,21 @@ describe('a consumed record', () => {
     expect(({} as Record<string, unknown>)['x']).toBeUndefined();
   });
 
+  it('is whole in JSON', async () => {
+    const record = await received({ timestamp: 5, key: 'k', value: null, headers: { a: 'b' } });
+    expect(JSON.parse(JSON.stringify(record))).toEqual({
+      topic: 'orders',
+      partition: 3,
+      offset: 42,
+      timestamp: 5,
+      timestampType: 'CreateTime',
+      leaderEpoch: 6,
+      key: { type: 'Buffer', data: [0x6b] },
+      value: null,
+      headers: { a: { type: 'Buffer', data: [0x62] } },
+    });
+  });
+
   it('shows itself whole when it is printed', async () => {
     const printed = inspect(await received({ key: 'k', value: null, headers: { a: 'b' } }));
     for (const part of [

@@ -115,6 +115,11 @@ export class ConsumerRecord {
     return new ConsumerRecord(this.offset, this.timestamp, source, 0, own.length);
   }
 
+  /** Everything of the record, for `JSON.stringify`: key, value and headers as Buffers are written there. */
+  toJSON(): object {
+    return this[inspect.custom]();
+  }
+
   [inspect.custom](): object {
     const { topic, partition, offset, timestamp, timestampType, leaderEpoch, key, value, headers } = this;
     return { topic, partition, offset, timestamp, timestampType, leaderEpoch, key, value, headers };
