@@ -63,6 +63,8 @@ export class KrafkaClient extends ClientProxy<KrafkaClientEvents> {
   readonly #order = new SendingOrder();
   #ownShared: SharedKrafka | undefined;
   #hasEnded = false;
+  /** The status that was told last. */
+  #told: KrafkaClientStatus | undefined;
   #inbox: ReplyInbox | undefined;
 
   /** @throws KrafkaConfigError with the path of the option at fault */
@@ -77,7 +79,7 @@ export class KrafkaClient extends ClientProxy<KrafkaClientEvents> {
     this.#pending = new PendingRequests(clock, random.bytes(15).toString('base64url'));
   }
 
-  /** Emits each change: connected, disconnected, or crashed when replies can't be read any more. */
+  /** Emits each change: connected (by `connect()` or the first use), disconnected, or crashed when replies can't be read any more. */
   override get status(): Observable<KrafkaClientStatus> {
     return super.status as Observable<KrafkaClientStatus>;
   }
@@ -102,7 +104,7 @@ export class KrafkaClient extends ClientProxy<KrafkaClientEvents> {
     const { krafka, ports, producer } = this.#shared;
     const deadline = new Deadline(ports.clock, krafka.config.connectTimeoutMs, 'connectTimeoutMs');
     await krafka.cluster.anyConnection({ deadline });
-    this._status$.next('connected');
+    this.#tell('connected');
     return producer;
   }
 
@@ -120,7 +122,7 @@ export class KrafkaClient extends ClientProxy<KrafkaClientEvents> {
     const core = own ?? this.#surroundings?.shared;
     await Promise.all([inbox?.close(), core && this.#handedOver(core.ports)]);
     await own?.close();
-    this._status$.next('disconnected');
+    this.#tell('disconnected');
   }
 
   /** @internal Closes for good: the core that it shares with its module closes next. */
@@ -270,7 +272,16 @@ export class KrafkaClient extends ClientProxy<KrafkaClientEvents> {
       this.#order.isFree && !(encoding instanceof Promise)
         ? producer.send(encoding, options)
         : this.#order.inTurn(encoding, (record) => producer.send(record, options));
-    return (await sending) as Result;
+    const metadata = await sending;
+    // Events go on while replies can't be read.
+    if (this.#told !== 'crashed') this.#tell('connected');
+    return metadata as Result;
+  }
+
+  #tell(status: KrafkaClientStatus): void {
+    if (status === this.#told) return;
+    this.#told = status;
+    this._status$.next(status);
   }
 
   /** Events wait for serializers here, where no producer knows of them. */
@@ -314,6 +325,7 @@ export class KrafkaClient extends ClientProxy<KrafkaClientEvents> {
     const id = correlationIdOf(record);
     // Replies that nobody waits for are not worth reading.
     if (id === undefined || !this.#pending.expects(id)) return;
+    this.#tell('connected');
     try {
       const packet = decodeReply(record, this.#payloads);
       if (!isPromise(packet)) {
@@ -397,7 +409,7 @@ export class KrafkaClient extends ClientProxy<KrafkaClientEvents> {
     this.#inbox = undefined;
     inbox?.close().catch((failure: unknown) => this.#logger.error(`Closing went wrong: ${String(failure)}`));
     this.#pending.failAll(cause);
-    this._status$.next('crashed');
+    this.#tell('crashed');
     this.#events.emit('crashed', { error: cause });
   }
 }

@@ -74,6 +74,23 @@ describe('A client', () => {
     expect(statuses).toEqual(['connected', 'disconnected']);
   });
 
+  it('tells its status by whatever it does first, without connect()', async () => {
+    const topic = await cluster.newTopic();
+    await echo(topic);
+    const use = {
+      emit: (client: KrafkaClient) => client.emit(topic, 'x'),
+      send: (client: KrafkaClient) => client.send(topic, { a: 1 }),
+    };
+    for (const first of [use.emit, use.send]) {
+      const client = new KrafkaClient(own());
+      const told = firstValueFrom(client.status);
+      await lastValueFrom<unknown>(first(client));
+      expect(await told).toBe('connected');
+      await client.close();
+      expect(await firstValueFrom(client.status)).toBe('disconnected');
+    }
+  });
+
   it("is made by Nest's ClientsModule from options that come later, and refuses wrong ones by name", async () => {
     const topic = await cluster.newTopic();
     await echo(topic);
