@@ -28,7 +28,11 @@ function setUp(
   for (const name of ['assigned', 'revoked', 'lost', 'reset', 'commitFailed'] as const) {
     events.on(name, (payload) => heard.push([name, payload]));
   }
-  const self = { member: true, commit: () => Promise.resolve(), committed: undefined as Error | undefined };
+  const self = {
+    member: true,
+    commit: (_deadline: Deadline) => Promise.resolve(),
+    committed: undefined as Error | undefined,
+  };
   const note =
     (what: string) =>
     (partitions: Iterable<TopicPartition>): void =>
@@ -57,9 +61,9 @@ function setUp(
             refused: new Map(),
           })
         : Promise.reject(self.committed),
-    commit: (partitions) => {
+    commit: (partitions, deadline) => {
       note('commit')(partitions);
-      return self.commit();
+      return self.commit(deadline);
     },
     onUncommitted: () => undefined,
     isMember: () => self.member,
@@ -188,16 +192,38 @@ describe('Assignment', () => {
       expect(heard.at(-1)).toEqual(['revoked', { partitions: t(0) }]);
     });
 
-    it('waits no longer than it may, commits what is done, and remembers whom it left', async () => {
-      const { assignment, log, gates, deadline, clock } = setUp();
+    it('waits for handlers no longer than leaves time to commit, and remembers whom it left', async () => {
+      const { assignment, log, gates, self, deadline, clock } = setUp();
       await assignment.assign(t(0, 1));
+      await settled();
       gates.set(0, new Deferred());
-      const revoked = assignment.revoke(t(0, 1), deadline());
-      await clock.advance(1_000);
+      const leftMs: number[] = [];
+      self.commit = ({ remainingMs }) => Promise.resolve(void leftMs.push(remainingMs));
+      const whole = deadline();
+      const revoked = assignment.revoke(t(0, 1), whole);
+      for (let passed = 0; passed < 1_000 && leftMs.length === 0; passed += 10) await clock.advance(10);
       await revoked;
       expect(log).toContain('commit 0,1');
+      expect(leftMs[0]).toBeGreaterThan(100);
       expect(numbers(assignment.abandoned)).toBe('0');
       expect(assignment.owned).toEqual([]);
+    });
+
+    it('is committed and told once when whoever closes takes over from a rebalance', async () => {
+      const { assignment, log, gates, deadline, heard, clock } = setUp();
+      await assignment.assign(t(0));
+      await settled();
+      const gate = new Deferred<void>();
+      gates.set(0, gate);
+      const rebalance = assignment.revoke(t(0), deadline());
+      await settled();
+      const closing = assignment.revoke(t(0), new Deadline(clock, 0, 'close timeoutMs'));
+      await clock.advance(0);
+      await closing;
+      gate.resolve();
+      await rebalance;
+      expect(heard.filter(([name]) => name === 'revoked')).toHaveLength(1);
+      expect(log.filter((line) => line.startsWith('commit'))).toEqual(['commit 0']);
     });
 
     it('commits nothing where commits are left to the user', async () => {

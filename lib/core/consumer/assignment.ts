@@ -21,6 +21,10 @@ export interface AssignmentOptions extends Omit<PositionsOptions, 'settings' | '
   readonly isMember: () => boolean;
 }
 
+/** So much of the time for giving partitions back is left to the commit of what is done, whether handlers end or not. */
+const COMMIT_REST = 1 / 6;
+const COMMIT_MOST_MS = 5_000;
+
 /**
  * The partitions this consumer reads, and the one who gives and takes them: whoever owns a partition has its position
  * found, has it fetched and handed out, and before it goes has its handlers end and their work committed.
@@ -97,13 +101,14 @@ export class Assignment implements PartitionOwner {
   async revoke(given: readonly TopicPartition[], deadline: Deadline): Promise<void> {
     const { ports, commit, isMember, settings } = this.#options;
     const leaving = this.#withdraw(given, 'the partition was revoked');
-    await this.#drain(leaving, deadline);
-    if (settings.autoCommit && isMember()) {
+    await this.#drain(leaving, deadline.sooner(COMMIT_REST, COMMIT_MOST_MS));
+    const owned = leaving.filter((partition) => partition.owned);
+    if (settings.autoCommit && isMember() && owned.length > 0) {
       try {
-        await commit(leaving, deadline);
+        await commit(owned, deadline);
       } catch (error) {
         ports.logger.warn('what was done could not be committed before partitions were given back', {
-          partitions: describePartitions(leaving),
+          partitions: describePartitions(owned),
           error,
         });
         this.#options.events.emit('commitFailed', { error: error as KrafkaError });
@@ -180,6 +185,7 @@ export class Assignment implements PartitionOwner {
     const delivery = this.#delivery;
     if (delivery === undefined) return;
     const busy = new Set(leaving);
+    const waitedMs = Math.round(deadline.remainingMs);
     const drained = leaving.map(async (partition) => {
       await delivery.remove(partition);
       busy.delete(partition);
@@ -188,19 +194,21 @@ export class Assignment implements PartitionOwner {
     this.#abandoned.push(...busy);
     this.#options.ports.logger.warn('handlers had not ended when their partitions had to be given up', {
       partitions: describePartitions(busy),
-      waitedMs: deadline.budgetMs,
+      waitedMs,
     });
   }
 
   async #end(leaving: readonly AssignedPartition[], how: 'revoked' | 'lost'): Promise<void> {
     const { settings, events } = this.#options;
     const error = new KrafkaError(`the partition was ${how}`, { code: 'REVOKED' });
-    for (const partition of leaving) {
+    // Whoever closes takes over from a rebalance that is under way, and has told of these already.
+    const gone = leaving.filter((partition) => this.#partitions.get(partition.key) === partition);
+    for (const partition of gone) {
       partition.release(error);
-      if (this.#partitions.get(partition.key) === partition) this.#partitions.delete(partition.key);
+      this.#partitions.delete(partition.key);
     }
-    if (leaving.length === 0) return;
-    const named = leaving.map(({ topic, partition }) => ({ topic, partition }));
+    if (gone.length === 0) return;
+    const named = gone.map(({ topic, partition }) => ({ topic, partition }));
     await settings.rebalanceListener[how]?.(named);
     events.emit(how, { partitions: named });
     this.#checkSettled();

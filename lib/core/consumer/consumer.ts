@@ -72,6 +72,11 @@ export interface ConsumerCloseOptions {
 }
 
 const CLOSE_TIMEOUT_MS = 30_000;
+/** So much of the time to close is left when a rebalance that is under way is waited for no longer. */
+const REVOCATION_REST = 1 / 2;
+/** So much of it is left to the goodbye to the group, whatever became of handlers and commits. */
+const GOODBYE_REST = 1 / 6;
+const GOODBYE_MOST_MS = 2_000;
 
 /**
  * Reads topics, in a group or partitions of its own choice. Making one does no I/O: it connects, joins and fetches from
@@ -509,11 +514,11 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
     this.#ending.abort(reason);
     this.#ended.reject(reason);
     const fetching = this.#fetcher.stop(deadline);
-    await this.#membership?.halt(deadline);
+    await this.#membership?.halt(deadline.sooner(REVOCATION_REST));
     this.#assignment.retire(reason);
     let problem: unknown;
     try {
-      await this.#assignment.revoke(this.#assignment.owned, deadline);
+      await this.#assignment.revoke(this.#assignment.owned, deadline.sooner(GOODBYE_REST, GOODBYE_MOST_MS));
     } catch (error) {
       problem = error;
     }

@@ -54,6 +54,16 @@ describe('Deadline', () => {
     expect(deadline.expired).toBe(true);
   });
 
+  it('ends sooner where what comes after needs a part of it, however late that is asked', () => {
+    const clock = new ManualClock();
+    const deadline = new Deadline(clock, 12_000, 'close timeoutMs');
+    clock.advance(6_000);
+    expect(deadline.sooner(1 / 6).remainingMs).toBe(5_000);
+    expect(deadline.sooner(1 / 2, 100)).toMatchObject({ remainingMs: 5_900, budgetMs: 12_000 });
+    clock.advance(6_000);
+    expect(deadline.sooner(1 / 6).remainingMs).toBe(0);
+  });
+
   it('says which budget it was, how long, and what was waited for', () => {
     const error = new Deadline(new ManualClock(), 1_000, 'maxBlockMs').error("metadata of topic 'a'");
     expect(error).toBeInstanceOf(KrafkaTimeoutError);

@@ -202,21 +202,32 @@ describe('consuming', () => {
     await next.close();
   });
 
-  it('names the handlers that had not ended when a close ran out of time', async () => {
-    const topic = await cluster.newTopic(1);
+  it('names the handlers that had not ended when a close ran out of time, and costs nobody else by them', async () => {
+    const topic = await cluster.newTopic(2);
     await produce(krafka, topic, 1, { partition: 0 });
-    const consumer = consumerOf(topic);
+    await produce(krafka, topic, 5, { partition: 1 });
+    const consumer = consumerOf(topic, { autoCommitIntervalMs: 3_600_000 });
+    const { groupId } = consumer;
     const started = gate();
     const stuck = gate();
+    let others = 0;
     const running = consumer.run({
-      eachRecord: () => {
+      eachRecord: ({ partition }) => {
+        if (partition === 1) return void others++;
         started.open();
         return stuck.opened;
       },
     });
     await started.opened;
-    await expect(consumer.close({ timeoutMs: 50 })).rejects.toThrow(`${topic}[0]`);
+    await until(() => others === 5);
+    await expect(consumer.close({ timeoutMs: 3_000 })).rejects.toThrow(`the handlers of ${topic}[0]`);
     await running;
+    const admin = krafka.admin();
+    expect(await admin.describeGroups([groupId as string])).toMatchObject([{ state: 'Empty', members: [] }]);
+    const next = consumerOf(topic, { groupId });
+    await next.start();
+    expect([0, 1].map((partition) => next.position({ topic, partition }))).toEqual([0, 5]);
+    await next.close();
     stuck.open();
   });
 
