@@ -1,5 +1,5 @@
 import { ERROR_CODES, type ErrorName } from '../../protocol/index.js';
-import { Deadline, KrafkaConnectionError, type KrafkaError } from '../../support/index.js';
+import { Deadline, Deferred, KrafkaConnectionError, type KrafkaError } from '../../support/index.js';
 import { AssignedPartition } from '../assigned-partition.js';
 import type { MemberIdentity } from '../group/group-member.js';
 import { settled } from '../spec-support/fake-clock.js';
@@ -164,6 +164,25 @@ describe('OffsetCommitter', () => {
     answers[2]?.();
     await third;
     expect(sent()).toEqual([5, 9, 12]);
+  });
+
+  it('has nobody wait in line for longer than it may: its turn passes then', async () => {
+    const { coordinator, done, sent, clock, committer, owned, deadline } = setUp();
+    const silence = new Deferred<object>();
+    coordinator.next('OffsetCommit', () => silence.promise);
+    done(5);
+    const ahead = committer.commitDone(owned, new Deadline(clock, 60_000, 'requestTimeoutMs'));
+    await settled();
+    done(9);
+    const late = committer
+      .commit([{ topic: 't', partition: 0, offset: 7 }], deadline())
+      .catch((error: unknown) => error);
+    await clock.advance(10_000);
+    expect(await late).toMatchObject({ code: 'TIMEOUT', budget: 'defaultApiTimeoutMs' });
+    const after = committer.commitDone(owned, deadline());
+    silence.resolve(answering()(coordinator.requests('OffsetCommit')[0]?.body));
+    await Promise.all([ahead, after]);
+    expect(sent()).toEqual([5, 9]);
   });
 
   it('commits what a seek leaves behind, and not what a handler from before it did', async () => {

@@ -5,6 +5,7 @@ import { Deadline, KrafkaError, KrafkaProtocolError, type Ports, type Timer } fr
 import type { AssignedPartition } from '../assigned-partition.js';
 import type { MemberIdentity } from '../group/group-member.js';
 import { byTopic, type TopicPartitionOffset } from '../topic-partition.js';
+import { within } from '../within.js';
 
 /** An offset to be committed, with what the group keeps beside it. */
 export interface OffsetToCommit extends TopicPartitionOffset {
@@ -32,6 +33,7 @@ export interface OffsetCommitterOptions {
 
 /** A coordinator may hear of a new topic a little later than we do, but not later than this many tries. */
 const UNKNOWN_TRIES = 3;
+const WAITED_FOR = 'the group to take a commit';
 /** Topics go by name up to this version, by id after it. */
 const LAST_BY_NAME = 9;
 
@@ -66,13 +68,13 @@ export class OffsetCommitter {
   /** Commits what is done of these partitions and is not committed yet. */
   async commitDone(partitions: Iterable<AssignedPartition>, deadline: Deadline): Promise<void> {
     const wanted = [...partitions];
-    await this.#inLine(() => this.#commitPartitions(wanted, deadline));
+    await this.#inLine(deadline, () => this.#commitPartitions(wanted, deadline));
   }
 
   /** Commits offsets as they are given. */
   async commit(offsets: readonly OffsetToCommit[], deadline: Deadline): Promise<void> {
     if (offsets.length === 0) return;
-    await this.#inLine(() => this.#send(offsets, deadline));
+    await this.#inLine(deadline, () => this.#send(offsets, deadline));
   }
 
   /** No more commits by itself. */
@@ -112,9 +114,16 @@ export class OffsetCommitter {
     await this.#send([...behind.keys()], deadline, (offset) => behind.get(offset)?.commits.acknowledge(offset.offset));
   }
 
-  async #inLine(work: () => Promise<void>): Promise<void> {
-    const done = this.#line.then(work);
+  /** Whoever has run out of time while it waits for its turn goes, and lets it pass when it comes. */
+  async #inLine(deadline: Deadline, work: () => Promise<void>): Promise<void> {
+    const ahead = this.#line;
+    const done = ahead.then(() => {
+      if (deadline.expired) throw deadline.error(WAITED_FOR);
+      return work();
+    });
     this.#line = done.catch(() => undefined);
+    if (!(await within(deadline, this.#options.ports.clock, ahead)))
+      throw deadline.error('the commits before it to end');
     await done;
   }
 
@@ -125,7 +134,7 @@ export class OffsetCommitter {
   ): Promise<void> {
     const { ports, onCommitted } = this.#options;
     let left = offsets;
-    await retrying({ deadline, ports, waitedFor: 'the group to take a commit' }, async (attempt) => {
+    await retrying({ deadline, ports, waitedFor: WAITED_FOR }, async (attempt) => {
       const { failed, error } = await this.#try(left, deadline);
       const committed = left.filter((offset) => !failed.includes(offset));
       committed.forEach(acknowledge);
