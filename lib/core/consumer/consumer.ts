@@ -31,7 +31,7 @@ import { ConsumerStream, type StreamOptions } from './delivery/consumer-stream.j
 import type { HandledRecord, RunOptions } from './handlers.js';
 import { LagReporter } from './lag-reporter.js';
 import { EpochValidator } from './offsets/epoch-validator.js';
-import type { OffsetToCommit } from './offsets/offset-committer.js';
+import { notOursAnyMore, type OffsetToCommit } from './offsets/commission.js';
 import { OffsetResolver } from './offsets/offset-resolver.js';
 import type { KeptOffset } from './offsets/committed-offsets.js';
 import { partitionStats, stuckIn } from './partition-stats.js';
@@ -351,6 +351,7 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
    * Commits offsets: those given, else everything that is done. Works with `autoCommit` on as well as off.
    *
    * @throws KrafkaProtocolError when the group does not take them, e.g. ILLEGAL_GENERATION after a rebalance
+   * @throws KrafkaError REVOKED when a partition goes to another member before the group was told
    * @throws KrafkaTimeoutError after `defaultApiTimeoutMs`
    */
   async commit(offsets?: readonly OffsetToCommit[], { signal }: WaitOptions = {}): Promise<void> {
@@ -484,9 +485,7 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
 
   async #commitOf(partition: AssignedPartition): Promise<void> {
     const membership = this.#group('commit()');
-    if (!partition.owned) {
-      throw new KrafkaError(`${describePartitions([partition])} is not this consumer's any more`, { code: 'REVOKED' });
-    }
+    if (!partition.owned) throw notOursAnyMore([partition]);
     await membership.commitDone([partition], this.#deadline('defaultApiTimeoutMs'));
   }
 

@@ -1,4 +1,10 @@
-import type { Consumer, ConsumerOptions, ConsumerRecord, Krafka } from '../../../lib/core/index.js';
+import {
+  KrafkaError,
+  type Consumer,
+  type ConsumerOptions,
+  type ConsumerRecord,
+  type Krafka,
+} from '../../../lib/core/index.js';
 import type { EmbeddedBroker } from '../../../lib/testing/index.js';
 import { TestCluster } from '../../support/test-cluster.js';
 import { expected, gate, inOrder, produce, take, until, values } from './tools.js';
@@ -268,6 +274,24 @@ withFaults('a consumer of a broker that', () => {
       code: 'ILLEGAL_GENERATION',
     });
     await until(() => consumer.stats().rebalances === 2);
+    await end();
+  });
+
+  it('gives us up while a commit is tried again: it is not made by the member that we are after that', async () => {
+    const topic = await cluster.newTopic(1);
+    const consumer = consumerOf(topic, { autoCommit: false });
+    const { end } = await running(consumer);
+    broker.faults.add({ api: 'OffsetCommit', fault: { error: 'COORDINATOR_LOAD_IN_PROGRESS' }, times: Infinity });
+    const committed = consumer.commit([{ topic, partition: 0, offset: 1 }]).then(
+      () => 'committed',
+      (error: unknown) => error,
+    );
+    await until(() => consumer.stats().commits > 0);
+    broker.faults.next('Heartbeat', { error: 'ILLEGAL_GENERATION' });
+    await until(() => consumer.stats().rebalances === 2 && consumer.groupState() === 'stable');
+    broker.faults.clear();
+    expect(await committed).toBeInstanceOf(KrafkaError);
+    expect(broker.committed('faults', topic, 0)).toBeUndefined();
     await end();
   });
 

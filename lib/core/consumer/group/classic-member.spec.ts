@@ -120,7 +120,7 @@ describe('ClassicMember', () => {
     const { member, owner, states, coordinator } = await stable();
     expect(states).toEqual(['joining', 'stable']);
     expect(owner.calls).toEqual(['assign 0,1']);
-    expect(member.identity).toEqual({ memberId: 'me', generation: 1, groupInstanceId: null });
+    expect(member.identity).toEqual({ memberId: 'me', generation: 1, groupInstanceId: null, life: 0 });
     expect(coordinator.requests('JoinGroup')[0]?.body).toMatchObject({
       groupId: 'g',
       sessionTimeoutMs: 45_000,
@@ -292,7 +292,7 @@ describe('ClassicMember', () => {
       await clock.advance(3_000);
       expect(owner.calls).toEqual(['assign 0,1', 'lose 0,1', 'assign 0']);
       expect(coordinator.requests('JoinGroup')[1]?.body.memberId).toBe(memberId);
-      expect(member.identity?.generation).toBe(5);
+      expect(member.identity).toMatchObject({ generation: 5, life: 1 });
     });
 
     it('leaves nobody to commit as', async () => {

@@ -64,6 +64,8 @@ export class ClassicMember implements GroupMember {
   #state: GroupState = 'unjoined';
   #memberId = NO_MEMBER;
   #generation = NO_GENERATION;
+  /** Changes when the membership is lost. */
+  #life = 0;
   #noted = new Deferred<void>();
   #reason: string | undefined;
   #rebalances = 0;
@@ -92,7 +94,7 @@ export class ClassicMember implements GroupMember {
   get identity(): MemberIdentity | undefined {
     if (this.#generation === NO_GENERATION) return undefined;
     const { groupInstanceId = null } = this.#options.settings;
-    return { memberId: this.#memberId, generation: this.#generation, groupInstanceId };
+    return { memberId: this.#memberId, generation: this.#generation, groupInstanceId, life: this.#life };
   }
 
   get rebalances(): number {
@@ -386,6 +388,7 @@ export class ClassicMember implements GroupMember {
   }
 
   #lose(errorCode: number): void {
+    this.#life++;
     this.#generation = NO_GENERATION;
     // After ILLEGAL_GENERATION the coordinator still knows the member by its id.
     if (errorCode === ERROR_CODES.UNKNOWN_MEMBER_ID) this.#memberId = NO_MEMBER;

@@ -126,7 +126,7 @@ describe('ConsumerMember', () => {
       topicPartitions: [],
     });
     expect(coordinator.requests('ConsumerGroupHeartbeat')[0]?.options.priority).toBe(RequestPriority.High);
-    expect(member.identity).toEqual({ memberId, generation: 1, groupInstanceId: null });
+    expect(member.identity).toEqual({ memberId, generation: 1, groupInstanceId: null, life: 0 });
   });
 
   it('tells at once what it has taken, and then only what has changed', async () => {
@@ -252,7 +252,7 @@ describe('ConsumerMember', () => {
       expect(rejoined).toHaveLength(2);
       expect(rejoined[1]).toMatchObject({ memberId: beats()[0].memberId, topicPartitions: [] });
       expect(states).toEqual(['joining', 'stable', 'joining', 'stable']);
-      expect(member.identity?.generation).toBe(7);
+      expect(member.identity).toMatchObject({ generation: 7, life: 1 });
     },
   );
 
@@ -268,7 +268,7 @@ describe('ConsumerMember', () => {
   it('heeds a commit that tells it is lost, but not one from an earlier epoch', async () => {
     const { coordinator, owner, member } = await stable();
     const { identity } = member;
-    member.heed(ERROR_CODES.UNKNOWN_MEMBER_ID, { memberId: 'x', generation: 0, groupInstanceId: null });
+    member.heed(ERROR_CODES.UNKNOWN_MEMBER_ID, { memberId: 'x', generation: 0, groupInstanceId: null, life: 0 });
     member.heed(ERROR_CODES.STALE_MEMBER_EPOCH, identity as never);
     await settled();
     expect(owner.calls).toEqual(['assign 0,1']);

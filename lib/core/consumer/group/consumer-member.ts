@@ -120,7 +120,7 @@ export class ConsumerMember implements GroupMember {
   get identity(): MemberIdentity | undefined {
     if (this.#epoch <= JOINING) return undefined;
     const { groupInstanceId = null } = this.#options.settings;
-    return { memberId: this.#memberId, generation: this.#epoch, groupInstanceId };
+    return { memberId: this.#memberId, generation: this.#epoch, groupInstanceId, life: this.#life };
   }
 
   get rebalances(): number {

@@ -8,6 +8,8 @@ export interface MemberIdentity {
   /** The generation of a classic group, the member epoch of one by the consumer protocol. */
   readonly generation: number;
   readonly groupInstanceId: string | null;
+  /** Changes when the membership is lost: whatever was owned in another one is somebody else's. */
+  readonly life: number;
 }
 
 /** What a member of a group does with the partitions it is given. Called one at a time, each call awaited. */

@@ -24,7 +24,7 @@ function setUp(requireStable = false, namesMember = false) {
     coordinator,
     ports,
     requireStable,
-    identity: () => ({ memberId: 'm', generation: 4, groupInstanceId: null }),
+    identity: () => ({ memberId: 'm', generation: 4, groupInstanceId: null, life: 0 }),
     heed: () => undefined,
     namesMember: () => namesMember,
   });

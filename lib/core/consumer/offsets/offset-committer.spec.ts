@@ -32,7 +32,9 @@ function setUp(options: { intervalMs?: number | undefined; partitions?: number }
   const heeded: number[] = [];
   const failed: KrafkaError[] = [];
   const told: unknown[] = [];
-  const self = { identity: { memberId: 'm', generation: 3, groupInstanceId: 'i' } as MemberIdentity | undefined };
+  const self = {
+    identity: { memberId: 'm', generation: 3, groupInstanceId: 'i', life: 0 } as MemberIdentity | undefined,
+  };
   const owned = Array.from(
     { length: partitions },
     (_, number) => new AssignedPartition('t', number, 'committed', { maxDecompressedBytes: 1 }, () => committer.arm()),
@@ -245,13 +247,70 @@ describe('OffsetCommitter', () => {
   it('tries a stale member epoch again, as the member then is', async () => {
     const { coordinator, committer, deadline, clock, self } = setUp();
     coordinator.next('OffsetCommit', (body: { topics: Committed[] }) => {
-      self.identity = { memberId: 'm', generation: 4, groupInstanceId: null };
+      self.identity = { memberId: 'm', generation: 4, groupInstanceId: null, life: 0 };
       return answering({ 0: 'STALE_MEMBER_EPOCH' })(body);
     });
     const committed = committer.commit([{ topic: 't', partition: 0, offset: 1 }], deadline());
     await clock.advance(1_000);
     await committed;
     expect(coordinator.requests('OffsetCommit').map(({ body }) => body.generationIdOrMemberEpoch)).toEqual([3, 4]);
+  });
+
+  describe('while a commit is tried again', () => {
+    const later = 'COORDINATOR_LOAD_IN_PROGRESS';
+    const rejection = (work: Promise<unknown>): Promise<unknown> => work.then(String, (error: unknown) => error);
+
+    it.each(['what is done', 'an offset that was given'])('a partition goes: %s is not sent any more', async (what) => {
+      const { coordinator, done, clock, committer, owned, deadline, self, sent } = setUp();
+      coordinator.next('OffsetCommit', answering({ 0: later }));
+      done(5);
+      const given = [{ topic: 't', partition: 0, offset: 5 }];
+      const committed = rejection(
+        what === 'what is done' ? committer.commitDone(owned, deadline()) : committer.commit(given, deadline()),
+      );
+      await settled();
+      owned[0]?.release(new Error('it is another member by now that commits'));
+      self.identity = { memberId: 'm', generation: 4, groupInstanceId: null, life: 1 };
+      await clock.advance(1_000);
+      expect(await committed).toMatchObject({ code: 'REVOKED', message: expect.stringContaining('t[0]') as string });
+      expect(sent()).toEqual([5]);
+    });
+
+    it('one of two partitions goes: the other is committed, and the failure names the one', async () => {
+      const { coordinator, done, clock, committer, owned, deadline, told } = setUp({ partitions: 2 });
+      coordinator.next('OffsetCommit', answering({ 0: later, 1: later }));
+      done(5, 0);
+      done(7, 1);
+      const committed = rejection(committer.commitDone(owned, deadline()));
+      await settled();
+      owned[0]?.release(new Error('gone'));
+      await clock.advance(1_000);
+      expect(await committed).toMatchObject({ code: 'REVOKED', message: expect.stringContaining('t[0]') as string });
+      expect(told).toMatchObject([{ partition: 1, offset: 7 }]);
+    });
+
+    it('the membership is lost: no offset of a former one is sent in the next, owned or not', async () => {
+      const { coordinator, clock, committer, deadline, self } = setUp();
+      coordinator.next('OffsetCommit', answering({ 9: later }));
+      const committed = rejection(committer.commit([{ topic: 't', partition: 9, offset: 1 }], deadline()));
+      await settled();
+      self.identity = { memberId: 'm', generation: 4, groupInstanceId: null, life: 1 };
+      await clock.advance(1_000);
+      expect(await committed).toMatchObject({ code: 'UNKNOWN_MEMBER_ID' });
+      expect(coordinator.requests('OffsetCommit')).toHaveLength(1);
+    });
+
+    it('what was sought meanwhile is sent, and not what was done before', async () => {
+      const { coordinator, done, clock, committer, owned, deadline, sent } = setUp();
+      coordinator.next('OffsetCommit', answering({ 0: later }));
+      done(5);
+      const committed = committer.commitDone(owned, deadline());
+      await settled();
+      owned[0]?.seek(2);
+      await clock.advance(1_000);
+      await committed;
+      expect(sent()).toEqual([5, 2]);
+    });
   });
 
   it('gives up soon on a topic that is gone, and commits the others', async () => {
@@ -276,7 +335,7 @@ describe('OffsetCommitter', () => {
     await expect(committer.commit([{ topic: 't', partition: 0, offset: 1 }], deadline())).rejects.toMatchObject({
       code: 'REBALANCE_IN_PROGRESS',
     });
-    self.identity = { memberId: 'm', generation: 4, groupInstanceId: null };
+    self.identity = { memberId: 'm', generation: 4, groupInstanceId: null, life: 0 };
     await clock.advance(5_000);
     expect(sent()).toEqual([5]);
   });

@@ -6,14 +6,9 @@ import type { AssignedPartition } from '../assigned-partition.js';
 import type { MemberIdentity } from '../group/group-member.js';
 import { byTopic, type TopicPartitionOffset } from '../topic-partition.js';
 import { within } from '../within.js';
+import { DoneOffsets, GivenOffsets, notOursAnyMore, type Commission, type OffsetToCommit } from './commission.js';
 
-/** An offset to be committed, with what the group keeps beside it. */
-export interface OffsetToCommit extends TopicPartitionOffset {
-  /** Text kept with the offset, at most what the broker's `offset.metadata.max.bytes` allows. */
-  readonly metadata?: string | undefined;
-  /** The leader epoch of the last record done (KIP-320), where known. */
-  readonly leaderEpoch?: number | undefined;
-}
+export type { OffsetToCommit } from './commission.js';
 
 export interface OffsetCommitterOptions {
   readonly coordinator: CoordinatorLink;
@@ -67,14 +62,15 @@ export class OffsetCommitter {
 
   /** Commits what is done of these partitions and is not committed yet. */
   async commitDone(partitions: Iterable<AssignedPartition>, deadline: Deadline): Promise<void> {
-    const wanted = [...partitions];
-    await this.#inLine(deadline, () => this.#commitPartitions(wanted, deadline));
+    const done = new DoneOffsets(partitions);
+    await this.#inLine(deadline, () => this.#send(done, deadline));
   }
 
   /** Commits offsets as they are given. */
   async commit(offsets: readonly OffsetToCommit[], deadline: Deadline): Promise<void> {
     if (offsets.length === 0) return;
-    await this.#inLine(deadline, () => this.#send(offsets, deadline));
+    const given = new GivenOffsets(offsets, this.#options.partitions());
+    await this.#inLine(deadline, () => this.#send(given, deadline));
   }
 
   /** No more commits by itself. */
@@ -103,17 +99,6 @@ export class OffsetCommitter {
     }
   }
 
-  async #commitPartitions(partitions: readonly AssignedPartition[], deadline: Deadline): Promise<void> {
-    // What is done is looked at only now, when the commits before this one have ended.
-    const behind = new Map<OffsetToCommit, AssignedPartition>();
-    for (const assigned of partitions) {
-      const done = assigned.owned ? assigned.commits.toCommit() : undefined;
-      if (done !== undefined) behind.set({ topic: assigned.topic, partition: assigned.partition, ...done }, assigned);
-    }
-    if (behind.size === 0) return;
-    await this.#send([...behind.keys()], deadline, (offset) => behind.get(offset)?.commits.acknowledge(offset.offset));
-  }
-
   /** Whoever has run out of time while it waits for its turn goes, and lets it pass when it comes. */
   async #inLine(deadline: Deadline, work: () => Promise<void>): Promise<void> {
     const ahead = this.#line;
@@ -127,19 +112,17 @@ export class OffsetCommitter {
     await done;
   }
 
-  async #send(
-    offsets: readonly OffsetToCommit[],
-    deadline: Deadline,
-    acknowledge: (offset: OffsetToCommit) => void = () => undefined,
-  ): Promise<void> {
+  async #send(commission: Commission, deadline: Deadline): Promise<void> {
     const { ports, onCommitted } = this.#options;
-    let left = offsets;
+    let self: MemberIdentity | undefined;
     await retrying({ deadline, ports, waitedFor: WAITED_FOR }, async (attempt) => {
-      const { failed, error } = await this.#try(left, deadline);
-      const committed = left.filter((offset) => !failed.includes(offset));
-      committed.forEach(acknowledge);
+      const offsets = commission.outstanding();
+      if (offsets.length === 0) return;
+      self = this.#identity(self);
+      const { failed, error } = await this.#try(offsets, self, deadline);
+      const committed = offsets.filter((offset) => !failed.includes(offset));
+      for (const offset of committed) commission.committed(offset);
       if (committed.length > 0) onCommitted(committed);
-      left = failed;
       if (error === undefined) return;
       // What was read from must be known, unless it was deleted: then nobody will ever want the offset.
       const unknown = error instanceof KrafkaProtocolError && error.code === 'UNKNOWN_TOPIC_OR_PARTITION';
@@ -147,17 +130,26 @@ export class OffsetCommitter {
       const { topic, partition } = error;
       throw new KrafkaProtocolError(error.code, 'the topic has been deleted', { topic, partition, cause: error });
     });
+    if (commission.gone.length > 0) throw notOursAnyMore(commission.gone);
+  }
+
+  /** Who commits: by a newer generation or epoch where there is one, but in the membership of the tries before only. */
+  #identity(before: MemberIdentity | undefined): MemberIdentity {
+    const self = this.#options.identity();
+    if (self === undefined) throw protocolError(ERROR_CODES.REBALANCE_IN_PROGRESS, { api: 'OffsetCommit' });
+    if (before === undefined || (before.memberId === self.memberId && before.life === self.life)) return self;
+    const detail = 'the membership in which it was to be committed has ended';
+    throw protocolError(ERROR_CODES.UNKNOWN_MEMBER_ID, { api: 'OffsetCommit', detail });
   }
 
   /** One OffsetCommit. What failed, and the error that weighs most: a final one before one that may pass. */
   async #try(
     offsets: readonly OffsetToCommit[],
+    self: MemberIdentity,
     deadline: Deadline,
   ): Promise<{ failed: readonly OffsetToCommit[]; error: KrafkaError | undefined }> {
-    const { coordinator, identity, heed } = this.#options;
+    const { coordinator, heed } = this.#options;
     const { groupId } = coordinator;
-    const self = identity();
-    if (self === undefined) throw protocolError(ERROR_CODES.REBALANCE_IN_PROGRESS, { api: 'OffsetCommit' });
     this.#commits++;
     const response = await coordinator.request(
       OffsetCommit,
