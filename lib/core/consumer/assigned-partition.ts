@@ -206,7 +206,7 @@ export class AssignedPartition implements FetchedPartition {
   goBack(): void {
     const { committable, leaderEpoch } = this.commits;
     if (committable < 0 || this.standing.kind === 'resolving') return;
-    this.commits.restart(committable, leaderEpoch, false);
+    this.commits.rewind();
     this.next = committable;
     this.nextEpoch = leaderEpoch;
     this.isHeld = false;
@@ -264,7 +264,7 @@ export class AssignedPartition implements FetchedPartition {
   doneThrough(timeline: number, next: number, leaderEpoch: number): void {
     const { dirty } = this.commits;
     this.commits.advance(timeline, next, leaderEpoch);
-    if (!dirty) this.onUncommitted();
+    if (!dirty && this.commits.dirty) this.onUncommitted();
   }
 
   /** Notes that what a ticket stands for is done. */

@@ -348,7 +348,8 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
   }
 
   /**
-   * Commits offsets: those given, else everything that is done. Works with `autoCommit` on as well as off.
+   * Commits offsets: those given, wherever they are, else everything that is done. With `autoCommit` on what is done is
+   * committed after that as well, but nothing before an offset given, unless a `seek` says so.
    *
    * @throws KrafkaProtocolError when the group does not take them, e.g. ILLEGAL_GENERATION after a rebalance
    * @throws KrafkaError REVOKED when a partition goes to another member before the group was told

@@ -83,6 +83,23 @@ describe('commits', () => {
     await next.close();
   });
 
+  it('made by hand are not undone by those that happen by themselves', async () => {
+    const topic = await cluster.newTopic(1);
+    await produce(krafka, topic, 5, { partition: 0 });
+    const consumer = member(topic);
+    for await (const record of consumer) {
+      if (record.offset !== 2) continue;
+      await consumer.commit([{ topic, partition: 0, offset: 3 }]);
+      break;
+    }
+    await consumer.commit();
+    expect(await committedOf(consumer, topic)).toBe(3);
+    await consumer.close();
+    const next = krafka.consumer({ groupId: consumer.groupId, topics: [topic] });
+    expect((await take(next, 1))[0]?.offset).toBe(3);
+    await next.close();
+  });
+
   it('keep where a new group began, so that nothing produced before its first record is missed', async () => {
     const topic = await cluster.newTopic(1);
     await produce(krafka, topic, 5, { partition: 0 });

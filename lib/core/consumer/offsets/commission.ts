@@ -59,29 +59,31 @@ export class DoneOffsets implements Commission {
 export class GivenOffsets implements Commission {
   readonly gone: AssignedPartition[] = [];
   readonly #left: Set<OffsetToCommit>;
-  readonly #owners = new Map<OffsetToCommit, AssignedPartition>();
+  readonly #owners = new Map<OffsetToCommit, { readonly assigned: AssignedPartition; readonly jumps: number }>();
 
   constructor(offsets: readonly OffsetToCommit[], partitions: Iterable<AssignedPartition>) {
     this.#left = new Set(offsets);
     const owned = new Map(Array.from(partitions, (partition) => [partition.key, partition]));
     for (const offset of offsets) {
-      const owner = owned.get(keyOf(offset.topic, offset.partition));
-      if (owner !== undefined) this.#owners.set(offset, owner);
+      const assigned = owned.get(keyOf(offset.topic, offset.partition));
+      if (assigned !== undefined) this.#owners.set(offset, { assigned, jumps: assigned.commits.jumps });
     }
   }
 
   outstanding(): readonly OffsetToCommit[] {
     for (const offset of this.#left) {
-      const owner = this.#owners.get(offset);
-      if (owner === undefined || owner.owned) continue;
+      const assigned = this.#owners.get(offset)?.assigned;
+      if (assigned === undefined || assigned.owned) continue;
       this.#left.delete(offset);
-      this.gone.push(owner);
+      this.gone.push(assigned);
     }
     return [...this.#left];
   }
 
   committed(offset: OffsetToCommit): void {
     this.#left.delete(offset);
+    const owner = this.#owners.get(offset);
+    owner?.assigned.commits.commitByHand(offset.offset, owner.jumps);
   }
 }
 

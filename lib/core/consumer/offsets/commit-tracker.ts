@@ -31,6 +31,9 @@ export class CommitTracker {
   #leaderEpoch = -1;
   #committed = -1;
   #timeline = 0;
+  #jumps = 0;
+  /** What was committed by hand stands until more than that is done; -1 where nothing was. */
+  #byHand = -1;
   /** Tickets in the order they were given; those before #head are done. */
   #tickets: Ticket[] = [];
   #head = 0;
@@ -52,12 +55,17 @@ export class CommitTracker {
 
   /** True when something is done that the group has not been told. */
   get dirty(): boolean {
-    return this.#committable !== this.#committed;
+    return this.#committable !== this.#committed && this.#committable > this.#byHand;
   }
 
   /** Changes with each restart: what was handed out on another timeline counts for nothing on this one. */
   get timeline(): number {
     return this.#timeline;
+  }
+
+  /** Changes when reading goes on elsewhere, and not when what is not done is handed out anew. */
+  get jumps(): number {
+    return this.#jumps;
   }
 
   /** Handed out and not yet done. */
@@ -107,12 +115,19 @@ export class CommitTracker {
 
   /** Takes a new position. What is before it counts as done; `committed` says that the group holds it already. */
   restart(offset: number, leaderEpoch: number, committed: boolean): void {
-    this.#timeline++;
-    this.#tickets = [];
-    this.#head = 0;
+    this.rewind();
+    this.#jumps++;
+    this.#byHand = -1;
     this.#committable = offset;
     this.#leaderEpoch = leaderEpoch;
     if (committed) this.#committed = offset;
+  }
+
+  /** Forgets what is under way: all that is not done is handed out anew. */
+  rewind(): void {
+    this.#timeline++;
+    this.#tickets = [];
+    this.#head = 0;
   }
 
   /** What the group is to be told; undefined when it knows. */
@@ -123,5 +138,14 @@ export class CommitTracker {
   /** Notes that the group holds an offset now. */
   acknowledge(offset: number): void {
     this.#committed = offset;
+  }
+
+  /**
+   * Notes that the group holds an offset now that was chosen by hand when there were so many `jumps`: what is done before
+   * it is not to be told any more. A jump since then has precedence.
+   */
+  commitByHand(offset: number, jumps: number): void {
+    this.#committed = offset;
+    if (jumps === this.#jumps) this.#byHand = offset;
   }
 }

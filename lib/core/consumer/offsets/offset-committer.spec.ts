@@ -187,6 +187,66 @@ describe('OffsetCommitter', () => {
     expect(sent()).toEqual([5, 9]);
   });
 
+  describe('after an offset was committed by hand', () => {
+    const byHand = async (set: ReturnType<typeof setUp>, offset: number): Promise<void> => {
+      await set.committer.commit([{ topic: 't', partition: 0, offset }], set.deadline());
+    };
+
+    it('commits by itself only what is done beyond it', async () => {
+      const set = setUp();
+      const { done, sent, clock, owned, committer, deadline } = set;
+      done(9);
+      await byHand(set, 15);
+      done(12);
+      await clock.advance(5_000);
+      await committer.commitDone(owned, deadline());
+      expect(sent()).toEqual([15]);
+      done(15);
+      expect(owned[0]?.commits.dirty).toBe(false);
+      done(16);
+      await clock.advance(5_000);
+      expect(sent()).toEqual([15, 16]);
+      expect(clock.timers).toEqual([]);
+    });
+
+    it('goes on from behind what is done, too', async () => {
+      const set = setUp();
+      const { done, sent, clock } = set;
+      done(9);
+      await clock.advance(5_000);
+      await byHand(set, 5);
+      done(10);
+      await clock.advance(5_000);
+      expect(sent()).toEqual([9, 5, 10]);
+    });
+
+    it('commits what a seek leaves behind, also one that came before the answer', async () => {
+      const set = setUp();
+      const { coordinator, done, sent, clock, owned } = set;
+      done(9);
+      await byHand(set, 15);
+      owned[0]?.seek(3);
+      await clock.advance(5_000);
+      coordinator.next('OffsetCommit', (body: { topics: Committed[] }) => {
+        owned[0]?.seek(4);
+        return answering()(body);
+      });
+      await byHand(set, 20);
+      await clock.advance(5_000);
+      expect(sent()).toEqual([15, 3, 20, 4]);
+    });
+
+    it('commits nothing before it when what is not done is handed out anew', async () => {
+      const set = setUp();
+      const { done, sent, clock, owned } = set;
+      done(9);
+      await byHand(set, 11);
+      owned[0]?.goBack();
+      await clock.advance(5_000);
+      expect(sent()).toEqual([11]);
+    });
+  });
+
   it('commits what a seek leaves behind, and not what a handler from before it did', async () => {
     const { done, sent, clock, owned } = setUp();
     const [partition] = owned as [AssignedPartition];

@@ -71,6 +71,8 @@ export class OffsetCommitter {
     if (offsets.length === 0) return;
     const given = new GivenOffsets(offsets, this.#options.partitions());
     await this.#inLine(deadline, () => this.#send(given, deadline));
+    // They may be behind what is done.
+    this.#armWhereDirty();
   }
 
   /** No more commits by itself. */
@@ -91,12 +93,11 @@ export class OffsetCommitter {
       }
     }
     this.#timer = undefined;
-    for (const { commits } of partitions()) {
-      if (commits.dirty) {
-        this.arm();
-        return;
-      }
-    }
+    this.#armWhereDirty();
+  }
+
+  #armWhereDirty(): void {
+    for (const { commits } of this.#options.partitions()) if (commits.dirty) return this.arm();
   }
 
   /** Whoever has run out of time while it waits for its turn goes, and lets it pass when it comes. */
