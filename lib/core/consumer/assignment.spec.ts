@@ -226,6 +226,40 @@ describe('Assignment', () => {
       expect(log.filter((line) => line.startsWith('commit'))).toEqual(['commit 0']);
     });
 
+    it('remembers whom it left only until their handlers have ended', async () => {
+      const { assignment, gates, deadline, clock } = setUp();
+      await assignment.assign(t(0, 1));
+      const gate = new Deferred<void>();
+      gates.set(0, gate);
+      gates.set(1, gate);
+      await assignment.lose(t(1));
+      const revoked = assignment.revoke(t(0), deadline());
+      await clock.advance(1_000);
+      await revoked;
+      expect(numbers(assignment.abandoned)).toBe('1,0');
+      gate.resolve();
+      await settled();
+      expect(numbers(assignment.abandoned)).toBe('');
+    });
+
+    it('for good waits for handlers of what was given up and lost before, too', async () => {
+      const { assignment, gates, deadline, clock, heard } = setUp();
+      await assignment.assign(t(0, 1, 2));
+      const gate = new Deferred<void>();
+      gates.set(0, gate);
+      gates.set(1, gate);
+      await assignment.lose(t(1));
+      const revoked = assignment.revoke(t(0), deadline());
+      await clock.advance(1_000);
+      await revoked;
+      const given = assignment.giveUp(deadline());
+      await settled();
+      expect(numbers(assignment.owned)).toBe('2');
+      gate.resolve();
+      await given;
+      expect(heard.at(-1)).toEqual(['revoked', { partitions: t(2) }]);
+    });
+
     it('commits nothing where commits are left to the user', async () => {
       const { assignment, log, deadline } = setUp({ settings: { autoCommit: false } });
       await assignment.assign(t(0));

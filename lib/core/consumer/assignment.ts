@@ -38,8 +38,8 @@ export class Assignment implements PartitionOwner {
   #settled = new Deferred<void>();
   #assignedOnce = false;
   #delivery: Delivery | undefined;
-  /** Partitions whose handlers had not ended when they had to be given up. */
-  readonly #abandoned: AssignedPartition[] = [];
+  /** Partitions that nothing more is handed out of, until no handler of theirs is under way. */
+  readonly #ending = new Map<AssignedPartition, Promise<void>>();
 
   constructor(options: AssignmentOptions) {
     this.#options = options;
@@ -63,9 +63,9 @@ export class Assignment implements PartitionOwner {
     return this.#settled.promise;
   }
 
-  /** Partitions whose handlers did not end in time before they were given up. */
+  /** Partitions that were given up, though their handlers have not ended yet. */
   get abandoned(): readonly TopicPartition[] {
-    return this.#abandoned;
+    return [...this.#ending.keys()].filter(({ owned }) => !owned);
   }
 
   get(topic: string, partition: number): AssignedPartition | undefined {
@@ -99,28 +99,17 @@ export class Assignment implements PartitionOwner {
   }
 
   async revoke(given: readonly TopicPartition[], deadline: Deadline): Promise<void> {
-    const { ports, commit, isMember, settings } = this.#options;
-    const leaving = this.#withdraw(given, 'the partition was revoked');
-    await this.#drain(leaving, deadline.sooner(COMMIT_REST, COMMIT_MOST_MS));
-    const owned = leaving.filter((partition) => partition.owned);
-    if (settings.autoCommit && isMember() && owned.length > 0) {
-      try {
-        await commit(owned, deadline);
-      } catch (error) {
-        ports.logger.warn('what was done could not be committed before partitions were given back', {
-          partitions: describePartitions(owned),
-          error,
-        });
-        this.#options.events.emit('commitFailed', { error: error as KrafkaError });
-      }
-    }
-    // Membership may have ended while handlers were waited for: then the partitions were not given but taken.
-    await this.#end(leaving, isMember() ? 'revoked' : 'lost');
+    await this.#giveBack(given, [], deadline);
+  }
+
+  /** Gives everything back, for good: handlers of what was given up or lost before are waited for as well. */
+  async giveUp(deadline: Deadline): Promise<void> {
+    await this.#giveBack(this.owned, [...this.#ending.keys()], deadline);
   }
 
   async lose(given: readonly TopicPartition[]): Promise<void> {
     const lost = this.#withdraw(given, 'the partition was lost');
-    for (const partition of lost) void this.#delivery?.remove(partition);
+    for (const partition of lost) void this.#endHandling(partition);
     await this.#end(lost, 'lost');
   }
 
@@ -180,19 +169,49 @@ export class Assignment implements PartitionOwner {
     return leaving;
   }
 
+  async #giveBack(
+    given: readonly TopicPartition[],
+    before: readonly AssignedPartition[],
+    deadline: Deadline,
+  ): Promise<void> {
+    const { ports, commit, isMember, settings } = this.#options;
+    const leaving = this.#withdraw(given, 'the partition was revoked');
+    await this.#drain(new Set([...before, ...leaving]), deadline.sooner(COMMIT_REST, COMMIT_MOST_MS));
+    const owned = leaving.filter((partition) => partition.owned);
+    if (settings.autoCommit && isMember() && owned.length > 0) {
+      try {
+        await commit(owned, deadline);
+      } catch (error) {
+        ports.logger.warn('what was done could not be committed before partitions were given back', {
+          partitions: describePartitions(owned),
+          error,
+        });
+        this.#options.events.emit('commitFailed', { error: error as KrafkaError });
+      }
+    }
+    // Membership may have ended while handlers were waited for: then the partitions were not given but taken.
+    await this.#end(leaving, isMember() ? 'revoked' : 'lost');
+  }
+
+  /** Hands out nothing more of a partition; resolves when no handler of it is under way. */
+  #endHandling(partition: AssignedPartition): Promise<void> {
+    let ended = this.#ending.get(partition);
+    if (ended === undefined) {
+      const removed = this.#delivery?.remove(partition) ?? Promise.resolve();
+      ended = removed.then(() => void this.#ending.delete(partition));
+      this.#ending.set(partition, ended);
+    }
+    return ended;
+  }
+
   /** Waits for handlers to end, until the deadline. */
-  async #drain(leaving: readonly AssignedPartition[], deadline: Deadline): Promise<void> {
-    const delivery = this.#delivery;
-    if (delivery === undefined) return;
-    const busy = new Set(leaving);
+  async #drain(leaving: ReadonlySet<AssignedPartition>, deadline: Deadline): Promise<void> {
+    const { clock, logger } = this.#options.ports;
     const waitedMs = Math.round(deadline.remainingMs);
-    const drained = leaving.map(async (partition) => {
-      await delivery.remove(partition);
-      busy.delete(partition);
-    });
-    if (await within(deadline, this.#options.ports.clock, Promise.all(drained))) return;
-    this.#abandoned.push(...busy);
-    this.#options.ports.logger.warn('handlers had not ended when their partitions had to be given up', {
+    const ended = Promise.all(Array.from(leaving, (partition) => this.#endHandling(partition)));
+    if (await within(deadline, clock, ended)) return;
+    const busy = [...leaving].filter((partition) => this.#ending.has(partition));
+    logger.warn('handlers had not ended when their partitions had to be given up', {
       partitions: describePartitions(busy),
       waitedMs,
     });

@@ -436,7 +436,8 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
    * Stops fetching, waits for handlers, commits what is done, leaves the group and closes this consumer's connections.
    * Never await it inside a handler or a loop over the consumer: it waits for just those to end.
    *
-   * @throws KrafkaTimeoutError when handlers had not ended in time; everything is closed nevertheless
+   * @throws KrafkaTimeoutError when handlers had not ended in time, those of partitions that went before among them;
+   *   everything is closed nevertheless
    */
   close(options: ConsumerCloseOptions = {}): Promise<void> {
     this.#closing ??= this.#close(options.timeoutMs ?? CLOSE_TIMEOUT_MS);
@@ -518,7 +519,7 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
     this.#assignment.retire(reason);
     let problem: unknown;
     try {
-      await this.#assignment.revoke(this.#assignment.owned, deadline.sooner(GOODBYE_REST, GOODBYE_MOST_MS));
+      await this.#assignment.giveUp(deadline.sooner(GOODBYE_REST, GOODBYE_MOST_MS));
     } catch (error) {
       problem = error;
     }
