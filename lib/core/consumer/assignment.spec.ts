@@ -293,6 +293,27 @@ describe('Assignment', () => {
     });
   });
 
+  it('takes nothing any more once everything is given up for good', async () => {
+    const { assignment, log } = setUp();
+    assignment.retire(new Error('closed'));
+    await assignment.assign(t(0));
+    await assignment.assignManually([{ topic: 't', partition: 1, offset: 3 }]);
+    expect([assignment.owned, log]).toEqual([[], []]);
+  });
+
+  it('says what of the rebalance listener is under way', async () => {
+    const told = new Deferred<void>();
+    const { assignment, deadline } = setUp({ listener: { revoked: () => told.promise } });
+    await assignment.assign(t(0));
+    expect(assignment.listening).toBeUndefined();
+    const revoked = assignment.revoke(t(0), deadline());
+    await settled();
+    expect(assignment.listening).toBe('revoked');
+    told.resolve();
+    await revoked;
+    expect(assignment.listening).toBeUndefined();
+  });
+
   it('waits for no handler of what is lost, and commits nothing of it', async () => {
     const { assignment, log, gates, get, heard } = setUp();
     await assignment.assign(t(0));

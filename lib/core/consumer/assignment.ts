@@ -1,6 +1,6 @@
 import { Deferred, KrafkaError, type Deadline } from '../support/index.js';
 import { AssignedPartition, type OffsetSpec } from './assigned-partition.js';
-import type { ConsumerSettings, ManualAssignment } from './consumer-options.js';
+import type { ConsumerSettings, ManualAssignment, RebalanceListener } from './consumer-options.js';
 import type { Delivery } from './delivery/delivery.js';
 import type { PartitionOwner } from './group/group-member.js';
 import { Positions, type PositionsOptions } from './positions.js';
@@ -40,6 +40,9 @@ export class Assignment implements PartitionOwner {
   #delivery: Delivery | undefined;
   /** Partitions that nothing more is handed out of, until no handler of theirs is under way. */
   readonly #ending = new Map<AssignedPartition, Promise<void>>();
+  #listening: keyof RebalanceListener | undefined;
+  /** Everything is given up, for good: nothing is taken any more. */
+  #retired = false;
 
   constructor(options: AssignmentOptions) {
     this.#options = options;
@@ -68,6 +71,11 @@ export class Assignment implements PartitionOwner {
     return [...this.#ending.keys()].filter(({ owned }) => !owned);
   }
 
+  /** What of the rebalance listener is under way. */
+  get listening(): keyof RebalanceListener | undefined {
+    return this.#listening;
+  }
+
   get(topic: string, partition: number): AssignedPartition | undefined {
     return this.#partitions.get(keyOf(topic, partition));
   }
@@ -83,6 +91,7 @@ export class Assignment implements PartitionOwner {
 
   /** Takes partitions that a group gave; their positions are what the group has committed. */
   async assign(given: readonly TopicPartition[]): Promise<void> {
+    if (this.#retired) return;
     const added = given.map(({ topic, partition }) => this.#create(topic, partition, 'committed'));
     await this.#begin(added);
     void this.positions.locate(added);
@@ -90,6 +99,7 @@ export class Assignment implements PartitionOwner {
 
   /** Takes partitions that the user named. */
   async assignManually(given: readonly ManualAssignment[]): Promise<void> {
+    if (this.#retired) return;
     const added = given.map(({ topic, partition, offset }) =>
       this.#create(topic, partition, offset === undefined || typeof offset === 'number' ? 'committed' : offset),
     );
@@ -115,6 +125,7 @@ export class Assignment implements PartitionOwner {
 
   /** Stops handing out and tells handlers to end, before everything is given up. */
   retire(reason: Error): void {
+    this.#retired = true;
     this.positions.end(reason);
     for (const partition of this.#partitions.values()) partition.retire(reason);
   }
@@ -140,10 +151,10 @@ export class Assignment implements PartitionOwner {
   }
 
   async #begin(added: readonly AssignedPartition[]): Promise<void> {
-    const { settings, events, fetcher } = this.#options;
+    const { events, fetcher } = this.#options;
     for (const partition of added) this.#partitions.set(partition.key, partition);
     const named = added.map(({ topic, partition }) => ({ topic, partition }));
-    if (named.length > 0) await settings.rebalanceListener.assigned?.(named);
+    if (named.length > 0) await this.#tell('assigned', named);
     const kept = added.filter((partition) => this.#partitions.get(partition.key) === partition);
     fetcher.add(kept);
     for (const partition of kept) this.#delivery?.add(partition);
@@ -218,7 +229,7 @@ export class Assignment implements PartitionOwner {
   }
 
   async #end(leaving: readonly AssignedPartition[], how: 'revoked' | 'lost'): Promise<void> {
-    const { settings, events } = this.#options;
+    const { events } = this.#options;
     const error = new KrafkaError(`the partition was ${how}`, { code: 'REVOKED' });
     // Whoever closes takes over from a rebalance that is under way, and has told of these already.
     const gone = leaving.filter((partition) => this.#partitions.get(partition.key) === partition);
@@ -228,9 +239,18 @@ export class Assignment implements PartitionOwner {
     }
     if (gone.length === 0) return;
     const named = gone.map(({ topic, partition }) => ({ topic, partition }));
-    await settings.rebalanceListener[how]?.(named);
+    await this.#tell(how, named);
     events.emit(how, { partitions: named });
     this.#checkSettled();
+  }
+
+  async #tell(what: keyof RebalanceListener, named: readonly TopicPartition[]): Promise<void> {
+    this.#listening = what;
+    try {
+      await this.#options.settings.rebalanceListener[what]?.(named);
+    } finally {
+      if (this.#listening === what) this.#listening = undefined;
+    }
   }
 
   #checkSettled(): void {

@@ -7,7 +7,7 @@ import {
   KrafkaClosedError,
   KrafkaConfigError,
   KrafkaError,
-  KrafkaTimeoutError,
+  type KrafkaTimeoutError,
   TypedEvents,
 } from '../support/index.js';
 import type { AssignedPartition, OffsetSpec } from './assigned-partition.js';
@@ -77,6 +77,9 @@ const REVOCATION_REST = 1 / 2;
 /** So much of it is left to the goodbye to the group, whatever became of handlers and commits. */
 const GOODBYE_REST = 1 / 6;
 const GOODBYE_MOST_MS = 2_000;
+/** So much of what is left before that is the rebalance listener's, which is told last. */
+const LISTENER_REST = 1 / 6;
+const LISTENER_MOST_MS = 1_000;
 
 /**
  * Reads topics, in a group or partitions of its own choice. Making one does no I/O: it connects, joins and fetches from
@@ -113,7 +116,7 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
   #unhear: (() => void) | undefined;
   #starting: Promise<void> | undefined;
   #fatal: KrafkaError | undefined;
-  #closing: Promise<void> | undefined;
+  #closing: { readonly deadline: Deadline; readonly closed: Promise<void> } | undefined;
 
   /** @throws KrafkaConfigError naming the option at fault */
   constructor(cluster: Cluster, options: ConsumerOptions, ports: Partial<NetworkPorts> = {}) {
@@ -434,14 +437,21 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
 
   /**
    * Stops fetching, waits for handlers, commits what is done, leaves the group and closes this consumer's connections.
-   * Never await it inside a handler or a loop over the consumer: it waits for just those to end.
+   * Never await it inside a handler or a loop over the consumer: it waits for just those to end. Called again it waits for
+   * the same close, which then takes no longer than the tightest `timeoutMs` allows; so does the close of a consumer that
+   * has failed, which began by itself.
    *
-   * @throws KrafkaTimeoutError when handlers had not ended in time, those of partitions that went before among them;
-   *   everything is closed nevertheless
+   * @throws KrafkaTimeoutError when handlers, those of partitions that went before among them, or the rebalance listener
+   *   had not ended in time; everything is closed nevertheless
    */
-  close(options: ConsumerCloseOptions = {}): Promise<void> {
-    this.#closing ??= this.#close(options.timeoutMs ?? CLOSE_TIMEOUT_MS);
-    return this.#closing;
+  close({ timeoutMs = CLOSE_TIMEOUT_MS }: ConsumerCloseOptions = {}): Promise<void> {
+    if (this.#closing === undefined) {
+      const deadline = new Deadline(this.#ports.clock, timeoutMs, 'close timeoutMs');
+      const closed = new Deferred<void>();
+      this.#closing = { deadline, closed: closed.promise };
+      this.#close(deadline).then(closed.resolve, closed.reject);
+    } else this.#closing.deadline.tighten(timeoutMs);
+    return this.#closing.closed;
   }
 
   async #start(): Promise<void> {
@@ -509,21 +519,27 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
     }
   }
 
-  async #close(timeoutMs: number): Promise<void> {
-    const deadline = new Deadline(this.#ports.clock, timeoutMs, 'close timeoutMs');
+  /** Each step has time of its own, which a step before it that does not end leaves to it. */
+  async #close(deadline: Deadline): Promise<void> {
+    const { clock } = this.#ports;
     const reason = this.#fatal ?? new KrafkaClosedError('the consumer');
     this.#ending.abort(reason);
     this.#ended.reject(reason);
     const fetching = this.#fetcher.stop(deadline);
-    await this.#membership?.halt(deadline.sooner(REVOCATION_REST));
+    const membership = this.#membership;
+    const halting = deadline.sooner(REVOCATION_REST);
+    if (membership !== undefined) await within(halting, clock, membership.halt(halting));
     this.#assignment.retire(reason);
     let problem: unknown;
     try {
-      await this.#assignment.giveUp(deadline.sooner(GOODBYE_REST, GOODBYE_MOST_MS));
+      const giving = deadline.sooner(GOODBYE_REST, GOODBYE_MOST_MS);
+      await within(giving, clock, this.#assignment.giveUp(giving.sooner(LISTENER_REST, LISTENER_MOST_MS)));
     } catch (error) {
       problem = error;
     }
-    await this.#membership?.leave(deadline);
+    // Whose handlers have not ended, and what else is still awaited: before anything else has the time to end.
+    problem ??= this.#overstayed(deadline);
+    if (membership !== undefined) await within(deadline, clock, membership.leave(deadline));
     this.#consumption.end(this.#fatal);
     this.#resolver.close();
     this.#validator.close();
@@ -531,21 +547,20 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
     this.#subscription.close();
     this.#unhear?.();
     this.#topicsToRead.close();
-    await fetching;
+    await within(deadline, clock, fetching);
     await Promise.all([
       this.#cluster.pool.release(`fetch:${this.#id}`, { timeoutMs: 0 }),
       this.#cluster.pool.release(`coordination:${this.#id}`, { timeoutMs: 0 }),
     ]);
     this.events.emit('closed', {});
     if (problem !== undefined) throw problem as Error;
-    const { abandoned } = this.#assignment;
-    if (abandoned.length > 0) {
-      throw new KrafkaTimeoutError({
-        budget: deadline.budget,
-        budgetMs: deadline.budgetMs,
-        waitedFor: `the handlers of ${describePartitions(abandoned)} to end`,
-      });
-    }
+  }
+
+  /** The error of what had to end before everything was given up, and has not. */
+  #overstayed(deadline: Deadline): KrafkaTimeoutError | undefined {
+    const { abandoned, listening } = this.#assignment;
+    if (abandoned.length > 0) return deadline.error(`the handlers of ${describePartitions(abandoned)} to end`);
+    return listening && deadline.error(`the rebalance listener's '${listening}' to end`);
   }
 
   #assigned({ topic, partition }: TopicPartition): AssignedPartition {

@@ -1,18 +1,23 @@
 import { Deferred, type Clock, type Deadline, type Timer } from '../support/index.js';
 
-/** Waits for a promise, but not beyond the deadline: true when it settled in time. Its failure is thrown. */
+/**
+ * Waits for a promise, but not beyond the deadline, wherever that comes to be: true when it settled in time. Its failure is
+ * thrown.
+ */
 export async function within(deadline: Deadline, clock: Clock, promise: Promise<unknown>): Promise<boolean> {
-  const { promise: passed, timer } = passing(deadline, clock);
+  const passed = new Deferred<false>();
+  const alarm = (): Timer => clock.setTimer(deadline.remainingMs, () => passed.resolve(false));
+  let timer = alarm();
+  const unhear = deadline.onTightened(() => {
+    timer.cancel();
+    timer = alarm();
+  });
   try {
-    return await Promise.race([promise.then(() => true), passed]);
+    return await Promise.race([promise.then(() => true), passed.promise]);
   } finally {
     timer.cancel();
+    unhear();
   }
-}
-
-function passing(deadline: Deadline, clock: Clock): { readonly promise: Promise<false>; readonly timer: Timer } {
-  const { promise, resolve } = new Deferred<false>();
-  return { promise, timer: clock.setTimer(deadline.remainingMs, () => resolve(false)) };
 }
 
 /** Waits for a promise, but not beyond the signal: then its reason is thrown, and nobody hears how the promise ends. */

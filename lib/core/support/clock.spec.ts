@@ -64,6 +64,23 @@ describe('Deadline', () => {
     expect(deadline.sooner(1 / 6).remainingMs).toBe(0);
   });
 
+  it('can be tightened, and what ends sooner with it, but never comes to end later', () => {
+    const clock = new ManualClock();
+    const deadline = new Deadline(clock, 30_000, 'close timeoutMs');
+    const sooner = deadline.sooner(1 / 2);
+    const heard: number[] = [];
+    const unhear = sooner.onTightened(() => heard.push(sooner.remainingMs));
+    clock.advance(10_000);
+    deadline.tighten(600);
+    deadline.tighten(5_000);
+    expect(deadline).toMatchObject({ remainingMs: 600, budgetMs: 600 });
+    expect(sooner).toMatchObject({ remainingMs: 300, budgetMs: 600 });
+    unhear();
+    deadline.tighten(0);
+    expect([deadline.expired, sooner.expired]).toEqual([true, true]);
+    expect(heard).toEqual([300]);
+  });
+
   it('says which budget it was, how long, and what was waited for', () => {
     const error = new Deadline(new ManualClock(), 1_000, 'maxBlockMs').error("metadata of topic 'a'");
     expect(error).toBeInstanceOf(KrafkaTimeoutError);

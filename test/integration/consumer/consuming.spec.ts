@@ -231,6 +231,37 @@ describe('consuming', () => {
     stuck.open();
   });
 
+  it('closes in the time of whoever can wait the least', async () => {
+    const topic = await cluster.newTopic(1);
+    await produce(krafka, topic, 1, { partition: 0 });
+    const consumer = consumerOf(topic);
+    const started = gate();
+    const stuck = gate();
+    const running = consumer.run({
+      eachRecord: () => {
+        started.open();
+        return stuck.opened;
+      },
+    });
+    await started.opened;
+    const patient = consumer.close({ timeoutMs: 3_600_000 }).catch((error: unknown) => error);
+    await expect(consumer.close({ timeoutMs: 50 })).rejects.toMatchObject({ code: 'TIMEOUT', budgetMs: 50 });
+    expect(await patient).toMatchObject({ code: 'TIMEOUT', budgetMs: 50 });
+    await running;
+    stuck.open();
+  });
+
+  it('closes though its rebalance listener does not end, names that, and leaves its group', async () => {
+    const topic = await cluster.newTopic(1);
+    const told = gate();
+    const consumer = consumerOf(topic, { rebalanceListener: { revoked: () => told.opened } });
+    await consumer.start();
+    await expect(consumer.close({ timeoutMs: 3_000 })).rejects.toThrow("the rebalance listener's 'revoked' to end");
+    const [group] = await krafka.admin().describeGroups([consumer.groupId as string]);
+    expect(group).toMatchObject({ state: 'Empty', members: [] });
+    told.open();
+  });
+
   it('seeks back and forth, to both ends and to a time', async () => {
     const topic = await cluster.newTopic(1);
     const place = { topic, partition: 0 };
