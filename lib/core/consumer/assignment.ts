@@ -17,7 +17,7 @@ export interface AssignmentOptions extends Omit<PositionsOptions, 'settings' | '
   readonly commit: (partitions: readonly AssignedPartition[], deadline: Deadline) => Promise<void>;
   /** Something is done that is not committed. */
   readonly onUncommitted: () => void;
-  /** Whether what is owned may still be committed; false when the membership was lost meanwhile. */
+  /** Whether what is owned is still this consumer's to give back; false when its membership was lost meanwhile. */
   readonly isMember: () => boolean;
 }
 

@@ -166,7 +166,7 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
         this.#group('committed').committed(partitions, this.#deadline('defaultApiTimeoutMs'), signal),
       commit: async (partitions, deadline) => this.#membership?.commitDone(partitions, deadline),
       onUncommitted: () => this.#membership?.armCommits(),
-      isMember: () => this.#membership?.identity !== undefined,
+      isMember: () => this.#membership === undefined || this.#membership.identity !== undefined,
       onFatal: (error) => this.#fail(error),
     });
     this.#topicsToRead = new TopicsToRead(cluster, this.#ports, this.#ending.signal);

@@ -39,6 +39,24 @@ describe('partitions assigned by hand', () => {
     await consumer.close();
   });
 
+  it("are nobody else's when they are given up: they are revoked, not lost", async () => {
+    const topic = await cluster.newTopic(2);
+    const consumer = krafka.consumer({
+      assignments: [0, 1].map((partition) => ({ topic, partition, offset: 'earliest' as const })),
+    });
+    const heard: [string, number[]][] = [];
+    for (const how of ['revoked', 'lost'] as const) {
+      consumer.events.on(how, ({ partitions }) => heard.push([how, partitions.map(({ partition }) => partition)]));
+    }
+    await consumer.start();
+    await consumer.assign([{ topic, partition: 0 }]);
+    await consumer.close();
+    expect(heard).toEqual([
+      ['revoked', [1]],
+      ['revoked', [0]],
+    ]);
+  });
+
   it('can be replaced: what stays is not disturbed', async () => {
     const topic = await cluster.newTopic(3);
     for (const partition of [0, 1, 2]) await produce(krafka, topic, 2, { partition });
