@@ -115,6 +115,8 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
   #assignments: readonly ManualAssignment[];
   #unhear: (() => void) | undefined;
   #starting: Promise<void> | undefined;
+  /** The end of the line of calls to `assign`; never rejects. */
+  #assigning: Promise<void> = Promise.resolve();
   #fatal: KrafkaError | undefined;
   #closing: { readonly deadline: Deadline; readonly closed: Promise<void> } | undefined;
 
@@ -285,7 +287,10 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
     await this.#subscription.change(checked);
   }
 
-  /** Reads other partitions than before: those named both before and now go on undisturbed. Without a group. */
+  /**
+   * Reads other partitions than before: those named both before and now go on undisturbed. Without a group. Called again
+   * it follows when the call before it has ended.
+   */
   async assign(assignments: readonly ManualAssignment[]): Promise<void> {
     if (this.#membership !== undefined) throw new KrafkaConfigError('groupId', 'excludes assign(): the group assigns');
     const checked = checkAssignments(assignments);
@@ -294,16 +299,9 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
       this.#assignments = checked;
       return;
     }
-    await this.start();
-    await this.#topicsToRead.find(topicsOf(checked), this.#deadline('startTimeoutMs'));
-    await this.#topicsToRead.findPartitions(checked, this.#deadline('startTimeoutMs'));
-    this.#assignments = checked;
-    const { owned } = this.#assignment;
-    await this.#assignment.revoke(
-      owned.filter((one) => !isAmong(one, checked)),
-      this.#deadline('defaultApiTimeoutMs'),
-    );
-    await this.#assignment.assignManually(checked.filter((one) => !isAmong(one, owned)));
+    const assigned = this.#assigning.then(() => this.#assign(checked));
+    this.#assigning = assigned.catch(() => undefined);
+    await assigned;
   }
 
   /**
@@ -452,6 +450,19 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
       this.#close(deadline).then(closed.resolve, closed.reject);
     } else this.#closing.deadline.tighten(timeoutMs);
     return this.#closing.closed;
+  }
+
+  async #assign(assignments: readonly ManualAssignment[]): Promise<void> {
+    await this.start();
+    await this.#topicsToRead.find(topicsOf(assignments), this.#deadline('startTimeoutMs'));
+    await this.#topicsToRead.findPartitions(assignments, this.#deadline('startTimeoutMs'));
+    this.#assignments = assignments;
+    const { owned } = this.#assignment;
+    await this.#assignment.revoke(
+      owned.filter((one) => !isAmong(one, assignments)),
+      this.#deadline('defaultApiTimeoutMs'),
+    );
+    await this.#assignment.assignManually(assignments.filter((one) => !isAmong(one, owned)));
   }
 
   async #start(): Promise<void> {

@@ -80,6 +80,20 @@ describe('partitions assigned by hand', () => {
     await consumer.close();
   });
 
+  it('can be replaced again before that has ended: what was named last is read, and once', async () => {
+    const topic = await cluster.newTopic(2);
+    await produce(krafka, topic, 2, { partition: 1, word: 'a' });
+    const consumer = krafka.consumer({ assignments: [{ topic, partition: 0, offset: 'earliest' }] });
+    await consumer.start();
+    const both = [0, 1].map((partition) => ({ topic, partition, offset: 'earliest' as const }));
+    await Promise.all([consumer.assign(both), consumer.assign(both), consumer.assign(both.slice(1))]);
+    expect(consumer.assignment()).toEqual([{ topic, partition: 1 }]);
+    const read = take(consumer, 4);
+    await produce(krafka, topic, 2, { partition: 1, word: 'b' });
+    expect(values(await read)).toEqual(['a-0', 'a-1', 'b-0', 'b-1']);
+    await consumer.close();
+  });
+
   it('are shared by any number of consumers, none of them in a group', async () => {
     const topic = await cluster.newTopic(1);
     const consumers = [1, 2, 3].map(() =>

@@ -18,7 +18,10 @@ export interface PartitionOwner {
   readonly owned: readonly TopicPartition[];
   /** Takes partitions. */
   assign(partitions: readonly TopicPartition[]): Promise<void>;
-  /** Gives partitions back: handlers end, what they did is committed. Done at the deadline at the latest. */
+  /**
+   * Gives partitions back: handlers end, what they did is committed, at the deadline at the latest. The rebalance listener,
+   * which is told of it then, takes its own time.
+   */
   revoke(partitions: readonly TopicPartition[], deadline: Deadline): Promise<void>;
   /** Lets go of partitions that are somebody else's already. */
   lose(partitions: readonly TopicPartition[]): Promise<void>;
