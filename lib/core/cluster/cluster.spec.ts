@@ -1,6 +1,6 @@
 import { settled } from '../network/spec-support/fake-clock.js';
 import type { ClusterMetadata } from './cluster-metadata.js';
-import { namesOf, ScriptedCluster, topicAnswer } from './spec-support/scripted-cluster.js';
+import { namesOf, ScriptedCluster, topicAnswer, type ReceivedAt } from './spec-support/scripted-cluster.js';
 
 const ID = 'AAAAAAAAAAAAAAAAAAAAAQ';
 const MAX_AGE_MS = 300_000;
@@ -134,6 +134,35 @@ describe('a topic', () => {
     expect([...cluster.metadata.topics.keys()]).toEqual(['busy']);
     expect(asked(scripted).slice(2)).toEqual([['busy', 'idle'], ['busy'], ['busy']]);
     await expect(cluster.topic('idle', scripted.deadline())).resolves.toMatchObject({ name: 'idle' });
+  });
+
+  it('is kept for as long as somebody names it as used, though it is never asked for', async () => {
+    const scripted = new ScriptedCluster().topic('t', [[1, 0]]);
+    const cluster = scripted.cluster();
+    await cluster.topic('t', scripted.deadline());
+    const untrack = cluster.trackUse(() => ['t']);
+    await scripted.clock.advance(4 * MAX_AGE_MS);
+    expect(cluster.metadata.topics.has('t')).toBe(true);
+    expect(asked(scripted)).toHaveLength(5);
+    untrack();
+    await scripted.clock.advance(2 * MAX_AGE_MS);
+    expect(cluster.metadata.topics.has('t')).toBe(false);
+  });
+
+  it('that was found when nobody waited for it any more is kept fresh, and forgotten, like any other', async () => {
+    const scripted = new ScriptedCluster().topic('t', [[1, 0]]);
+    const silent: ReceivedAt[] = [];
+    const cluster = scripted.cluster();
+    scripted.on('Metadata', (received) => void silent.push(received));
+    const failure = failureOf(cluster.topic('t', scripted.deadline(100)));
+    await scripted.clock.advance(100);
+    await failure;
+    for (const received of silent) scripted.answer(received, { throttleTimeMs: 0, ...scripted.metadata(['t']) });
+    scripted.on('Metadata', undefined);
+    await settled();
+    expect(cluster.metadata.topics.has('t')).toBe(true);
+    await scripted.clock.advance(2 * MAX_AGE_MS);
+    expect(cluster.metadata.topics.has('t')).toBe(false);
   });
 
   it('that is tracked is never forgotten, and is noticed when it comes into being', async () => {

@@ -79,6 +79,7 @@ export class Cluster {
   readonly #refresher: MetadataRefresher;
   readonly #upkeep: MetadataUpkeep;
   readonly #interest = new TopicInterest();
+  readonly #users = new Set<() => Iterable<string>>();
   readonly #topics: SharedLookups<TopicMetadata>;
   readonly #coordinators: Coordinators;
   readonly #ended = new AbortController();
@@ -144,13 +145,10 @@ export class Cluster {
     this.#assertOpen();
     const known = this.#interest.use(name);
     if (known !== undefined) return known;
-    const topic = await this.#topics.find(name, { deadline, signal });
-    this.#interest.want(name, topic);
-    this.#upkeep.inUse();
-    return topic;
+    return this.#topics.find(name, { deadline, signal });
   }
 
-  /** The topic as it is known, or undefined when it has to be asked for. Hot, and counts as using the topic. */
+  /** The topic as it is known, or undefined when it has to be asked for. Counts as using the topic. */
   cachedTopic(name: string): TopicMetadata | undefined {
     return this.#interest.use(name);
   }
@@ -161,6 +159,15 @@ export class Cluster {
     const release = this.#interest.pin(topics, this.#metadata);
     if (topics.length > 0) this.#upkeep.inUse();
     return release;
+  }
+
+  /**
+   * Keeps fresh what somebody uses without asking for it here each time, until the answer is called: `used` is asked at the
+   * end of each period, and names the topics that were in use at any moment of it.
+   */
+  trackUse(used: () => Iterable<string>): () => void {
+    this.#users.add(used);
+    return () => void this.#users.delete(used);
   }
 
   /**
@@ -358,7 +365,12 @@ export class Cluster {
       ({ metadata, problems } = await this.#update([name], true));
     }
     const topic = metadata.topics.get(name);
-    if (topic !== undefined && topic.partitions.length > 0) return topic;
+    if (topic !== undefined && topic.partitions.length > 0) {
+      // Whoever still waits for it: what the snapshot has is kept fresh, or somebody may go by what nobody refreshes.
+      this.#interest.want(name, topic);
+      this.#upkeep.inUse();
+      return topic;
+    }
     throw protocolError(problems.get(name) ?? ERROR_CODES.LEADER_NOT_AVAILABLE, { topic: name, api: 'Metadata' });
   }
 
@@ -378,6 +390,9 @@ export class Cluster {
   }
 
   #endPeriod(): readonly string[] {
+    for (const used of this.#users) {
+      for (const name of used()) this.#interest.want(name, this.#metadata.topics.get(name));
+    }
     this.#swap(withoutTopics(this.#metadata, this.#interest.endPeriod()));
     return this.#interest.names;
   }

@@ -27,7 +27,7 @@ export class TopicInterest {
     return this.#entries.has(name);
   }
 
-  /** Hot (once a record): the topic as it is known, with at least one partition; counts as a use. */
+  /** The topic as it is known, with at least one partition; counts as a use. */
   use(name: string): TopicMetadata | undefined {
     const entry = this.#entries.get(name);
     if (entry === undefined) return undefined;

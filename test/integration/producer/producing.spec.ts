@@ -1,6 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { Krafka, KrafkaRecordTooLargeError, type Producer, type RecordMetadata } from '../../../lib/core/index.js';
 import { openTestCluster, type TestCluster } from '../../support/test-cluster.js';
+import { SkippingClock } from '../../support/skipping-clock.js';
 import { FlakyDialer } from './flaky-dialer.js';
 import { writtenTo } from './written-records.js';
 
@@ -44,6 +45,25 @@ describe('a producer on a broker', () => {
     expect(Object.keys(written!.headers)).toEqual(['one', 'two', 'none']);
     expect(String(written!.headers['one'])).toBe('1');
     await producer.close();
+  });
+
+  it('never loses sight of a topic it writes to, however often its metadata comes of age', async () => {
+    const topic = await cluster.newTopic(1);
+    const time = new SkippingClock();
+    const metadataMaxAgeMs = 1_000;
+    const options = { clientId: 'aging', brokers: cluster.bootstrap, connection: cluster.connection };
+    const aging = new Krafka({ ...options, metadataMaxAgeMs }, { clock: time });
+    const producer = aging.producer();
+    await producer.send({ topic, value: 'first' });
+    let losses = 0;
+    aging.cluster.events.on('metadata', ({ topics }) => void (topics.has(topic) || losses++));
+    for (let period = 1; period <= 6; period++) {
+      const sent = producer.send({ topic, value: String(period) });
+      time.skip(metadataMaxAgeMs);
+      expect(await sent).toMatchObject({ offset: period });
+    }
+    expect(losses).toBe(0);
+    await aging.close();
   });
 
   it('writes tombstones and timestamps that lie months apart in one batch', async () => {

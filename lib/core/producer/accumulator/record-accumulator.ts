@@ -119,6 +119,20 @@ export class RecordAccumulator {
     if (topic.queues.length === 0) this.topics.delete(topic.name);
   }
 
+  /**
+   * The topics that were in use since this was last called. A record is in a batch from when it is taken until it is settled,
+   * so it is enough to note which batches end, and to look at those there are.
+   */
+  takeUsedTopics(): Set<string> {
+    const used = new Set<string>();
+    for (const topic of this.topics.values()) {
+      if (topic.used) used.add(topic.name);
+      topic.used = false;
+    }
+    for (const { queue } of this.incomplete) used.add(queue.topic.name);
+    return used;
+  }
+
   /** Closes the open batch of a queue, which then waits to be sent: ready at once, or told of once it is compressed. */
   close(queue: PartitionQueue): void {
     const batch = queue.open as ProducerBatch;
@@ -188,6 +202,7 @@ export class RecordAccumulator {
     batch.release();
     batch.state = 'settled';
     const { queue } = batch;
+    queue.topic.used = true;
     if (queue.open === batch) queue.open = undefined;
   }
 

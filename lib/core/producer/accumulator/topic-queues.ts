@@ -13,6 +13,8 @@ export class TopicQueues {
   #id: string | undefined;
   /** Whether sends to it wait for metadata or serializers, so that later ones have to wait behind them. */
   blocked = false;
+  /** Whether a batch of it was settled since that was last asked for. */
+  used = false;
   /** Wire bytes over plain bytes that its next batches are expected to reach: lets them fill up (KIP-126). */
   expectedRatio = 1;
 

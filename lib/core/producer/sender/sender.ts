@@ -27,6 +27,7 @@ export type ProducerCluster = Pick<
   | 'pool'
   | 'topic'
   | 'cachedTopic'
+  | 'trackUse'
   | 'refresh'
   | 'connection'
   | 'anyConnection'
@@ -80,6 +81,7 @@ export class Sender implements AccumulatorListener {
   readonly #wakeup: Wakeup;
   readonly #routes: Routes;
   readonly #unsubscribe: () => void;
+  readonly #untrack: () => void;
   readonly #next: NextBatch;
   readonly #exchange: ProduceExchange;
   readonly #lingering: Lingering;
@@ -110,6 +112,7 @@ export class Sender implements AccumulatorListener {
       this.#routes.follow(metadata, options.accumulator.topics.values());
       this.#schedule();
     });
+    this.#untrack = cluster.trackUse(() => options.accumulator.takeUsedTopics());
     if (options.transactions !== undefined) {
       this.#identity = options.transactions;
     } else if (config.idempotent) {
@@ -223,6 +226,7 @@ export class Sender implements AccumulatorListener {
   close(error: KrafkaError): void {
     this.#closed = true;
     this.#unsubscribe();
+    this.#untrack();
     this.#identity?.close();
     for (const batch of [...this.#accumulator.incomplete]) this.#deliveries.drop(batch, error);
     this.#wakeup.cancel();

@@ -22,6 +22,9 @@ export class FakeCluster {
   refreshCalls = 0;
   metadata: ClusterMetadata;
   readonly #clock: HandClock;
+  /** Who names what it used, and the topics that were used in this period. */
+  readonly #users = new Set<() => Iterable<string>>();
+  readonly #used = new Set<string>();
   readonly #awaited = new Map<string, { resolve: (topic: TopicMetadata) => void; reject: (error: Error) => void }[]>();
 
   constructor(clock: HandClock, options: { brokers: number; connectionsPerBroker: number }) {
@@ -75,6 +78,7 @@ export class FakeCluster {
       })),
     };
     topics.set(name, topic);
+    this.#used.add(name);
     this.#become(this.metadata.with({ topics }));
     for (const waiter of this.#awaited.get(name) ?? []) waiter.resolve(topic);
     this.#awaited.delete(name);
@@ -87,6 +91,14 @@ export class FakeCluster {
     this.#become(this.metadata.with({ topics }));
   }
 
+  /** A period of metadataMaxAgeMs ends: what nobody used during it is forgotten. */
+  periodEnds(): void {
+    for (const used of this.#users) for (const name of used()) this.#used.add(name);
+    const kept = [...this.metadata.topics].filter(([name]) => this.#used.has(name));
+    this.#used.clear();
+    if (kept.length < this.metadata.topics.size) this.#become(this.metadata.with({ topics: new Map(kept) }));
+  }
+
   /** Whoever waits for the topic is refused. */
   refuseTopic(name: string, error: Error): void {
     for (const waiter of this.#awaited.get(name) ?? []) waiter.reject(error);
@@ -95,6 +107,7 @@ export class FakeCluster {
 
   topic(name: string, deadline: Deadline): Promise<TopicMetadata> {
     this.topicCalls++;
+    this.#used.add(name);
     const known = this.metadata.topics.get(name);
     if (known !== undefined) return Promise.resolve(known);
     return new Promise((resolve, reject) => {
@@ -106,7 +119,13 @@ export class FakeCluster {
   }
 
   cachedTopic(name: string): TopicMetadata | undefined {
+    this.#used.add(name);
     return this.metadata.topics.get(name);
+  }
+
+  trackUse(used: () => Iterable<string>): () => void {
+    this.#users.add(used);
+    return () => void this.#users.delete(used);
   }
 
   refresh(): Promise<ClusterMetadata> {

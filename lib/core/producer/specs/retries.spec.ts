@@ -8,6 +8,7 @@ import {
 import { recordsOf, valuesOf } from '../spec-support/fake-broker.js';
 import { fakeCodec } from '../spec-support/fake-codec.js';
 import { fakeWorld, warmWorld, watch } from '../spec-support/fake-cluster.js';
+import type { HandClock } from '../spec-support/hand-clock.js';
 
 const record = (value: string, partition = 0): { topic: string; partition: number; value: string } => ({
   topic: 't',
@@ -231,6 +232,71 @@ describe('the delivery timeout', () => {
     await clock.settle();
     expect(sent.state).toBe('rejected');
     expect(producer.stats()).toMatchObject({ records: 0, failedRecords: 1 });
+  });
+});
+
+describe('a topic', () => {
+  it('in constant production is never forgotten: one send after another, in every period', async () => {
+    const { clock, cluster, producer, broker } = fakeWorld({ lingerMs: 0 });
+    for (let period = 0; period < 4; period++) {
+      const sent = watch(producer.send(record('a')));
+      await clock.settle();
+      broker.onWire[0]?.answer();
+      await clock.settle();
+      expect(sent.state).toBe('fulfilled');
+      cluster.periodEnds();
+      expect(cluster.metadata.topics.has('t')).toBe(true);
+    }
+    expect(cluster.topicCalls).toBe(0);
+  });
+
+  it.each<[string, (clock: HandClock) => Promise<void>]>([
+    ['lingers', async () => {}],
+    ['is on the wire', (clock) => clock.advance(50)],
+  ])('is not forgotten while a batch of it %s, however many periods end', async (_what, comeToThat) => {
+    const { clock, cluster, producer, broker } = fakeWorld({ lingerMs: 50 });
+    const sent = watch(producer.send(record('a')));
+    await comeToThat(clock);
+    for (let period = 0; period < 4; period++) cluster.periodEnds();
+    await clock.advance(50);
+    broker.onWire[0]?.answer();
+    await clock.settle();
+    expect(sent.state).toBe('fulfilled');
+  });
+
+  it('in whose last period a batch was only settled was in use, for that record may have come late', async () => {
+    const { clock, cluster, producer, broker } = fakeWorld({ lingerMs: 50 });
+    void producer.send(record('a'));
+    cluster.periodEnds();
+    void producer.send(record('b'));
+    await clock.advance(50);
+    broker.onWire[0]?.answer();
+    await clock.settle();
+    cluster.periodEnds();
+    expect(cluster.metadata.topics.has('t')).toBe(true);
+  });
+
+  it('to which nothing was sent for a whole period is forgotten, and asked for when something is', async () => {
+    const { clock, cluster, producer, broker } = await warmWorld({ lingerMs: 0 });
+    cluster.periodEnds();
+    cluster.periodEnds();
+    expect(cluster.metadata.topics.has('t')).toBe(false);
+    const sent = watch(producer.send(record('a')));
+    await clock.settle();
+    expect([cluster.topicCalls, broker.onWire.length]).toEqual([1, 0]);
+    cluster.topicHas('t', [1, 1, 1, 1, 1, 1]);
+    await clock.settle();
+    broker.onWire[0]?.answer();
+    await clock.settle();
+    expect(sent.state).toBe('fulfilled');
+  });
+
+  it("of a producer that was closed is nobody's any more", async () => {
+    const { cluster, producer } = await warmWorld({ lingerMs: 0 });
+    await producer.close();
+    cluster.periodEnds();
+    cluster.periodEnds();
+    expect(cluster.metadata.topics.has('t')).toBe(false);
   });
 });
 
