@@ -31,13 +31,13 @@ export class TopicQueues {
   /** How many batches of a partition wait to be sent. */
   readonly backlogOf = (partition: number): number => this.queues[partition]?.backlog ?? 0;
 
-  /** Undefined until it is known, and when the cluster has dropped it. */
+  /** Undefined until it is known, and when the cluster has dropped it. Without partitions it is not there yet. */
   get metadata(): TopicMetadata | undefined {
     return this.#metadata;
   }
 
   set metadata(metadata: TopicMetadata | undefined) {
-    this.#metadata = metadata;
+    this.#metadata = metadata?.partitions.length === 0 ? undefined : metadata;
     if (metadata !== undefined) this.#id = metadata.id;
   }
 

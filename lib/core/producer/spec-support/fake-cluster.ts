@@ -80,6 +80,7 @@ export class FakeCluster {
     topics.set(name, topic);
     this.#used.add(name);
     this.#become(this.metadata.with({ topics }));
+    if (leaders.length === 0) return;
     for (const waiter of this.#awaited.get(name) ?? []) waiter.resolve(topic);
     this.#awaited.delete(name);
   }
@@ -109,7 +110,7 @@ export class FakeCluster {
     this.topicCalls++;
     this.#used.add(name);
     const known = this.metadata.topics.get(name);
-    if (known !== undefined) return Promise.resolve(known);
+    if (known !== undefined && known.partitions.length > 0) return Promise.resolve(known);
     return new Promise((resolve, reject) => {
       this.#awaited.set(name, [...(this.#awaited.get(name) ?? []), { resolve, reject }]);
       this.#clock.setTimer(deadline.remainingMs, () => {

@@ -35,6 +35,23 @@ describe('waiting for metadata', () => {
     expect(producer.stats().waitingSends).toBe(0);
   });
 
+  it.each([{ key: 'k' }, { partition: 0 }, {}])(
+    'goes on for a topic that has no partitions yet, whatever its records ask for: %j',
+    async (place) => {
+      const { clock, cluster, producer, broker } = fakeWorld({ lingerMs: 0 });
+      const before = watch(producer.send({ topic: 'new', value: 'a', ...place }));
+      await clock.settle();
+      cluster.topicHas('new', []);
+      const after = watch(producer.send({ topic: 'new', value: 'b', ...place }));
+      await clock.settle();
+      cluster.topicHas('new', [1]);
+      await clock.settle();
+      broker.onWire[0]?.answer();
+      await clock.settle();
+      expect([before, after]).toMatchObject([{ value: { partition: 0 } }, { value: { partition: 0 } }]);
+    },
+  );
+
   it('no topic waits for the metadata of another', async () => {
     const { clock, producer, broker } = fakeWorld({ lingerMs: 0 });
     const stuck = watch(producer.send({ topic: 'missing', value: 'x' }));
