@@ -1,4 +1,10 @@
-import { KrafkaFencedError, Krafka, type Producer, type ProducerOptions } from '../../../lib/core/index.js';
+import {
+  KrafkaFencedError,
+  Krafka,
+  type Producer,
+  type ProducerOptions,
+  type TransactionScope,
+} from '../../../lib/core/index.js';
 import { EmbeddedBroker, type FaultTarget } from '../../../lib/testing/index.js';
 import { HandClock } from '../../../lib/testing/spec-support/hand-clock.js';
 import { SkippingClock } from '../../support/skipping-clock.js';
@@ -322,6 +328,73 @@ describe.each([1, 2] as const)('transactions by protocol %i', (transactionVersio
       expect(await committed()).toEqual(['a', 'b', 'c']);
     },
   );
+
+  /** From now on the coordinator knows nothing of whoever had the id until now, as when it has expired. */
+  const forgetTheId = (): void => {
+    const initialized = count('InitProducerId');
+    const when = (): boolean => count('InitProducerId') === initialized;
+    const error = 'INVALID_PRODUCER_ID_MAPPING';
+    // By protocol 2 it is the brokers who ask the coordinator, and tell of its answer.
+    const requests = transactionVersion === 1 ? OF_PROTOCOL_1 : (['Produce', 'TxnOffsetCommit'] as const);
+    broker.faults.add({ api: [...requests, 'EndTxn'], fault: { error }, times: Infinity, when });
+  };
+  /** The codes of an error and of its causes. */
+  const failureOf = (work: Promise<unknown>): Promise<unknown[]> =>
+    work.then(
+      () => ['none'],
+      (error: Error & { code?: string }) => {
+        const codes: unknown[] = [];
+        for (let one: typeof error | undefined = error; one !== undefined; one = one.cause as typeof error | undefined)
+          codes.push(one.code);
+        return codes;
+      },
+    );
+  const identities = (): unknown[] =>
+    asked
+      .filter(({ api, request }) => api === 'InitProducerId' && request['transactionalId'] === 'txn')
+      .map(({ request }) => request['producerId']);
+
+  it.each<[string, (tx: TransactionScope) => Promise<unknown>]>([
+    ['records', (tx) => tx.send({ topic: 'orders', partition: 0, value: 'never' })],
+    ['offsets', (tx) => tx.sendOffsets(OFFSETS, GROUP)],
+  ])('whose id was forgotten meanwhile fail with their %s, and the next one begins anew', async (_what, work) => {
+    const producer = transactional();
+    await send(producer, 'a');
+    forgetTheId();
+    expect(await failureOf(producer.transaction(work))).toContain('INVALID_PRODUCER_ID_MAPPING');
+    await send(producer, 'b');
+    await send(producer, 'c');
+    expect(await committed()).toEqual(['a', 'b', 'c']);
+    expect(producer.stats().transactions).toEqual({ committed: 3, aborted: 1, unknown: 0 });
+    // It says who it was: had somebody else taken the id, that would fence it.
+    const [first, second, ...others] = identities();
+    expect([first, second, others]).toEqual([-1, expect.any(Number), []]);
+    expect(second).not.toBe(-1);
+  });
+
+  it('whose end is unknown and whose id was forgotten since are over', async () => {
+    const producer = transactional();
+    await send(producer, 'a');
+    const silent = broker.faults.add({ api: 'EndTxn', fault: { silence: 'after' }, times: Infinity });
+    await expect(waitedInVain('EndTxn', () => send(producer, 'b'))).rejects.toMatchObject({
+      code: 'TRANSACTION_OUTCOME_UNKNOWN',
+    });
+    silent.remove();
+    giveUpOnSilence();
+    forgetTheId();
+    await send(producer, 'c');
+    expect(await committed()).toEqual(['a', 'b', 'c']);
+  });
+
+  it('of an id that is another’s by now are fenced, though the coordinator only says that it does not know them', async () => {
+    const older = transactional();
+    await send(older, 'a');
+    await send(transactional(), 'b');
+    forgetTheId();
+    expect(await failureOf(send(older, 'never'))).toContain('INVALID_PRODUCER_ID_MAPPING');
+    await expect(send(older, 'never')).rejects.toBeInstanceOf(KrafkaFencedError);
+    expect(await committed()).toEqual(['a', 'b']);
+  });
 
   it('fail with a batch that nobody acknowledges, and the next one goes on', async () => {
     // The transaction itself has more time than its batch.

@@ -44,6 +44,13 @@ type Standing<Key, Value> =
   | { readonly kind: 'unsettled' }
   | { readonly kind: 'closed' };
 
+/**
+ * What a coordinator said when it was asked to abort a transaction: it is aborted; it was over before; or nothing is known of
+ * the producer. A transactional id is forgotten when nothing was done with it for long (`transactional.id.expiration.ms`,
+ * 7 days), never while a transaction is open.
+ */
+type AbortAnswer = 'aborted' | 'was over' | 'forgotten';
+
 /** The newest version of Produce under protocol 1; the next one would add partitions by itself. */
 const LAST_PRODUCE_OF_PROTOCOL_1 = 11;
 
@@ -307,18 +314,18 @@ export class Transactions<Key, Value> implements SequenceAuthority, TransactionG
     }
   }
 
-  /** Answers whether there was something to abort. */
-  async #abortAtCoordinator(deadline: Deadline, attempts?: { doubtful: boolean }): Promise<boolean> {
+  async #abortAtCoordinator(deadline: Deadline, attempts?: { doubtful: boolean }): Promise<AbortAnswer> {
     const identity = this.#identity as Identity;
     try {
       const next = await this.#ports.coordinator.endTransaction(identity, this.#protocol, false, deadline, attempts);
       this.#became(next);
       if (next === undefined && this.#protocol === 2) this.#renew = true;
-      return true;
+      return 'aborted';
     } catch (error) {
-      if ((error as KrafkaError).code !== 'INVALID_TXN_STATE') throw error;
+      const { code } = error as KrafkaError;
+      if (code !== 'INVALID_TXN_STATE' && code !== 'INVALID_PRODUCER_ID_MAPPING') throw error;
       this.#renew = true;
-      return false;
+      return code === 'INVALID_TXN_STATE' ? 'was over' : 'forgotten';
     }
   }
 
@@ -327,8 +334,8 @@ export class Transactions<Key, Value> implements SequenceAuthority, TransactionG
    * more, and nothing is open when the epoch is raised.
    */
   async #settle(deadline: Deadline): Promise<void> {
-    const wasOpen = await this.#abortAtCoordinator(deadline);
-    if (!wasOpen && this.#protocol === 2) {
+    const answer = await this.#abortAtCoordinator(deadline);
+    if (answer === 'was over' && this.#protocol === 2) {
       // It is committed: the answer that was lost is given again, and with it the identity.
       const identity = this.#identity as Identity;
       this.#became(await this.#ports.coordinator.endTransaction(identity, 2, true, deadline));
