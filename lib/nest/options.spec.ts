@@ -32,7 +32,7 @@ describe("A module's options", () => {
   it.each<[Record<string, unknown>, string, string | RegExp]>([
     [{ broker: 'x' }, 'broker', "did you mean 'brokers'?"],
     [{ brokers: [] }, 'brokers', 'at least one'],
-    [{ brokers: 7 }, 'brokers', 'got 7'],
+    [{ brokers: 7 }, 'brokers', 'got a number'],
     [{ onFailure: { retrys: 1 } }, 'onFailure.retrys', "did you mean 'retries'?"],
     [{ requestTimeoutMs: -1 }, 'requestTimeoutMs', 'from 0 to'],
     [{ topics: [{ name: 'a', partition: 3 }] }, 'topics[0].partition', "did you mean 'partitions'?"],

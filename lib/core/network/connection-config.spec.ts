@@ -122,6 +122,19 @@ describe('ConnectionConfig', () => {
     expect(inspect(error)).not.toContain(SECRET);
   });
 
+  it.each<[string, (secret: unknown) => object]>([
+    ['a password', (password) => ({ sasl: { mechanism: 'plain', username: 'ann', password } })],
+    ['a SCRAM password', (password) => ({ sasl: { mechanism: 'scram-sha-512', username: 'ann', password } })],
+    ['a passphrase', (passphrase) => ({ tls: { passphrase } })],
+  ])('shows nothing of %s that is no text', (_what, optionsWith) => {
+    for (const secret of [31_337, 31_337n, [31_337], true]) {
+      const error = refusal(optionsWith(secret));
+      expect(error.option).toMatch(/^(sasl\.password|tls\.passphrase)$/);
+      expect(inspect(error)).not.toMatch(/31_?337/);
+      expect(error.message).not.toContain('true');
+    }
+  });
+
   it('takes the names of mechanisms in either case', () => {
     const sasl = { mechanism: 'SCRAM-SHA-512', username: 'a', password: 'b' } as const;
     expect(ConnectionConfig.from({ sasl }).sasl?.name).toBe('SCRAM-SHA-512');

@@ -69,8 +69,9 @@ describe('checkOptions', () => {
     expect(error.message).toContain(said);
   });
 
-  it('never shows the value of a string it refuses: it may be a secret', () => {
+  it('never shows what it refuses where no number was asked for: it may be a secret', () => {
     expect(refusal({ lingerMs: 'hunter2' }).message).not.toContain('hunter2');
+    expect(refusal({ name: 31337 }).message).toContain('must be a non-empty string, got a number');
   });
 });
 

@@ -60,7 +60,12 @@ export function describe(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'an array';
-  return typeof value === 'number' ? String(value) : `a ${typeof value}`;
+  return `a ${typeof value}`;
+}
+
+/** As {@link describe} says it, but for a number, which is shown: of what should be a number, and so is no secret. */
+export function describeNumber(value: unknown): string {
+  return typeof value === 'number' ? String(value) : describe(value);
 }
 
 /** The given value where there is one, else the default. */
@@ -90,7 +95,7 @@ export function aWhole(unit: string, least: number, most: number = Number.MAX_SA
   return (value, path) => {
     if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < least || value > most) {
       const range = most === Number.MAX_SAFE_INTEGER ? `at least ${least}` : `from ${least} to ${most}`;
-      throw new KrafkaConfigError(path, `must be a whole number of ${unit}, ${range}, got ${describe(value)}`);
+      throw new KrafkaConfigError(path, `must be a whole number of ${unit}, ${range}, got ${describeNumber(value)}`);
     }
     return value;
   };

@@ -1,4 +1,4 @@
-import { KrafkaProtocolError, KrafkaSerializationError } from '../../support/index.js';
+import { describeNumber, KrafkaProtocolError, KrafkaSerializationError } from '../../support/index.js';
 import type { ProducerRecord, RecordContent } from '../record.js';
 
 const LONGEST_TOPIC_NAME = 249;
@@ -29,14 +29,14 @@ export function checkRecord(record: ProducerRecord<unknown, unknown>): void {
   if (partition !== undefined && !(Number.isSafeInteger(partition) && partition >= 0)) {
     throw new KrafkaProtocolError(
       'UNKNOWN_TOPIC_OR_PARTITION',
-      `a partition is a whole number from 0, got ${kindOf(partition)}`,
+      `a partition is a whole number from 0, got ${describeNumber(partition)}`,
       { topic: record.topic },
     );
   }
   if (timestamp !== undefined && !(Number.isSafeInteger(timestamp) && timestamp >= 0)) {
     throw new KrafkaProtocolError(
       'INVALID_TIMESTAMP',
-      `a timestamp is whole milliseconds since the epoch, got ${kindOf(timestamp)}`,
+      `a timestamp is whole milliseconds since the epoch, got ${describeNumber(timestamp)}`,
       { topic: record.topic },
     );
   }
@@ -68,7 +68,6 @@ function invalidTopic(problem: string): KrafkaProtocolError {
 
 function kindOf(value: unknown): string {
   if (value === null || value === undefined) return String(value);
-  if (typeof value === 'number') return String(value);
   if (typeof value === 'object') return `a ${value.constructor?.name ?? 'object'}`;
   return `a ${typeof value}`;
 }

@@ -310,7 +310,7 @@ describe('an error', () => {
     ['a field that is missing', { topics: [{ name: 'a' }] }, "'topics[0].parts' is missing"],
     ['a struct that is none', { topics: ['a'] }, "'topics[0]' must be an object, got a string"],
     ['an array that is none', { topics: 'abc' }, "'topics' must be an array, got a string"],
-    ['text that is none', { topics: [{ ...topic, name: 5 }] }, "'topics[0].name' must be a string, got 5"],
+    ['text that is none', { topics: [{ ...topic, name: 5 }] }, "'topics[0].name' must be a string, got a number"],
     [
       'text that is too long',
       { topics: [{ ...topic, name: 'x'.repeat(40_000) }] },

@@ -1,4 +1,4 @@
-import { describe } from '../../support/index.js';
+import { describe, describeNumber } from '../../support/index.js';
 
 /** Byte fields below this are copied: one more chunk for the socket costs more than the copy. */
 const REFERENCED_FROM = 1024;
@@ -268,5 +268,5 @@ export class Writer {
 }
 
 function outOfRange(range: string, value: unknown): RangeError {
-  return new RangeError(`must be a whole number, ${range}, got ${describe(value)}`);
+  return new RangeError(`must be a whole number, ${range}, got ${describeNumber(value)}`);
 }
