@@ -1,5 +1,5 @@
 import { ScriptedCluster } from './cluster/spec-support/scripted-cluster.js';
-import { Krafka, type KrafkaOptions } from './index.js';
+import { Krafka, type KrafkaCloseOptions, type KrafkaOptions } from './index.js';
 import { ConnectionConfig, ConnectionPool } from './network/index.js';
 import { settled } from './network/spec-support/fake-clock.js';
 import { silentLogger } from './support/index.js';
@@ -147,6 +147,23 @@ describe('closing a client', () => {
       expect(make).toThrow('the Krafka client is closed');
     }
     await expect(krafka.cluster.refresh([])).rejects.toMatchObject({ code: 'CLOSED' });
+  });
+
+  it.each<[string, (krafka: Krafka) => Pick<Krafka, 'close'>]>([
+    ['a client', (krafka) => krafka],
+    ['a producer', (krafka) => krafka.producer()],
+    ['a consumer', (krafka) => krafka.consumer({ groupId: 'g', topics: ['t'] })],
+    ['a share consumer', (krafka) => krafka.shareConsumer({ groupId: 'g', topics: ['t'] })],
+  ])('refuses options that %s can not go by, and closes when it is asked properly', async (_what, choose) => {
+    const { krafka } = setUp();
+    const one = choose(krafka);
+    for (const timeoutMs of [-1, Number.NaN, Infinity, 2 ** 31]) {
+      expect(() => one.close({ timeoutMs })).toThrow(expect.objectContaining({ option: 'close.timeoutMs' }));
+    }
+    const slip = { timeout: 5 } as KrafkaCloseOptions;
+    expect(() => one.close(slip)).toThrow(expect.objectContaining({ option: 'close.timeout', nearest: 'timeoutMs' }));
+    await one.close();
+    await krafka.close();
   });
 
   it('never closes connections that were lent', async () => {

@@ -12,16 +12,16 @@ import { Producer, type ProducerOptions, type RecordContent, type TransactionSco
 import { ShareConsumer, type ShareConsumerOptions } from './share-consumer/index.js';
 import {
   aBoolean,
+  aDuration,
   anObjectWith,
   aString,
-  aWhole,
+  checkCloseTimeout,
   checkOptions,
   Deadline,
   KrafkaClosedError,
   KrafkaConfigError,
   KrafkaError,
   optional,
-  withDefault,
   type Logger,
   type OptionRules,
 } from './support/index.js';
@@ -71,8 +71,6 @@ interface Closing {
 }
 
 const CLOSE_TIMEOUT_MS = 30_000;
-/** What a timer takes. */
-const LONGEST_MS = 2 ** 31 - 1;
 /** How much of the time to close consumers may use. */
 const CONSUMERS_SHARE = 2 / 3;
 /** The least that connections are given to close, when everything before them has used up the time, in milliseconds. */
@@ -133,7 +131,7 @@ export class Krafka {
         connection: (value) => value as KrafkaOptions['connection'],
         pool: optional(anObjectWith<ConnectionPool>('ready', 'getConnection')),
         logger: optional(anObjectWith<Logger>('debug', 'info', 'warn', 'error')),
-        metadataMaxAgeMs: optional(aWhole('milliseconds', 1, LONGEST_MS)),
+        metadataMaxAgeMs: optional(aDuration(1)),
         allowAutoTopicCreation: optional(aBoolean),
         transactions: checkTransactionsOptions,
       },
@@ -257,11 +255,7 @@ export class Krafka {
    * @throws KrafkaError what could not be closed in good order; KrafkaAggregateError when several
    */
   close(options: KrafkaCloseOptions = {}): Promise<void> {
-    const { timeoutMs } = checkOptions<Required<KrafkaCloseOptions>>(
-      options,
-      { timeoutMs: withDefault(aWhole('milliseconds', 0, LONGEST_MS), CLOSE_TIMEOUT_MS) },
-      'close',
-    );
+    const timeoutMs = checkCloseTimeout(options, CLOSE_TIMEOUT_MS);
     this.#closing ??= this.#close(timeoutMs);
     return this.#closing;
   }

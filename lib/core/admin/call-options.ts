@@ -1,5 +1,5 @@
 import {
-  aWhole,
+  aDuration,
   checkOptions,
   describe,
   KrafkaConfigError,
@@ -27,8 +27,7 @@ export interface CallOptions {
 export type Complete<T extends CallOptions> = CallOptions & Required<Omit<T, keyof CallOptions>>;
 
 const TIMEOUT_MS = 60_000;
-// What a timer takes.
-const aBudget = aWhole('milliseconds', 1, 2 ** 31 - 1);
+const aBudget = aDuration(1);
 
 /** @throws KrafkaConfigError */
 export const checkAdminOptions = (given: AdminOptions | undefined): Readonly<Required<AdminOptions>> =>

@@ -2,6 +2,7 @@ import type { Cluster } from '../cluster/index.js';
 import { systemNetworkPorts, type NetworkPorts } from '../network/index.js';
 import type { ConsumerRecord } from '../protocol/index.js';
 import {
+  checkCloseTimeout,
   Deadline,
   Deferred,
   KrafkaClosedError,
@@ -439,10 +440,12 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
    * the same close, which then takes no longer than the tightest `timeoutMs` allows; so does the close of a consumer that
    * has failed, which began by itself.
    *
+   * @throws KrafkaConfigError at once, when the options are wrong
    * @throws KrafkaTimeoutError when handlers, those of partitions that went before among them, or the rebalance listener
    *   had not ended in time; everything is closed nevertheless
    */
-  close({ timeoutMs = CLOSE_TIMEOUT_MS }: ConsumerCloseOptions = {}): Promise<void> {
+  close(options: ConsumerCloseOptions = {}): Promise<void> {
+    const timeoutMs = checkCloseTimeout(options, CLOSE_TIMEOUT_MS);
     if (this.#closing === undefined) {
       const deadline = new Deadline(this.#ports.clock, timeoutMs, 'close timeoutMs');
       const closed = new Deferred<void>();

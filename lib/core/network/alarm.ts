@@ -1,8 +1,5 @@
 import type { Clock, Timer } from '../support/index.js';
 
-/** The longest delay a timer takes. */
-const MAX_DELAY_MS = 2_147_483_647;
-
 /**
  * One timer for everything that one connection waits for. It is moved only when something is due earlier than it is
  * set for: a thousand requests of 30 s each cost one timer in 30 s, and a connection that waits for nothing has none.
@@ -31,7 +28,7 @@ export class Alarm {
     this.#setFor = time;
     const delay = Math.ceil(time - this.#clock.monotonic());
     // In the background: what is waited for has a socket that keeps the process alive.
-    this.#timer = this.#clock.setTimer(Math.min(MAX_DELAY_MS, Math.max(0, delay)), this.#fire, true);
+    this.#timer = this.#clock.setTimer(Math.max(0, delay), this.#fire, true);
   }
 
   cancel(): void {

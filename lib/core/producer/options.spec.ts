@@ -62,6 +62,9 @@ describe('ProducerOptions', () => {
     [{ accumulator: 5 }, 'producer.accumulator'],
     [{ accumulator: { maxBlockMs: 0.5 } }, 'producer.accumulator.maxBlockMs'],
     [{ retryBackoffMs: 2_000 }, 'producer.retryBackoffMs'],
+    [{ lingerMs: 2 ** 31, deliveryTimeoutMs: 2 ** 33 }, 'producer.lingerMs'],
+    [{ deliveryTimeoutMs: 2 ** 31 }, 'producer.deliveryTimeoutMs'],
+    [{ accumulator: { maxBlockMs: Number.MAX_SAFE_INTEGER } }, 'producer.accumulator.maxBlockMs'],
     [5, 'producer'],
   ])('of the wrong kind or range are refused by name: %j', (given, option) => {
     expect(refusal(given)).toMatchObject({ code: 'INVALID_CONFIG', option });

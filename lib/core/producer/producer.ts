@@ -1,4 +1,5 @@
 import {
+  checkCloseTimeout,
   Deadline,
   KrafkaBufferFullError,
   KrafkaClosedError,
@@ -249,9 +250,12 @@ export class Producer<Key = RecordContent, Value = RecordContent> {
   /**
    * Takes no more records, and resolves when all that were sent are settled. What is not by `timeoutMs` fails with a
    * KrafkaClosedError; if it was under way, it may have been written all the same.
+   *
+   * @throws KrafkaConfigError at once, when the options are wrong
    */
   close(options: ProducerCloseOptions = {}): Promise<void> {
-    this.#closed ??= this.#close(options.timeoutMs ?? CLOSE_TIMEOUT_MS);
+    const timeoutMs = checkCloseTimeout(options, CLOSE_TIMEOUT_MS);
+    this.#closed ??= this.#close(timeoutMs);
     return this.#closed;
   }
 

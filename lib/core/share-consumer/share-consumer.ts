@@ -4,8 +4,7 @@ import { GroupCoordinator } from '../coordination/index.js';
 import { systemNetworkPorts, type NetworkPorts } from '../network/index.js';
 import { ShareFetch, ShareGroupHeartbeat } from '../protocol/index.js';
 import {
-  aWhole,
-  checkOptions,
+  checkCloseTimeout,
   Deadline,
   Deferred,
   KrafkaClosedError,
@@ -13,7 +12,6 @@ import {
   KrafkaTimeoutError,
   KrafkaUnsupportedFeatureError,
   TypedEvents,
-  withDefault,
 } from '../support/index.js';
 import { KrafkaAcknowledgeError } from './acknowledge-error.js';
 import type { AcknowledgeType } from './acknowledge-type.js';
@@ -41,8 +39,6 @@ export interface ShareConsumerCloseOptions {
 }
 
 const CLOSE_TIMEOUT_MS = 30_000;
-/** What a timer takes. */
-const LONGEST_MS = 2 ** 31 - 1;
 /** How much of the time to close handlers may use: what they did has to be told. */
 const HANDLERS_SHARE = 2 / 3;
 /** The feature that lets a cluster have share groups. */
@@ -289,11 +285,7 @@ export class ShareConsumer implements AsyncIterable<ShareRecord> {
    * @throws KrafkaAcknowledgeError when the last acknowledgements were not taken
    */
   close(options: ShareConsumerCloseOptions = {}): Promise<void> {
-    const { timeoutMs } = checkOptions<{ readonly timeoutMs: number }>(
-      options,
-      { timeoutMs: withDefault(aWhole('milliseconds', 0, LONGEST_MS), CLOSE_TIMEOUT_MS) },
-      'close',
-    );
+    const timeoutMs = checkCloseTimeout(options, CLOSE_TIMEOUT_MS);
     this.#closing ??= this.#close(timeoutMs);
     return this.#closing;
   }

@@ -1,4 +1,5 @@
-import { sleep, type Clock, type Timer } from './clock.js';
+import { jest } from '@jest/globals';
+import { LONGEST_MS, sleep, systemClock, type Clock, type Timer } from './clock.js';
 import { Deadline } from './deadline.js';
 import { KrafkaTimeoutError } from './errors.js';
 
@@ -18,6 +19,36 @@ class ManualClock implements Clock {
     for (const timer of this.timers) if (!timer.cancelled && timer.at <= this.time) timer.callback();
   }
 }
+
+describe('a timer of the machine’s clock', () => {
+  beforeEach(() => void jest.useFakeTimers());
+  afterEach(() => void jest.useRealTimers());
+
+  it.each([LONGEST_MS, LONGEST_MS + 1, 2 ** 32, 3 * LONGEST_MS + 5])('rings after %i ms, once', (delayMs) => {
+    const rung = jest.fn();
+    systemClock.setTimer(delayMs, rung);
+    jest.advanceTimersByTime(delayMs - 1);
+    expect(rung).not.toHaveBeenCalled();
+    jest.advanceTimersByTime(1);
+    expect(rung).toHaveBeenCalledTimes(1);
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  it('never rings where that is for ever', () => {
+    const rung = jest.fn();
+    systemClock.setTimer(Infinity, rung);
+    jest.advanceTimersByTime(4 * LONGEST_MS);
+    expect(rung).not.toHaveBeenCalled();
+    expect(jest.getTimerCount()).toBe(1);
+  });
+
+  it('is cancelled, however long it has waited', () => {
+    const timer = systemClock.setTimer(3 * LONGEST_MS, () => undefined);
+    jest.advanceTimersByTime(LONGEST_MS + 1);
+    timer.cancel();
+    expect(jest.getTimerCount()).toBe(0);
+  });
+});
 
 describe('sleep', () => {
   it('ends when its time has come', async () => {

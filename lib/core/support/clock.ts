@@ -12,17 +12,27 @@ export interface Clock {
   now(): number;
   /** Milliseconds that never go backwards, with a fraction: every duration and deadline. */
   monotonic(): number;
-  /** Calls `callback` once after `delayMs`. The timer keeps the process alive unless it is `background`. */
+  /** Calls `callback` once after `delayMs`, however long; never, when that is Infinity. The timer keeps the process alive unless it is `background`. */
   setTimer(delayMs: number, callback: () => void, background?: boolean): Timer;
   /** Calls `callback` when the current turn of the event loop has done its work. */
   endOfTurn(callback: () => void): void;
 }
 
+/** The longest delay, in milliseconds, that a timer of the machine takes, nearly 25 days: of a longer one it makes 1. */
+export const LONGEST_MS: number = 2 ** 31 - 1;
+
 class SystemTimer implements Timer {
-  readonly #timeout: NodeJS.Timeout;
+  #timeout: NodeJS.Timeout | undefined;
 
   constructor(delayMs: number, callback: () => void, background: boolean) {
-    this.#timeout = setTimeout(callback, delayMs);
+    this.#set(delayMs, callback, background);
+  }
+
+  #set(delayMs: number, callback: () => void, background: boolean): void {
+    this.#timeout =
+      delayMs > LONGEST_MS
+        ? setTimeout(() => this.#set(delayMs - LONGEST_MS, callback, background), LONGEST_MS)
+        : setTimeout(callback, delayMs);
     if (background) this.#timeout.unref();
   }
 

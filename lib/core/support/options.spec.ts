@@ -1,10 +1,12 @@
 import { KrafkaConfigError } from './errors.js';
 import {
   aBoolean,
+  aDuration,
   aListOf,
   aString,
   aWhole,
   anObjectWith,
+  checkCloseTimeout,
   checkOptions,
   nearestOf,
   oneOf,
@@ -75,7 +77,26 @@ describe('checkOptions', () => {
   });
 });
 
+describe('how long a close may take', () => {
+  it('is the default where nothing is said, and any part of a millisecond otherwise', () => {
+    expect(checkCloseTimeout(undefined, 30_000)).toBe(30_000);
+    expect(checkCloseTimeout({ timeoutMs: undefined }, 30_000)).toBe(30_000);
+    expect(checkCloseTimeout({ timeoutMs: 0 }, 30_000)).toBe(0);
+    expect(checkCloseTimeout({ timeoutMs: 99.5 }, 30_000)).toBe(99.5);
+  });
+
+  it.each([-1, Number.NaN, Infinity, 2 ** 31, '5', null])('is not %p', (timeoutMs) => {
+    expect(() => checkCloseTimeout({ timeoutMs }, 30_000)).toThrow("'close.timeoutMs' must be milliseconds");
+  });
+});
+
 describe('rules', () => {
+  it('takes a duration that a timer takes, and none that it would make a millisecond of', () => {
+    expect(aDuration(0)(2 ** 31 - 1, 'x')).toBe(2 ** 31 - 1);
+    expect(() => aDuration(0)(2 ** 31, 'x')).toThrow('from 0 to 2147483647, got 2147483648');
+    expect(() => aDuration(0, 1_000)(1_001, 'x')).toThrow('from 0 to 1000');
+  });
+
   it('checks each item of a list and names its index', () => {
     expect(() => aListOf(aString)(['a', ''], 'brokers')).toThrow(/brokers\[1\]/);
     expect(aListOf(aString)(['a'], 'brokers')).toEqual(['a']);

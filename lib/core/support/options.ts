@@ -1,3 +1,4 @@
+import { LONGEST_MS } from './clock.js';
 import { KrafkaConfigError } from './errors.js';
 
 /** Checks one value of an options object and returns it as it will be used. `path` names it in the error. */
@@ -100,6 +101,24 @@ export function aWhole(unit: string, least: number, most: number = Number.MAX_SA
     return value;
   };
 }
+
+/** A whole number of milliseconds from `least` to `most`, which is what a timer takes unless it is less. */
+export function aDuration(least: number, most: number = LONGEST_MS): OptionRule<number> {
+  return aWhole('milliseconds', least, most);
+}
+
+/** How long a close may take, in milliseconds: fractions too, for what is left of a budget has some. Unknown keys are refused. */
+export function checkCloseTimeout(given: unknown, fallbackMs: number): number {
+  return checkOptions<{ readonly timeoutMs: number }>(given, { timeoutMs: withDefault(aBudget, fallbackMs) }, 'close')
+    .timeoutMs;
+}
+
+const aBudget: OptionRule<number> = (value, path) => {
+  if (typeof value !== 'number' || !(value >= 0 && value <= LONGEST_MS)) {
+    throw new KrafkaConfigError(path, `must be milliseconds, from 0 to ${LONGEST_MS}, got ${describeNumber(value)}`);
+  }
+  return value;
+};
 
 /** One of a few words. */
 export function oneOf<const T extends string | number>(...words: readonly T[]): OptionRule<T> {

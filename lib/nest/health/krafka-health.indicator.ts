@@ -2,7 +2,15 @@ import { Inject, Injectable } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { HealthIndicatorService, type HealthIndicatorResult } from '@nestjs/terminus';
 import { Krafka } from '../../core/index.js';
-import { aString, aWhole, checkOptions, optional, withDefault, type OptionRules } from '../../core/support/index.js';
+import {
+  aDuration,
+  aString,
+  aWhole,
+  checkOptions,
+  optional,
+  withDefault,
+  type OptionRules,
+} from '../../core/support/index.js';
 import { KrafkaServer } from '../server/krafka-server.js';
 import { getKrafkaToken } from '../tokens.js';
 import { lookAtBrokers, type BrokersHealth } from './brokers-health.js';
@@ -41,9 +49,9 @@ interface Settings {
 
 const RULES: OptionRules<Settings> = {
   minUsable: withDefault(aWhole('connections', 0), 1),
-  timeoutMs: withDefault(aWhole('milliseconds', 1), 1_000),
+  timeoutMs: withDefault(aDuration(1), 1_000),
   maxLag: optional(aWhole('records', 0)),
-  stuckAfterMs: optional(aWhole('milliseconds', 1)),
+  stuckAfterMs: optional(aDuration(1)),
   name: optional(aString),
 };
 
