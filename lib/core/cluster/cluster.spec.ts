@@ -305,6 +305,30 @@ describe('finding a broker that answers', () => {
     await expect(refreshed).resolves.toMatchObject({ clusterId: 'scripted' });
   });
 
+  it('forgets the addresses of brokers that left, but not those it was given; one that comes back counts again', async () => {
+    const scripted = new ScriptedCluster(2).start(3, 'b3', 9092);
+    const pool = scripted.pool();
+    const cluster = scripted.cluster({ brokers: ['b1:9092', 'b2:9092'], pool });
+    await cluster.refresh([]);
+    const wait = { deadline: scripted.deadline() };
+    for (const nodeId of [1, 2, 3]) await cluster.connection(nodeId, 'data', wait);
+    scripted.stop(2, true).stop(3, true);
+    await cluster.refresh([]);
+    // Dials that were under way fail.
+    await scripted.clock.advance(1_000);
+    expect(pool.health()).toEqual(
+      new Map([
+        ['b1:9092', { usable: 1, total: 1 }],
+        ['b2:9092', { usable: 0, total: 1 }],
+      ]),
+    );
+    scripted.start(3, 'b3', 9092);
+    await cluster.refresh([]);
+    await cluster.connection(3, 'data', wait);
+    scripted.stop(3);
+    expect(pool.health().get('b3:9092')).toEqual({ usable: 0, total: 1 });
+  });
+
   it('starts over at the bootstrap addresses when no known broker is left', async () => {
     const scripted = new ScriptedCluster(1).start(2, 'old', 9092);
     const cluster = scripted.cluster({ brokers: ['b1:9092'] });

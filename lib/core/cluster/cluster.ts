@@ -325,6 +325,7 @@ export class Cluster {
     const before = this.#metadata;
     this.#metadata = next;
     this.#interest.update(next);
+    if (before.brokers !== next.brokers) this.#tellPool(before.brokers, next.brokers);
     if (before.clusterId !== null && before.clusterId !== next.clusterId) {
       this.#ports.logger.warn('another cluster answers at the addresses of this one', {
         before: before.clusterId,
@@ -333,6 +334,15 @@ export class Cluster {
       this.#coordinators.forgetAll();
     }
     this.events.emit('metadata', next);
+  }
+
+  /** Tells the pool which brokers have left, or come back. The addresses we were given are always worth a dial. */
+  #tellPool(before: ClusterMetadata['brokers'], next: ClusterMetadata['brokers']): void {
+    const addresses = new Set(Array.from(next.values(), ({ address }) => address));
+    for (const { address } of before.values()) {
+      if (!addresses.delete(address) && !this.#bootstrap.includes(address)) this.pool.forget(address);
+    }
+    for (const address of addresses) this.pool.remember(address);
   }
 
   #ask<T>(question: (connection: BrokerConnection) => Promise<T>): Promise<T> {

@@ -123,6 +123,11 @@ export class BrokerConnectionBundle {
     for (const slot of this.#slots) if (slot.wanted) slot.want();
   }
 
+  /** Nobody counts on what is dead any more. */
+  rest(): void {
+    for (const slot of this.#slots) slot.rest();
+  }
+
   /** The sum over the members, past ones included. */
   stats(): ConnectionStats {
     return sumStats(this.#slots.map((slot) => slot.stats()));

@@ -266,3 +266,64 @@ describe('the health of a pool', () => {
     expect(simulation.dialer.dials).toHaveLength(1);
   });
 });
+
+describe('an address that its broker has left', () => {
+  const lost = async (): Promise<ReturnType<typeof simulate>> => {
+    const { simulation, pool } = simulate();
+    const connections = [await pool.getConnection(ADDRESS), await pool.getConnection(ADDRESS, 'fetch:a')];
+    await Promise.all(connections.map((connection) => connection.sendRequest(Heartbeat, heartbeat)));
+    for (const peer of simulation.dialer.peers) peer.end();
+    simulation.dialer.listen(ADDRESS, REFUSED);
+    return { simulation, pool };
+  };
+
+  it('is not missed, nor dialed by being asked after, and nothing is kept of it but what was counted', async () => {
+    const { simulation, pool } = await lost();
+    expect(pool.health().get(ADDRESS)).toEqual({ usable: 0, total: 2 });
+    await simulation.clock.advance(10_000);
+    const { responseCount } = pool.stats();
+    pool.forget(ADDRESS);
+    const { length } = simulation.dialer.dials;
+    expect(pool.health()).toEqual(new Map());
+    await simulation.clock.advance(10_000);
+    expect(simulation.dialer.dials).toHaveLength(length);
+    expect(pool.bundle(ADDRESS)).toBeUndefined();
+    expect(pool.stats().responseCount).toBe(responseCount);
+    expect(responseCount).toBeGreaterThan(0);
+  });
+
+  it('keeps what works there, until it is lost', async () => {
+    const { simulation, pool } = simulate();
+    const connection = await pool.getConnection(ADDRESS);
+    pool.forget(ADDRESS);
+    expect(pool.ready(ADDRESS)).toBe(connection);
+    await connection.sendRequest(Heartbeat, heartbeat);
+    expect(pool.health().get(ADDRESS)).toEqual({ usable: 1, total: 1 });
+    simulation.peer.end();
+    expect(pool.health()).toEqual(new Map());
+    expect(simulation.dialer.dials).toHaveLength(1);
+  });
+
+  it('whose dial was under way is forgotten when that has failed', async () => {
+    const { simulation, pool } = simulate();
+    simulation.dialer.listen(ADDRESS, REFUSED);
+    const failed = outcome(pool.getConnection(ADDRESS));
+    pool.forget(ADDRESS);
+    expect(await failed).toBeInstanceOf(KrafkaConnectionError);
+    expect(pool.health()).toEqual(new Map());
+    expect(pool.bundle(ADDRESS)).toBeUndefined();
+  });
+
+  it('is as any other when somebody asks for it, or a broker is there again', async () => {
+    const { simulation, pool } = await lost();
+    pool.forget(ADDRESS);
+    simulation.dialer.listen(ADDRESS, simulation.broker.serve);
+    expect((await pool.getConnection(ADDRESS)).usable).toBe(true);
+    pool.forget(ADDRESS);
+    pool.remember(ADDRESS);
+    simulation.peer.end();
+    expect(pool.health().get(ADDRESS)).toEqual({ usable: 0, total: 1 });
+    await simulation.clock.advance(10_000);
+    expect(pool.health().get(ADDRESS)).toEqual({ usable: 1, total: 1 });
+  });
+});

@@ -25,6 +25,8 @@ interface AddressConnections {
   readonly backoff: DialBackoff;
   bundle: BrokerConnectionBundle | undefined;
   readonly slots: Map<ConnectionPurpose, ConnectionSlot>;
+  /** Whether no broker is known to be there any more: what is lost there is not missed. */
+  left: boolean;
 }
 
 /**
@@ -112,12 +114,32 @@ export class ConnectionPool {
   }
 
   /**
+   * The broker at this address is gone for all that is known. What works there goes on; what is dead, or dies from now on,
+   * is neither counted on nor dialed again, and nothing is kept of an address that has no connection left: brokers may
+   * change their addresses all the time. Whoever asks for the address has it dialed as any other.
+   */
+  forget(address: string): void {
+    const at = this.#addresses.get(address);
+    if (at === undefined) return;
+    at.left = true;
+    for (const [other, one] of this.#addresses) if (one.left) this.#letRest(other, one);
+  }
+
+  /** There is a broker at this address again. */
+  remember(address: string): void {
+    const at = this.#addresses.get(address);
+    if (at !== undefined) at.left = false;
+  }
+
+  /**
    * How many connections of each address are usable, of how many that somebody counts on; addresses that all have been
-   * left for idleness are not there. Whatever is dead is dialed in the background: being asked after is being wanted.
+   * left for idleness, or by their broker, are not there. Whatever is dead is dialed in the background: being asked after is being wanted.
    */
   health(): ReadonlyMap<string, AddressHealth> {
     const health = new Map<string, AddressHealth>();
-    for (const [address, { bundle, slots }] of this.#addresses) {
+    for (const [address, at] of this.#addresses) {
+      const { bundle, slots } = at;
+      if (at.left) this.#letRest(address, at);
       const wanted = [...slots.values()].filter((slot) => slot.wanted);
       const usable = wanted.filter((slot) => slot.connection !== undefined).length + (bundle?.usableCount ?? 0);
       const all = wanted.length + (bundle?.wantedCount ?? 0);
@@ -159,13 +181,24 @@ export class ConnectionPool {
     return report;
   }
 
+  /** Nothing dead is counted on at an address that was left; and when nothing else is there, nothing is kept of it. */
+  #letRest(address: string, { bundle, slots }: AddressConnections): void {
+    bundle?.rest();
+    for (const slot of slots.values()) slot.rest();
+    if ((bundle?.wantedCount ?? 0) > 0 || [...slots.values()].some((slot) => slot.wanted)) return;
+    this.#addresses.delete(address);
+    const gone = [...slots.values()].map((slot) => slot.stats());
+    this.#past = sumStats([this.#past, ...gone, ...(bundle === undefined ? [] : [bundle.stats()])]);
+  }
+
   #at(address: string): AddressConnections {
     if (this.#report !== undefined) throw new KrafkaClosedError('the connection pool');
     let at = this.#addresses.get(address);
     if (at === undefined) {
-      at = { backoff: dialBackoff(this.config, this.#ports), bundle: undefined, slots: new Map() };
+      at = { backoff: dialBackoff(this.config, this.#ports), bundle: undefined, slots: new Map(), left: false };
       this.#addresses.set(address, at);
     }
+    at.left = false;
     return at;
   }
 }

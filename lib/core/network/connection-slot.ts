@@ -8,7 +8,7 @@ import type { NetworkPorts } from './network-ports.js';
 import { waitFor } from './waiting.js';
 
 type State =
-  /** Nobody has wanted it yet, or it was closed because nobody used it. */
+  /** Nobody has wanted it yet, or it was closed because nobody used it, or nobody counts on it any more. */
   | { readonly name: 'resting' }
   /** The one dial that all who want it wait for. */
   | { readonly name: 'dialing'; readonly dial: Promise<BrokerConnection>; readonly attempt: AbortController }
@@ -23,7 +23,8 @@ type State =
  * ```
  *   resting ── wanted ──► dialing ──► connected ── lost ──► dead ── wanted ──► dialing
  *      ▲                     └── failed ──────────────────►  │
- *      └───────────────────────── idle ◄── connected         ▼ (the address is left alone for its backoff first)
+ *      ├───────────────────────── idle ◄── connected         ├ (the address is left alone for its backoff first)
+ *      └───────────────────────────────────── rest() ────────┘
  * ```
  */
 export class ConnectionSlot {
@@ -57,6 +58,11 @@ export class ConnectionSlot {
   want(): void {
     // Who wants it will hear of the failure when they ask for it themselves.
     if (this.connection === undefined && this.#state.name !== 'closed') this.#dial().catch(() => undefined);
+  }
+
+  /** Nobody counts on it any more, where it is dead; one that works, or is being dialed, is somebody's. */
+  rest(): void {
+    if (this.#state.name === 'dead') this.#state = { name: 'resting' };
   }
 
   /**
