@@ -7,9 +7,12 @@ export interface ConnectionOptions {
   readonly clientId?: string;
   /** Sockets per broker for data, 1 to 64. Default 1. */
   readonly connectionsPerBroker?: number;
-  /** Places in a connection's high-priority channel. Default 64. */
+  /**
+   * Places in a connection's high-priority channel. A request that comes when they are taken waits behind them, in order and
+   * within its own time limit; `stats()` counts it as waiting. Default 64.
+   */
   readonly highPriorityChannelCapacity?: number;
-  /** Places in a connection's normal-priority channel. Default 256. */
+  /** Places in a connection's normal-priority channel, as of the other. Default 256. */
   readonly normalPriorityChannelCapacity?: number;
   /** Normal-priority requests written to a connection and not yet answered, at most. Default 5. */
   readonly maxInFlight?: number;
