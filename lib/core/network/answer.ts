@@ -9,12 +9,12 @@ export interface Question {
 }
 
 /**
- * Reads a frame as the answer to a question; undefined when `wanted` is false, and then only the order is checked.
+ * Reads a frame as the answer to a question.
  *
  * A broker that does not know the asked version of ApiVersions answers UNSUPPORTED_VERSION in version 0, whatever it
  * was asked in (KIP-511). Throws KrafkaProtocolError (`MALFORMED`) for anything that is no answer to the question.
  */
-export function readAnswer(frame: Buffer, question: Question, wanted: boolean, address: string): unknown {
+export function readAnswer(frame: Buffer, question: Question, address: string): unknown {
   const { api, version } = question;
   const reader = new Reader(frame);
   try {
@@ -22,7 +22,6 @@ export function readAnswer(frame: Buffer, question: Question, wanted: boolean, a
     if (correlationId !== question.correlationId) {
       throw new Error(`the answer to request ${correlationId} came where that to ${question.correlationId} was due`);
     }
-    if (!wanted) return undefined;
     return api.response.decode(reader, speaksVersion0(api, frame, reader.position) ? 0 : version);
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error);

@@ -395,6 +395,26 @@ describe('requests that are not answered', () => {
 describe('throttling', () => {
   const throttled = { responses: [], throttleTimeMs: 500, nodeEndpoints: [] };
 
+  it.each(['deadline', 'signal'])('is heard of in an answer that its caller has given up, by %s', async (how) => {
+    const simulation = new Simulation(({ name }) => (name === 'Produce' ? undefined : EMPTY_ANSWERS[name]));
+    const connection = await simulation.connect();
+    const abort = new AbortController();
+    const deadline = new Deadline(simulation.clock, 100, 'testMs');
+    const options = how === 'signal' ? { signal: abort.signal } : { deadline };
+    const sent = quietly(connection.sendRequest(Produce, produce(), options));
+    abort.abort(new Error('enough'));
+    await simulation.clock.advance(100);
+    expect(await outcome(sent)).toBeInstanceOf(Error);
+    simulation.broker.answer(simulation.broker.received[0] as Received, throttled);
+    await settled();
+    const beat = connection.sendRequest(Heartbeat, heartbeat);
+    await simulation.clock.advance(499);
+    expect(simulation.broker.names).toEqual(['Produce']);
+    await simulation.clock.advance(1);
+    await beat;
+    expect(connection.stats().throttledMs).toBe(500);
+  });
+
   it('sends nothing at all for as long as the broker asks, and then what has waited, high first', async () => {
     const simulation = new Simulation(({ request, name }) =>
       name === 'Produce' && request['timeoutMs'] === 0 ? throttled : EMPTY_ANSWERS[name],

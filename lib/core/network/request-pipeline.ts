@@ -181,18 +181,17 @@ export class RequestPipeline implements FrameSink, RequestOwner {
     }
     let answer: unknown;
     try {
-      answer = readAnswer(frame, request, request.state !== 'settled', this.#address);
+      // Whoever still waits for it: it may ask for silence.
+      answer = readAnswer(frame, request, this.#address);
     } catch (error) {
       request.reject(error);
       this.#owner.onFault(error as KrafkaError);
       return;
     }
     if (!request.isExchange) this.#counts.responseCame();
-    if (answer !== undefined) {
-      const silence = throttleOf(request.api, request.version, answer);
-      if (silence > 0) this.#mute(silence);
-      request.resolve(answer);
-    }
+    const silence = throttleOf(request.api, request.version, answer);
+    if (silence > 0) this.#mute(silence);
+    request.resolve(answer);
     this.#pump();
     this.#noteProgress();
   }
