@@ -36,7 +36,8 @@ const VALIDATING: PartitionPhase = { kind: 'validating' };
  * One partition that this consumer reads: where it stands, what was read ahead of it and what is done.
  *
  * Three places in it, each ahead of the one before: `commits.committable` is done, `position` is handed out,
- * `fetchOffset` is read ahead. A jump of the position (seek, reset) takes all three along and throws the buffer away.
+ * `fetchOffset` is read ahead. A jump of the position (seek) takes all three along and throws the buffer away; where it is
+ * the log that moves it, what was handed out has to be done before `committable` follows.
  */
 export class AssignedPartition implements FetchedPartition {
   readonly topic: string;
@@ -151,6 +152,14 @@ export class AssignedPartition implements FetchedPartition {
     this.jump(offset, leaderEpoch, committed);
   }
 
+  /** Goes on elsewhere, since the log does not have what came next. What is in hand has to be done first, before a commit. */
+  moveOn(offset: number, leaderEpoch: number): void {
+    const { dirty } = this.commits;
+    this.commits.move(this.next, offset, leaderEpoch);
+    this.place(offset, leaderEpoch);
+    if (!dirty && this.commits.dirty) this.onUncommitted();
+  }
+
   /** Goes on elsewhere, as the user says. */
   seek(offset: number): void {
     this.jump(offset, -1, false);
@@ -160,6 +169,11 @@ export class AssignedPartition implements FetchedPartition {
   resolve(spec: OffsetSpec): void {
     this.buffer.clear();
     this.standing = { kind: 'resolving', spec };
+  }
+
+  /** The question where to go on is dropped: the position stands. */
+  unresolve(): void {
+    if (this.standing.kind === 'resolving') this.standing = READING;
   }
 
   /** The leader has changed: what was read must be compared with its log before reading goes on. */
@@ -188,12 +202,15 @@ export class AssignedPartition implements FetchedPartition {
 
   /**
    * Goes back to what was handed out already, and stands still there until `letGo`. What was read ahead is kept when it
-   * goes on right behind.
+   * goes on right behind. Where the log has been cut off before it since, it stands still where it is.
    */
   holdAt(offset: number, leaderEpoch: number, isReadAhead: boolean): void {
     this.isHeld = true;
-    this.next = offset;
-    this.nextEpoch = leaderEpoch;
+    this.commits.handBack();
+    if (offset < this.next) {
+      this.next = offset;
+      this.nextEpoch = leaderEpoch;
+    }
     if (!isReadAhead) this.refetch();
   }
 
@@ -281,14 +298,18 @@ export class AssignedPartition implements FetchedPartition {
   }
 
   private jump(offset: number, leaderEpoch: number, committed: boolean): void {
-    this.buffer.clear();
+    const { dirty } = this.commits;
+    this.commits.restart(offset, leaderEpoch, committed);
     this.isHeld = false;
+    this.place(offset, leaderEpoch);
+    if (!dirty && this.commits.dirty) this.onUncommitted();
+  }
+
+  private place(offset: number, leaderEpoch: number): void {
+    this.buffer.clear();
     this.next = offset;
     this.nextEpoch = leaderEpoch;
     this.nextFetched = offset;
     this.standing = READING;
-    const { dirty } = this.commits;
-    this.commits.restart(offset, leaderEpoch, committed);
-    if (!dirty && this.commits.dirty) this.onUncommitted();
   }
 }

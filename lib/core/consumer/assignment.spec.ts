@@ -353,6 +353,71 @@ describe('Assignment', () => {
       expect(heard.at(-1)).toEqual(['reset', { topic: 't', partition: 0, to: 5, reason: 'truncated', from: 7 }]);
     });
 
+    /** A partition that stands at 7 of which 5 and 6 are in somebody's hands, and what those were handed out on. */
+    const inHand = async () => {
+      const room = setUp({ kept: { 't/0': { offset: 5, leaderEpoch: -1 } } });
+      await room.assignment.assign(t(0));
+      await settled();
+      const partition = room.get(0);
+      partition.handedOut(7, 1);
+      return { ...room, partition, from: { leaderEpoch: 1, timeline: partition.commits.timeline, isReadAhead: false } };
+    };
+
+    it('are not committed before what is in hand is done', async () => {
+      const { assignment, partition, from, heard } = await inHand();
+      assignment.positions.outOfRange(partition, new KrafkaError('x', { code: 'OFFSET_OUT_OF_RANGE' }));
+      assignment.positions.resolved(partition, { offset: 20, leaderEpoch: 3 });
+      expect(heard.at(-1)).toMatchObject(['reset', { from: 7, to: 20 }]);
+      expect([partition.position, partition.commits.committable]).toEqual([20, 5]);
+      partition.doneThrough(from.timeline, 7, 1);
+      expect(partition.commits.toCommit()).toEqual({ offset: 20, leaderEpoch: 3 });
+    });
+
+    it.each([
+      ['before', (): void => undefined],
+      ['after', (a: Assignment, p: AssignedPartition): void => a.positions.resolved(p, { offset: 20, leaderEpoch: 3 })],
+    ])(
+      'are left for what a handler wants again %s they are known: a reset from there tells of it',
+      async (_, found) => {
+        const { assignment, partition, from, heard, clock } = await inHand();
+        const error = new KrafkaError('x', { code: 'OFFSET_OUT_OF_RANGE' });
+        assignment.positions.outOfRange(partition, error);
+        found(assignment, partition);
+        assignment.positions.nack(partition, { ...from, offset: 5 }, 10);
+        expect(partition).toMatchObject({ position: 5, fetchOffset: 5, held: true, phase: { kind: 'reading' } });
+        await clock.advance(10);
+        expect(partition).toMatchObject({ held: false, commits: { committable: 5 } });
+        assignment.positions.outOfRange(partition, error);
+        assignment.positions.resolved(partition, { offset: 20, leaderEpoch: 3 });
+        expect(heard.at(-1)).toEqual(['reset', { topic: 't', partition: 0, reason: 'out of range', from: 5, to: 20 }]);
+        expect(partition.commits.committable).toBe(20);
+      },
+    );
+
+    it('are left for another way of consuming, which begins with what is not done', async () => {
+      const { assignment, partition } = await inHand();
+      assignment.positions.outOfRange(partition, new KrafkaError('x', { code: 'OFFSET_OUT_OF_RANGE' }));
+      assignment.attach(undefined);
+      expect(partition).toMatchObject({ position: 5, phase: { kind: 'reading' }, commits: { committable: 5 } });
+    });
+
+    it('do not go back to what was cut off, though a handler wants that again', async () => {
+      const { assignment, partition, from } = await inHand();
+      assignment.positions.truncated(partition, { offset: 6, leaderEpoch: 2 });
+      partition.doneThrough(from.timeline, 6, 1);
+      assignment.positions.nack(partition, { ...from, offset: 6 }, 10);
+      expect(partition).toMatchObject({ position: 6, positionEpoch: 2, held: true, commits: { committable: 6 } });
+    });
+
+    it('give way to a seek, which counts what is in hand as done', async () => {
+      const { assignment, partition, from } = await inHand();
+      assignment.positions.outOfRange(partition, new KrafkaError('x', { code: 'OFFSET_OUT_OF_RANGE' }));
+      assignment.positions.resolved(partition, { offset: 20, leaderEpoch: 3 });
+      await assignment.positions.seek(partition, 30);
+      assignment.positions.nack(partition, { ...from, offset: 5 }, 10);
+      expect(partition).toMatchObject({ position: 30, held: false, commits: { committable: 30 } });
+    });
+
     it.each<[string, (assignment: Assignment, partition: AssignedPartition) => void]>([
       [
         'OFFSET_OUT_OF_RANGE',

@@ -16,7 +16,10 @@ export interface ConsumerEvents {
   readonly revoked: { readonly partitions: readonly TopicPartition[] };
   /** Partitions were taken away: another member may have them already. */
   readonly lost: { readonly partitions: readonly TopicPartition[] };
-  /** A position was moved by `offsetReset`, or to where a log was cut off: records may be skipped or come again. */
+  /**
+   * A position was moved by `offsetReset`, or to where a log was cut off: records may be skipped or come again. The
+   * commit follows once what handlers have in hand is done.
+   */
   readonly reset: TopicPartition & {
     readonly reason: 'no committed offset' | 'out of range' | 'truncated';
     /** The position it had, where it had one. */

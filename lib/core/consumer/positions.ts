@@ -83,6 +83,7 @@ export class Positions {
   /** Goes back to what is not done, for another way of consuming. */
   goBack(partition: AssignedPartition): void {
     this.#endHold(partition);
+    this.#leaveReset(partition);
     partition.goBack();
     this.#options.fetcher.wake(partition);
   }
@@ -107,11 +108,16 @@ export class Positions {
     await located.promise;
   }
 
-  /** Goes back in a partition that is handed out again after a while. A seek meanwhile has precedence. */
+  /**
+   * Goes back in a partition that is handed out again after a while. A seek meanwhile has precedence, a reset has not: where
+   * the log does not have the place any more, another reset tells what was left out from there on.
+   */
   nack(partition: AssignedPartition, from: Return, delayMs: number): void {
     const { offset, leaderEpoch, timeline, isReadAhead } = from;
     const { fetcher, ports } = this.#options;
-    if (timeline !== partition.commits.timeline || !partition.owned || partition.phase.kind === 'resolving') return;
+    if (!partition.commits.counts(timeline) || !partition.owned) return;
+    this.#leaveReset(partition);
+    if (partition.phase.kind === 'resolving') return;
     partition.holdAt(offset, leaderEpoch, isReadAhead);
     this.#endHold(partition);
     const goOn = (): void => {
@@ -125,7 +131,8 @@ export class Positions {
 
   /** A record can't be read: the position stays with it, and the partition waits for a seek. */
   undecodable(partition: AssignedPartition, { offset, leaderEpoch, timeline }: Return, error: KrafkaError): void {
-    if (timeline !== partition.commits.timeline || !partition.owned || partition.signal.aborted) return;
+    if (!partition.commits.counts(timeline) || !partition.owned || partition.signal.aborted) return;
+    this.#leaveReset(partition);
     partition.holdAt(offset, leaderEpoch, false);
     partition.letGo();
     this.failed(partition, error);
@@ -241,8 +248,9 @@ export class Positions {
 
   #goOnAt(partition: AssignedPartition, { offset, leaderEpoch }: ResolvedOffset, committed: boolean): void {
     const { events, fetcher, validator } = this.#options;
-    partition.begin(offset, leaderEpoch, committed);
     const reset = this.#resets.get(partition);
+    if (reset?.from === undefined) partition.begin(offset, leaderEpoch, committed);
+    else partition.moveOn(offset, leaderEpoch);
     if (reset !== undefined) {
       this.#resets.delete(partition);
       events.emit('reset', { topic: partition.topic, partition: partition.partition, to: offset, ...reset });
@@ -279,6 +287,15 @@ export class Positions {
     this.#resets.set(partition, reset);
     partition.resolve(spec);
     resolver.resolve(partition, spec);
+  }
+
+  /** Whoever goes back to what was handed out leaves a reset that has not come to its end: reading there asks anew. */
+  #leaveReset(partition: AssignedPartition): void {
+    if (this.#resets.get(partition)?.from === undefined) return;
+    this.#resets.delete(partition);
+    this.#options.resolver.drop(partition);
+    partition.unresolve();
+    this.#options.onSettled();
   }
 
   #endHold(partition: AssignedPartition): void {

@@ -1,5 +1,6 @@
 import {
   Krafka,
+  nack,
   systemNetworkPorts,
   type ByteReceiver,
   type ByteStream,
@@ -10,7 +11,7 @@ import {
   type DialTarget,
 } from '../../../lib/core/index.js';
 import { openTestCluster, type TestCluster } from '../../support/test-cluster.js';
-import { expected, inOrder, produce, take, until, values } from './tools.js';
+import { expected, gate, inOrder, produce, take, until, values } from './tools.js';
 
 /** Dials as the machine does, and cuts all connections at once when it is told to, as a network does. */
 class CuttingDialer implements Dialer {
@@ -85,6 +86,84 @@ describe('a consumer meets', () => {
     expect((await take(consumer, 1))[0]?.offset).toBe(6);
     expect(resets).toEqual([{ ...place, reason: 'out of range', from: 2, to: 6 }]);
     await consumer.close();
+  });
+
+  it.each(['by partition', 'in no order', 'by batch'] as const)(
+    'records that were deleted behind one that is being handled %s: none is committed before that is done',
+    async (how) => {
+      const topic = await cluster.newTopic(1);
+      const place = { topic, partition: 0 };
+      await produce(krafka, topic, 2, { partition: 0 });
+      const consumer = consumerOf(topic, { autoCommit: false });
+      const resets: unknown[] = [];
+      consumer.events.on('reset', (event) => event.from !== undefined && resets.push(event));
+      const committed = async (): Promise<number | undefined> => {
+        await consumer.commit();
+        return (await consumer.committed([place]))[0]?.offset;
+      };
+      const busy = gate();
+      const done: number[] = [];
+      let called = 0;
+      const handle = async ({ offset }: ConsumerRecord): Promise<void> => {
+        called++;
+        if (offset === 1) await busy.opened;
+        done.push(offset);
+      };
+      const running = consumer.run(
+        how === 'by batch'
+          ? { maxRecords: 1, eachBatch: ({ records }) => handle(records[0] as ConsumerRecord) }
+          : { eachRecord: handle, concurrency: { by: how === 'in no order' ? 'none' : 'partition' } },
+      );
+      await until(() => called === 2);
+      consumer.pause();
+      await produce(krafka, topic, 5, { partition: 0, from: 2 });
+      await krafka.admin().deleteRecords([{ ...place, offset: 6 }]);
+      consumer.resume();
+      await until(() => resets.length === 1);
+      expect(resets).toEqual([{ ...place, reason: 'out of range', from: 2, to: 6 }]);
+      expect(await committed()).toBe(1);
+      busy.open();
+      await until(() => done.length === 3);
+      expect(done.toSorted((a, b) => a - b)).toEqual([0, 1, 6]);
+      expect(await committed()).toBe(7);
+      await consumer.close();
+      await running;
+    },
+  );
+
+  it.each([
+    ['by partition', 'a reset tells of it', [2, 1]],
+    ['in no order', 'it does, from the hand', [2]],
+  ] as const)('records that were deleted with one that is to come again %s: %s', async (how, _what, from) => {
+    const topic = await cluster.newTopic(1);
+    const place = { topic, partition: 0 };
+    await produce(krafka, topic, 2, { partition: 0 });
+    const consumer = consumerOf(topic);
+    const resets: (number | undefined)[] = [];
+    consumer.events.on('reset', (event) => event.from !== undefined && resets.push(event.from));
+    const busy = gate();
+    const seen: number[] = [];
+    const running = consumer.run({
+      concurrency: { by: how === 'by partition' ? 'partition' : 'none' },
+      eachRecord: async ({ offset }) => {
+        seen.push(offset);
+        if (offset !== 1 || seen.filter((one) => one === 1).length > 1) return undefined;
+        await busy.opened;
+        return nack(1);
+      },
+    });
+    await until(() => seen.length === 2);
+    consumer.pause();
+    await produce(krafka, topic, 5, { partition: 0, from: 2 });
+    await krafka.admin().deleteRecords([{ ...place, offset: 6 }]);
+    consumer.resume();
+    await until(() => resets.length === 1);
+    busy.open();
+    await until(() => seen.includes(6) && (how === 'by partition' ? resets.length === 2 : seen.length === 4));
+    expect(resets).toEqual(from);
+    expect(seen.filter((offset) => offset === 1)).toHaveLength(how === 'by partition' ? 1 : 2);
+    await consumer.close();
+    await running;
   });
 
   it('an offset out of range with nothing to fall back on: an error that names the place', async () => {

@@ -64,7 +64,75 @@ describe('CommitTracker', () => {
     expect(tracker.committable).toBe(6);
   });
 
-  it('behaves as the naive model does, whatever is acknowledged, skipped and sought in whatever order', () => {
+  describe('when the log makes reading go on elsewhere', () => {
+    it('goes along at once where nothing is in hand', () => {
+      const tracker = trackerAt(10);
+      tracker.move(10, 20, 4);
+      expect(tracker.toCommit()).toEqual({ offset: 20, leaderEpoch: 4 });
+      tracker.move(20, 15, 5);
+      expect(tracker.toCommit()).toEqual({ offset: 15, leaderEpoch: 5 });
+    });
+
+    it('waits for what is in hand, part by part, and then goes along', () => {
+      const tracker = trackerAt(10);
+      const { timeline } = tracker;
+      tracker.move(14, 20, 4);
+      expect(tracker.toCommit()).toBeUndefined();
+      tracker.advance(timeline, 12, 1);
+      expect(tracker.toCommit()).toEqual({ offset: 12, leaderEpoch: 1 });
+      tracker.advance(timeline, 14, 1);
+      expect(tracker.toCommit()).toEqual({ offset: 20, leaderEpoch: 4 });
+      tracker.advance(timeline, 14, 1);
+      expect(tracker.committable).toBe(20);
+      tracker.advance(tracker.timeline, 21, 4);
+      expect(tracker.committable).toBe(21);
+    });
+
+    it('waits for what is in hand and still in the log, where that was cut off: the rest counts for nothing', () => {
+      const tracker = trackerAt(10);
+      const { timeline } = tracker;
+      tracker.move(14, 12, 2);
+      expect(tracker.committable).toBe(10);
+      tracker.advance(timeline, 11, 1);
+      expect(tracker.committable).toBe(11);
+      tracker.advance(timeline, 13, 1);
+      expect(tracker.committable).toBe(12);
+      tracker.advance(timeline, 14, 1);
+      expect(tracker.toCommit()).toEqual({ offset: 12, leaderEpoch: 2 });
+    });
+
+    it('goes back with a log that was cut off before what is in hand', () => {
+      const tracker = trackerAt(10);
+      const { timeline } = tracker;
+      tracker.move(11, 5, 2);
+      expect(tracker.committable).toBe(5);
+      tracker.advance(timeline, 11, 1);
+      expect(tracker.committable).toBe(5);
+    });
+
+    it('waits for what is in hand, however often that happens', () => {
+      const tracker = trackerAt(10);
+      const { timeline } = tracker;
+      tracker.move(11, 20, 1);
+      tracker.move(20, 30, 1);
+      expect(tracker.counts(timeline)).toBe(true);
+      expect(tracker.committable).toBe(10);
+      tracker.advance(timeline, 11, 1);
+      expect(tracker.committable).toBe(30);
+      expect(tracker.counts(timeline)).toBe(false);
+    });
+
+    it('counts nothing of what was handed back', () => {
+      const tracker = trackerAt(10);
+      const { timeline } = tracker;
+      tracker.move(11, 20, 1);
+      tracker.handBack();
+      tracker.advance(timeline, 11, 1);
+      expect(tracker.committable).toBe(10);
+    });
+  });
+
+  it('behaves as the naive model does, whatever is acknowledged, skipped, sought and cut off in whatever order', () => {
     const step = fc.oneof(
       { weight: 4, arbitrary: fc.record({ kind: fc.constant('begin' as const), gap: fc.integer({ min: 1, max: 3 }) }) },
       { weight: 4, arbitrary: fc.record({ kind: fc.constant('done' as const), pick: fc.nat() }) },
@@ -74,6 +142,7 @@ describe('CommitTracker', () => {
       },
       { weight: 1, arbitrary: fc.record({ kind: fc.constant('skip' as const), gap: fc.integer({ min: 0, max: 3 }) }) },
       { weight: 1, arbitrary: fc.record({ kind: fc.constant('seek' as const), to: fc.nat({ max: 50 }) }) },
+      { weight: 1, arbitrary: fc.record({ kind: fc.constant('move' as const), to: fc.nat({ max: 50 }) }) },
       { weight: 1, arbitrary: fc.record({ kind: fc.constant('commit' as const) }) },
       { weight: 1, arbitrary: fc.record({ kind: fc.constant('revoke' as const), committed: fc.nat({ max: 50 }) }) },
     );
@@ -109,6 +178,12 @@ describe('CommitTracker', () => {
             base = s.kind === 'seek' ? s.to : s.committed;
             if (s.kind === 'revoke') committed = base;
             tracker.restart(base, -1, s.kind === 'revoke');
+          } else if (s.kind === 'move') {
+            tracker.move(position(), s.to, 1);
+            model = model.filter(({ next }) => next <= s.to);
+            const last = model.findLast((entry) => !entry.done) === undefined ? undefined : model.at(-1);
+            if (last !== undefined) last.next = s.to;
+            else [model, base] = [[], s.to];
           } else if (s.kind === 'commit') {
             const { offset } = tracker.toCommit() ?? { offset: committed };
             committed = offset;

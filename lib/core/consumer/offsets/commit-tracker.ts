@@ -2,14 +2,23 @@
 export interface Ticket {
   /** Where reading goes on after it. */
   next: number;
-  /** The leader epoch of its last record, -1 when not known. */
-  readonly leaderEpoch: number;
+  /** The leader epoch of the last record before `next`, -1 when not known. */
+  leaderEpoch: number;
   done: boolean;
 }
 
 /** An offset ready to be committed. */
 export interface Committable {
   readonly offset: number;
+  readonly leaderEpoch: number;
+}
+
+/** Where reading went on while something without a ticket was in hand. */
+interface Detour {
+  /** The timeline of what is in hand, and where that ends. */
+  readonly timeline: number;
+  readonly from: number;
+  readonly to: number;
   readonly leaderEpoch: number;
 }
 
@@ -21,8 +30,9 @@ export interface Committable {
  *                              └ committable: 12. When 12 is done: 14, since 13 is done already.
  * ```
  * Offsets need not be dense: compaction and transaction markers leave holes, so what counts is the order in which
- * things were handed out and where each says reading goes on. A restart (seek, reset) forgets all tickets, so that a
- * late `done` of something handed out before it moves nothing.
+ * things were handed out and where each says reading goes on. A restart (seek, going back) forgets all tickets, so that
+ * a late `done` of something handed out before it moves nothing. Where the log itself makes reading go on elsewhere (out
+ * of range, truncated) nobody has said that what is in hand is done, so that is waited for: `move`.
  *
  * Hot: `advance` is called for each record of a serial handler; guarded by `npm run bench -- consume`.
  */
@@ -37,6 +47,7 @@ export class CommitTracker {
   /** Tickets in the order they were given; those before #head are done. */
   #tickets: Ticket[] = [];
   #head = 0;
+  #detour: Detour | undefined;
 
   /** Everything before this offset is done; -1 while no position is known. */
   get committable(): number {
@@ -58,7 +69,7 @@ export class CommitTracker {
     return this.#committable !== this.#committed && this.#committable > this.#byHand;
   }
 
-  /** Changes with each restart: what was handed out on another timeline counts for nothing on this one. */
+  /** Changes with each restart: what was handed out on another timeline counts for nothing, unless `counts` says so. */
   get timeline(): number {
     return this.#timeline;
   }
@@ -101,9 +112,17 @@ export class CommitTracker {
 
   /** Begins and ends in one, without a ticket: for what is handed out one after the other. */
   advance(timeline: number, next: number, leaderEpoch: number): void {
-    if (timeline !== this.#timeline) return;
+    if (timeline !== this.#timeline) {
+      this.#advanceInHand(timeline, next, leaderEpoch);
+      return;
+    }
     this.#committable = next;
     this.#leaderEpoch = leaderEpoch;
+  }
+
+  /** Whether what was handed out on that timeline counts: it is this one, or that of what is in hand since a move. */
+  counts(timeline: number): boolean {
+    return timeline === this.#timeline || timeline === this.#detour?.timeline;
   }
 
   /** Notes that there is nothing to hand out before `next`: markers, aborted records, holes. */
@@ -113,11 +132,45 @@ export class CommitTracker {
     else if (next > this.#committable) this.#committable = next;
   }
 
+  /**
+   * Notes that reading goes on at `to`, since the log does not have what came next; everything before `handedOut` was
+   * handed out. What of that is before `to` has to be done first; the rest is not in the log any more, and counts for
+   * nothing.
+   */
+  move(handedOut: number, to: number, leaderEpoch: number): void {
+    this.#jumped();
+    const tickets = this.#tickets;
+    const { timeline, from } = this.#detour ?? { timeline: this.#timeline, from: handedOut };
+    const hasTickets = this.outstanding > 0;
+    while (this.outstanding > 0) {
+      const last = tickets[tickets.length - 1] as Ticket;
+      if (last.next <= to) {
+        last.next = to;
+        last.leaderEpoch = leaderEpoch;
+        return;
+      }
+      tickets.pop();
+    }
+    tickets.length = 0;
+    this.#head = 0;
+    if (!hasTickets && this.#committable < from) {
+      this.#timeline++;
+      this.#detour = { timeline, from, to, leaderEpoch };
+      if (this.#committable < to) return;
+    }
+    this.#committable = to;
+    this.#leaderEpoch = leaderEpoch;
+  }
+
+  /** Notes that what was in hand without a ticket is so no more, and not done: it is to be handed out again. */
+  handBack(): void {
+    this.#detour = undefined;
+  }
+
   /** Takes a new position. What is before it counts as done; `committed` says that the group holds it already. */
   restart(offset: number, leaderEpoch: number, committed: boolean): void {
     this.rewind();
-    this.#jumps++;
-    this.#byHand = -1;
+    this.#jumped();
     this.#committable = offset;
     this.#leaderEpoch = leaderEpoch;
     if (committed) this.#committed = offset;
@@ -128,6 +181,7 @@ export class CommitTracker {
     this.#timeline++;
     this.#tickets = [];
     this.#head = 0;
+    this.#detour = undefined;
   }
 
   /** What the group is to be told; undefined when it knows. */
@@ -147,5 +201,22 @@ export class CommitTracker {
   commitByHand(offset: number, jumps: number): void {
     this.#committed = offset;
     if (jumps === this.#jumps) this.#byHand = offset;
+  }
+
+  /** An offset that was committed by hand is one of another log, or of another place in it. */
+  #jumped(): void {
+    this.#jumps++;
+    this.#byHand = -1;
+  }
+
+  /** What was in hand already at a move is done up to `next`: behind its end, and behind its cut, reading went on at `to`. */
+  #advanceInHand(timeline: number, next: number, leaderEpoch: number): void {
+    const detour = this.#detour;
+    if (timeline !== detour?.timeline) return;
+    const isDone = next >= detour.from;
+    if (isDone) this.#detour = undefined;
+    const isBehind = isDone || next >= detour.to;
+    this.#committable = isBehind ? detour.to : next;
+    this.#leaderEpoch = isBehind ? detour.leaderEpoch : leaderEpoch;
   }
 }
