@@ -269,7 +269,8 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
    * @throws KrafkaHandlerError naming topic, partition and offset when a handler fails; nothing from that offset on is
    *   committed, and the consumer leaves its group
    * @throws KrafkaError whatever else ends the consumer
-   * @throws the reason of `signal` once that is aborted and handlers have ended; the consumer may be consumed anew then
+   * @throws the reason of `signal` once that is aborted and handlers have ended; the consumer may be consumed anew then.
+   *   Where the consumer is closed before they have, it resolves with that
    */
   run(options: RunOptions<Received>): Promise<void> {
     // With deserializers `Received` is what they make, which the handlers are called with.

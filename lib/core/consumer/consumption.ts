@@ -93,7 +93,9 @@ export class Consumption {
       signal?.removeEventListener('abort', abort);
     }
     if (signal?.aborted !== true || this.#delivery !== loop || end() !== undefined) return loop.finished;
-    await loop.stop();
+    // A handler that never ends holds up nobody longer than the consumer's closing does.
+    await Promise.race([loop.stop(), loop.finished]);
+    if (end() !== undefined) return loop.finished;
     if (this.#delivery === loop) this.#detach();
     throw signal.reason as Error;
   }

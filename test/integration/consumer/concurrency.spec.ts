@@ -20,6 +20,8 @@ describe('handlers side by side', () => {
 
   const consumerOf = (topics: string | readonly string[], options: Partial<ConsumerOptions> = {}): Consumer =>
     krafka.consumer({ groupId: cluster.name('handling'), topics: [topics].flat(), fromBeginning: true, ...options });
+  /** What follows from an abort at once has followed. */
+  const heard = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
   const committedOf = async (consumer: Consumer, topic: string): Promise<number | undefined> =>
     (await consumer.committed([{ topic, partition: 0 }]))[0]?.offset;
 
@@ -157,6 +159,56 @@ describe('handlers side by side', () => {
     expect(seen).toEqual(['v-0', 'v-1', 'v-2']);
     expect(values(await take(consumer, 7))).toEqual(expected(10).slice(3));
     await consumer.close();
+  });
+
+  it('are waited for by close() after the run was let go of, and what they did is committed', async () => {
+    const topic = await cluster.newTopic(1);
+    await produce(krafka, topic, 5, { partition: 0 });
+    const consumer = consumerOf(topic);
+    const controller = new AbortController();
+    const [called, told, go] = [gate(), gate(), gate()];
+    const running = consumer.run({
+      signal: controller.signal,
+      eachRecord: async (_record, { signal }) => {
+        signal.addEventListener('abort', told.open, { once: true });
+        called.open();
+        await go.opened;
+      },
+    });
+    const settled = running.catch(() => undefined);
+    await called.opened;
+    controller.abort(new Error('enough'));
+    await heard();
+    let closed = false;
+    const closing = consumer.close().then(() => (closed = true));
+    await told.opened;
+    expect(closed).toBe(false);
+    expect(consumer.stats().partitions).toMatchObject([{ handlingOffset: 0 }]);
+    go.open();
+    await Promise.all([closing, settled]);
+    const next = consumerOf(topic, { groupId: consumer.groupId });
+    expect(values(await take(next, 1))).toEqual(['v-1']);
+    await next.close();
+  });
+
+  it('hold up nobody longer than close() waits, though the run was let go of and one never ends', async () => {
+    const topic = await cluster.newTopic(1);
+    await produce(krafka, topic, 1, { partition: 0 });
+    const consumer = consumerOf(topic);
+    const controller = new AbortController();
+    const [called, never] = [gate(), gate()];
+    const running = consumer.run({
+      signal: controller.signal,
+      eachRecord: () => {
+        called.open();
+        return never.opened;
+      },
+    });
+    await called.opened;
+    controller.abort(new Error('enough'));
+    await heard();
+    await expect(consumer.close({ timeoutMs: 50 })).rejects.toMatchObject({ code: 'TIMEOUT' });
+    await running;
   });
 
   it('begin with what a loop that was left was busy with', async () => {

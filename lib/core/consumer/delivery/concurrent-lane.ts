@@ -182,7 +182,10 @@ export class ConcurrentLane extends Lane implements PlaceOwner {
   }
 
   private comeAgain(place: Place, delayMs: number): void {
-    if (this.ended) return;
+    if (this.ended) {
+      this.taken.delete(place);
+      return;
+    }
     place.record = place.record.detach();
     place.timer = this.surroundings.host.ports.clock.setTimer(
       delayMs,
@@ -197,8 +200,8 @@ export class ConcurrentLane extends Lane implements PlaceOwner {
   /** Handles what is at the place, as soon as there is a permit and the partition may be handed out. */
   private again(place: Place): void {
     const { permits } = this.surroundings;
-    if (this.ended) return;
-    if (!this.partition.deliverable) this.parked.push(place);
+    if (this.ended) this.taken.delete(place);
+    else if (!this.partition.deliverable) this.parked.push(place);
     else if (permits.available) this.handleAt(place);
     else {
       permits.wait(() => {

@@ -2,7 +2,7 @@ import { Deferred, KrafkaError } from '../../support/index.js';
 import { AssignedPartition } from '../assigned-partition.js';
 import { arrivedIn } from '../fetch/partition-buffer.js';
 import type { BatchHandler, RunOptions } from '../handlers.js';
-import { batchAt, emptied, markerAt, strangelyCompressed } from '../spec-support/batches.js';
+import { batchAt, emptied, keyedBatchAt, markerAt, strangelyCompressed } from '../spec-support/batches.js';
 import { settled } from '../spec-support/fake-clock.js';
 import { fakePorts } from '../spec-support/ports.js';
 import { runSettings } from './handling.js';
@@ -416,6 +416,72 @@ describe('RunLoop with eachRecord', () => {
     gates[0]?.resolve();
     await settled();
     expect(gates).toHaveLength(2);
+  });
+
+  it('tells of the handler that a partition waits for, though it left and came back', async () => {
+    const [first, second] = [new Deferred<void>(), new Deferred<void>()];
+    const { loop, arrive, clock } = setUp({ eachRecord: ({ offset }) => (offset === 0 ? first : second).promise });
+    const before = partition(0);
+    loop.add(before);
+    arrive(before, batchAt(0, ['a']));
+    const since = clock.monotonic();
+    void loop.remove(before);
+    clock.pass(70);
+    const between = partition(0);
+    loop.add(between);
+    void loop.remove(between);
+    const after = partition(0);
+    loop.add(after);
+    arrive(after, batchAt(0, ['a', 'b']));
+    after.handedOut(1, -1);
+    expect(loop.underWay(after)).toEqual({ offset: 0, since });
+    first.resolve();
+    await settled();
+    expect(loop.underWay(after)).toEqual({ offset: 1, since: since + 70 });
+  });
+
+  it('tells of the handler of a key only while that has not ended', async () => {
+    const gates = new Map(['a', 'b'].map((key) => [key, new Deferred<void>()]));
+    const { loop, arrive } = setUp({
+      concurrency: { by: 'key' },
+      eachRecord: ({ keyText }) => gates.get(keyText as string)?.promise,
+    });
+    const one = partition(0);
+    loop.add(one);
+    arrive(one, keyedBatchAt(0, ['a', 'b', 'a']));
+    void loop.remove(one);
+    gates.get('a')?.resolve();
+    await settled();
+    expect(loop.underWay(one)).toMatchObject({ offset: 1 });
+    gates.get('b')?.resolve();
+    await settled();
+    expect(loop.underWay(one)).toBeUndefined();
+  });
+
+  it('is waited for once it was told to stop, too, and takes up nothing new', async () => {
+    const gate = new Deferred<void>();
+    const seen: string[] = [];
+    const { loop, arrive } = setUp({
+      eachRecord: (record) => {
+        seen.push(`${record.partition}@${record.offset}`);
+        return gate.promise;
+      },
+    });
+    const [one, other] = [partition(0), partition(1)];
+    loop.add(one);
+    arrive(one, batchAt(0, ['a', 'b']));
+    const ended: string[] = [];
+    const stopping = loop.stop().then(() => ended.push('stopped'));
+    const removing = loop.remove(one).then(() => ended.push('removed'));
+    loop.add(other);
+    arrive(other, batchAt(0, ['a']));
+    await settled();
+    expect(ended).toEqual([]);
+    expect(loop.underWay(one)).toMatchObject({ offset: 0 });
+    gate.resolve();
+    await Promise.all([stopping, removing]);
+    expect(seen).toEqual(['0@0']);
+    expect(one.commits.committable).toBe(1);
   });
 
   it('drops what it has in hand when the partition is sought, paused or truncated', async () => {

@@ -10,6 +10,15 @@ import { Permits } from './permits.js';
 import { RecordLane } from './record-lane.js';
 import { TurnBudget } from './turn-budget.js';
 
+/** A lane that hands out nothing more. */
+interface EndingLane {
+  readonly lane: Lane;
+  /** The one of the same partition before it, whose handler was still under way when this one began. */
+  readonly before: EndingLane | undefined;
+  /** Resolves when no handler of it, nor of those before it, is under way. */
+  readonly ended: Promise<void>;
+}
+
 /** Calls handlers: a lane for each partition, so that no partition waits for another. */
 export class RunLoop implements Delivery {
   readonly #settings: RunSettings;
@@ -19,8 +28,10 @@ export class RunLoop implements Delivery {
   /** The handlers that may be under way at once, for each handling. */
   readonly #permits = new Map<HandlingSettings, Permits>();
   readonly #lanes = new Map<string, Lane>();
-  /** Lanes of partitions that were taken away while a handler of theirs was under way. */
-  readonly #ending = new Map<string, Promise<void>>();
+  /** Lanes that hand out nothing more while a handler of theirs may be under way, the last one of each partition. */
+  readonly #ending = new Map<string, EndingLane>();
+  /** Told to stop: what is assigned from then on is for whoever comes next. */
+  #stopped = false;
   readonly #finished = new Deferred<void>();
 
   constructor(settings: RunSettings, host: DeliveryHost) {
@@ -37,13 +48,14 @@ export class RunLoop implements Delivery {
   }
 
   add(partition: AssignedPartition): void {
+    if (this.#stopped) return;
     const { key } = partition;
     const lane = this.#laneFor(partition);
     this.#lanes.set(key, lane);
     const before = this.#ending.get(key);
     // A partition that came back is not handled by two at once: its last handler from before ends first.
     if (before === undefined) lane.wake();
-    else void this.#wakeAfter(before, lane);
+    else void this.#wakeAfter(before.ended, lane);
   }
 
   ready(partition: AssignedPartition): void {
@@ -52,19 +64,26 @@ export class RunLoop implements Delivery {
   }
 
   async remove(partition: AssignedPartition): Promise<void> {
-    const lane = this.#laneOf(partition);
-    if (lane === undefined) return;
     const { key } = partition;
-    this.#lanes.delete(key);
+    const lane = this.#laneOf(partition);
     const before = this.#ending.get(key);
-    const ended = Promise.all([before, lane.end()]).then(() => undefined);
-    this.#ending.set(key, ended);
+    // Where the lane has been told to end already, its handler is waited for nevertheless.
+    if (lane === undefined) return before?.ended;
+    this.#lanes.delete(key);
+    const ended = Promise.all([before?.ended, lane.end()]).then(() => undefined);
+    const ending: EndingLane = { lane, before, ended };
+    this.#ending.set(key, ending);
     await ended;
-    if (this.#ending.get(key) === ended) this.#ending.delete(key);
+    if (this.#ending.get(key) === ending) this.#ending.delete(key);
   }
 
+  /** Also what a lane before this one has under way still: it is what the partition waits for. */
   underWay(partition: AssignedPartition): UnderWay | undefined {
-    return this.#laneOf(partition)?.underWay;
+    let found = this.#laneOf(partition)?.underWay;
+    for (let ending = this.#ending.get(partition.key); ending !== undefined; ending = ending.before) {
+      found = ending.lane.underWay ?? found;
+    }
+    return found;
   }
 
   get idleRatio(): number {
@@ -73,8 +92,9 @@ export class RunLoop implements Delivery {
 
   /** Hands out nothing more; resolves when no handler is under way. */
   async stop(): Promise<void> {
+    this.#stopped = true;
     await Promise.all(Array.from(this.#lanes.values(), ({ partition }) => this.remove(partition)));
-    await Promise.all(this.#ending.values());
+    await Promise.all(Array.from(this.#ending.values(), ({ ended }) => ended));
   }
 
   end(error: KrafkaError | undefined): void {
