@@ -242,7 +242,8 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
 
   /**
    * Hands records out one by one. A record is done, and may be committed, when the next one is asked for: so leaving the
-   * loop leaves the record at hand uncommitted. The partitions take turns, batch by batch. Iterating again goes on.
+   * loop, by `break` or by an exception, leaves the record at hand uncommitted, and iterating again begins with it. The
+   * partitions take turns, batch by batch.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<Received, undefined> {
     return this.#consumption.iterate() as AsyncIterableIterator<Received, undefined>;

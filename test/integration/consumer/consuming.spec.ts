@@ -308,13 +308,51 @@ describe('consuming', () => {
     await running;
   });
 
+  it.each([
+    ['a break', (): boolean => true],
+    [
+      'an exception',
+      (): boolean => {
+        throw new Error('the database is down');
+      },
+    ],
+  ])('hands out again in a second loop what the first was left with by %s', async (_how, leave) => {
+    const topic = await cluster.newTopic(1);
+    await produce(krafka, topic, 6, { partition: 0 });
+    const consumer = consumerOf(topic, { autoCommit: false });
+    const seen: number[] = [];
+    const committed: (number | undefined)[] = [];
+    const loop = async (last: number, end: () => boolean): Promise<void> => {
+      for await (const { offset } of consumer) {
+        seen.push(offset);
+        if (offset !== last) continue;
+        await consumer.commit();
+        committed.push((await consumer.committed([{ topic, partition: 0 }]))[0]?.offset);
+        if (end()) break;
+      }
+    };
+    await loop(3, leave).catch(() => undefined);
+    await loop(3, () => true);
+    expect(seen).toEqual([0, 1, 2, 3, 3]);
+    expect(committed).toEqual([3, 3]);
+    await loop(5, () => true);
+    expect(seen).toEqual([0, 1, 2, 3, 3, 3, 4, 5]);
+    expect(committed).toEqual([3, 3, 5]);
+    await consumer.close();
+  });
+
   it('tells position and lag', async () => {
     const topic = await cluster.newTopic(1);
     await produce(krafka, topic, 10, { partition: 0 });
     const consumer = consumerOf(topic);
-    await take(consumer, 4);
-    expect(consumer.position({ topic, partition: 0 })).toBe(4);
-    expect(consumer.lag({ topic, partition: 0 })).toBe(6);
+    for await (const { offset } of consumer) {
+      if (offset < 3) continue;
+      expect(consumer.position({ topic, partition: 0 })).toBe(4);
+      expect(consumer.lag({ topic, partition: 0 })).toBe(6);
+      break;
+    }
+    // What the loop was left with comes again.
+    expect(consumer.position({ topic, partition: 0 })).toBe(3);
     expect(() => consumer.position({ topic, partition: 9 })).toThrow(/not assigned/);
     await consumer.close();
   });

@@ -200,7 +200,8 @@ describe('a consumer meets', () => {
     expect(failed).toEqual([[0, 'OFFSET_OUT_OF_RANGE']]);
     expect(consumer.stats().partitions.map(({ state }) => state)).toEqual(['failed', 'reading']);
     await consumer.seek({ topic, partition: 0 }, 3);
-    expect(values(await take(consumer, 2))).toEqual(['v-3', 'v-4']);
+    // Partition 1 has left the loop with its last record, which comes again.
+    expect(inOrder(await take(consumer, 3))).toEqual(['v-3', 'v-4', 'v-4']);
     await consumer.close();
   });
 

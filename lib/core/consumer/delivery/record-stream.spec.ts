@@ -8,12 +8,16 @@ import { RecordStream } from './record-stream.js';
 function setUp() {
   const ports = fakePorts();
   const corrupt: string[] = [];
+  const nacked: string[] = [];
   const stream = new RecordStream({
     ports,
     onTaken: () => undefined,
     onCorrupt: ({ key }, error) => corrupt.push(`${key} ${error.code}`),
     onUndecodable: () => undefined,
-    onNack: () => undefined,
+    onNack: (one, { offset, leaderEpoch, isReadAhead }, delayMs) => {
+      nacked.push(`${one.key}@${offset} ${delayMs}`);
+      one.holdAt(offset, leaderEpoch, isReadAhead);
+    },
     commit: () => Promise.resolve(),
     onHandlerFailed: () => undefined,
   });
@@ -32,7 +36,7 @@ function setUp() {
     const { value } = await stream.next();
     return value === undefined ? undefined : `${value.partition}@${value.offset}`;
   };
-  return { stream, partition, arrive, next, corrupt, ...ports };
+  return { stream, partition, arrive, next, corrupt, nacked, ...ports };
 }
 
 describe('RecordStream', () => {
@@ -114,15 +118,48 @@ describe('RecordStream', () => {
     await expect(stream.remove(one)).resolves.toBeUndefined();
   });
 
-  it('goes on in a second loop: asking there says that the last one is done', async () => {
+  it('hands out again in a second loop what the first was busy with when it was left', async () => {
+    const { partition, next, stream, nacked } = setUp();
+    const one = partition(0, batchAt(0, ['a', 'b', 'c']), batchAt(3, ['d']));
+    await next();
+    await next();
+    stream.leave();
+    expect(nacked).toEqual(['t/0@1 0']);
+    expect([one.position, one.commits.committable]).toEqual([1, 1]);
+    const asked = next();
+    one.letGo();
+    stream.ready(one);
+    expect(await asked).toBe('0@1');
+    expect([one.position, one.commits.committable]).toEqual([2, 1]);
+    expect([await next(), await next(), one.commits.committable]).toEqual(['0@2', '0@3', 3]);
+    expect(stream.isLeft).toBe(false);
+  });
+
+  it('fetches anew for a second loop what was thrown away meanwhile', async () => {
     const { partition, next, stream } = setUp();
     const one = partition(0, batchAt(0, ['a', 'b']));
     await next();
+    one.pause();
     stream.leave();
-    await settled();
-    expect(await next()).toBe('0@1');
+    expect([one.position, one.fetchOffset]).toEqual([0, 0]);
+  });
+
+  it('hands out nothing again of a partition that was given back', async () => {
+    const { partition, next, stream, nacked } = setUp();
+    const one = partition(0, batchAt(0, ['a', 'b']));
+    await next();
+    void stream.remove(one);
+    stream.leave();
+    expect(nacked).toEqual([]);
+  });
+
+  it('counts a record as done whose loop asks for the next one after the consumer has failed', async () => {
+    const { partition, next, stream } = setUp();
+    const one = partition(0, batchAt(0, ['a', 'b']));
+    await next();
+    stream.end(new KrafkaError('x', { code: 'X' }));
+    await expect(next()).rejects.toMatchObject({ code: 'X' });
     expect(one.commits.committable).toBe(1);
-    expect(stream.isLeft).toBe(false);
   });
 
   it('drops what it has in hand when the partition is sought or paused', async () => {

@@ -30,7 +30,8 @@ const NOTHING: readonly ConsumerRecord[] = Object.freeze([]);
 
 /**
  * Hands records out one by one to whoever asks: batch after batch, partitions taking turns. A record is done when the
- * next one is asked for, so what a loop was busy with when it ended is handed out again to whoever comes next.
+ * next one is asked for, so what a loop was busy with when it was left is handed out again to whoever comes next: whether
+ * it was left by a `break` or by an exception nobody tells.
  *
  * Hot: guarded by `npm run bench -- consume`.
  */
@@ -41,7 +42,7 @@ export class RecordStream implements Delivery {
   readonly #turns = new Set<Cursor>();
   #current: Cursor | undefined;
   #held: Held | undefined;
-  /** The loop was left while it held a record. */
+  /** The loop was left, or the consumer has ended. */
   #left = false;
   /** Settled when the held record is done, for whoever waits to give its partition back. */
   #letGo: Deferred<void> | undefined;
@@ -75,12 +76,16 @@ export class RecordStream implements Delivery {
     return this.#asking.promise;
   }
 
-  /** The loop was left: the record it was busy with is not done, and its partition may go. */
+  /** The loop was left: the record it was busy with is not done and comes again, and its partition may go. */
   leave(): void {
-    this.#left = true;
-    this.#rest();
-    this.#letGo?.resolve();
-    this.#letGo = undefined;
+    const held = this.#held;
+    this.#held = undefined;
+    this.#stop();
+    const cursor = held && this.#cursors.get(held.partition);
+    if (held === undefined || cursor === undefined) return;
+    const { offset, leaderEpoch } = held.record;
+    const isReadAhead = stepBack(cursor, held.record);
+    this.#host.onNack(held.partition, { offset, leaderEpoch, timeline: held.timeline, isReadAhead }, 0);
   }
 
   /** The record in hand can't be read: it is not done, and its partition does not go on. */
@@ -132,10 +137,18 @@ export class RecordStream implements Delivery {
   end(error: KrafkaError | undefined): void {
     if (this.#ended !== undefined) return;
     this.#ended = { error };
-    this.leave();
+    this.#stop();
     const asking = this.#asking;
     this.#asking = undefined;
     if (asking !== undefined) asking.resolve(this.#end(this.#ended));
+  }
+
+  /** Nobody asks any more: no partition is kept for a record in hand. */
+  #stop(): void {
+    this.#left = true;
+    this.#rest();
+    this.#letGo?.resolve();
+    this.#letGo = undefined;
   }
 
   /** Nothing is being handled until the next record is handed out. */
@@ -252,6 +265,13 @@ function begin(cursor: Cursor, taken: TakenBatch): void {
   cursor.records = taken.records;
   cursor.index = 0;
   cursor.next = taken.nextOffset;
+}
+
+/** Takes back the record that was handed out last; false when what was read ahead has been thrown away since. */
+function stepBack(cursor: Cursor, record: ConsumerRecord): boolean {
+  if (cursor.version !== cursor.partition.buffer.version || cursor.records[cursor.index - 1] !== record) return false;
+  cursor.index--;
+  return true;
 }
 
 /** What was read ahead is not what comes next any more. */
