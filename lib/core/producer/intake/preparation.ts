@@ -77,7 +77,14 @@ export class Preparation<Key, Value> {
     const { topic, headers } = record;
     const timestamp = record.timestamp ?? this.#clock.now();
     const key = serializeWith(this.#keySerializer, record.key ?? null, { topic, part: 'key', headers });
-    const value = serializeWith(this.#valueSerializer, record.value, { topic, part: 'value', headers });
+    let value: RecordContent | Promise<RecordContent>;
+    try {
+      value = serializeWith(this.#valueSerializer, record.value, { topic, part: 'value', headers });
+    } catch (error) {
+      // Nobody waits for the key any more, which must not be told to the process as a rejection that nobody handles.
+      if (key instanceof Promise) key.catch(() => undefined);
+      throw error;
+    }
     if (key instanceof Promise || value instanceof Promise) {
       return Promise.all([key, value]).then((contents) => ({
         key: contents[0],

@@ -198,6 +198,24 @@ describe('serializers', () => {
     expect([read?.key, read?.value]).toEqual([null, null]);
   });
 
+  it('leave no promise unheard where that of a value throws while that of a key will reject', async () => {
+    const unheard: unknown[] = [];
+    const hear = (reason: unknown): void => void unheard.push(reason);
+    process.on('unhandledRejection', hear);
+    const { producer } = fakeWorld<string, string>({
+      keySerializer: { serialize: () => Promise.reject(new Error('no key')) },
+      valueSerializer: {
+        serialize: () => {
+          throw new Error('no value');
+        },
+      },
+    });
+    await expect(producer.send({ topic: 't', key: 'k', value: 'v' })).rejects.toThrow(/value .* no value/);
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('unhandledRejection', hear);
+    expect(unheard).toEqual([]);
+  });
+
   it('may take their time: records of a topic keep their order, and other topics do not wait', async () => {
     const pending: (() => void)[] = [];
     const { clock, cluster, producer, broker } = fakeWorld<string, string>({
