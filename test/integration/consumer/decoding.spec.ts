@@ -83,7 +83,7 @@ describe('records deserialized', () => {
     const running = consumer.run({ eachRecord: (record) => void seen.push(record) });
     await until(() => seen.length === 7);
     const poison = seen.find(({ error }) => error !== undefined);
-    expect(poison).toMatchObject({ offset: 2, key: null, value: null });
+    expect(poison).toMatchObject({ offset: 2, key: 'k', value: null });
     expect(poison?.error?.message).toMatch(/the value at topic .* offset 2 can't be deserialized: not a number/);
     expect(poison?.raw.valueText).toBe('poison');
     await consumer.close();

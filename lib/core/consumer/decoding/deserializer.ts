@@ -21,6 +21,6 @@ export interface Deserializer<T> {
  * - `fail`: its partition stands still, with a `partitionFailed` event, until it is sought; where nobody listens the
  *   consumer ends. Nothing from the record on is committed.
  * - `skip`: it counts as done, with an `undecodable` event and a line in the log.
- * - `deliver`: it is handed over with its `error`, and null for what could not be read.
+ * - `deliver`: it is handed over with its `error`, and null for what could not be read: a key that could be is there.
  */
 export type UndecodablePolicy = 'fail' | 'skip' | 'deliver';

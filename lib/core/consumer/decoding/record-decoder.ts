@@ -12,6 +12,15 @@ export interface RecordDecoderOptions {
   readonly onUndecodable: (record: ConsumerRecord, error: KrafkaSerializationError) => void;
 }
 
+/** What became of a key or a value that can't be read. */
+class Unread {
+  readonly cause: unknown;
+
+  constructor(cause: unknown) {
+    this.cause = cause;
+  }
+}
+
 const isPromise = (value: unknown): value is Promise<unknown> =>
   typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
 
@@ -30,27 +39,30 @@ export class RecordDecoder {
    */
   decode(record: ConsumerRecord): DecodedRecord | undefined | Promise<DecodedRecord | undefined> {
     const { keyDeserializer, valueDeserializer } = this.#options;
-    let part: 'key' | 'value' = 'key';
-    try {
-      const key = keyDeserializer === undefined ? record.key : read(keyDeserializer, record, 'key');
-      part = 'value';
-      const value = valueDeserializer === undefined ? record.value : read(valueDeserializer, record, 'value');
-      return isPromise(key) || isPromise(value)
-        ? this.#await(record, key, value)
-        : new DecodedRecord(record, key, value);
-    } catch (error) {
-      return this.#refused(record, part, error);
-    }
+    // Both are read whatever comes of one: a promise of the other would be left with nobody who hears of its failure.
+    const key = keyDeserializer === undefined ? record.key : read(keyDeserializer, record, 'key');
+    const value = valueDeserializer === undefined ? record.value : read(valueDeserializer, record, 'value');
+    return isPromise(key) || isPromise(value) ? this.#await(record, key, value) : this.#decoded(record, key, value);
   }
 
   async #await(record: ConsumerRecord, key: unknown, value: unknown): Promise<DecodedRecord | undefined> {
     const [readKey, readValue] = await Promise.allSettled([key, value]);
-    if (readKey.status === 'rejected') return this.#refused(record, 'key', readKey.reason);
-    if (readValue.status === 'rejected') return this.#refused(record, 'value', readValue.reason);
-    return new DecodedRecord(record, readKey.value, readValue.value);
+    return this.#decoded(record, outcomeOf(readKey), outcomeOf(readValue));
   }
 
-  #refused(record: ConsumerRecord, part: 'key' | 'value', cause: unknown): DecodedRecord | undefined {
+  #decoded(record: ConsumerRecord, key: unknown, value: unknown): DecodedRecord | undefined {
+    if (key instanceof Unread) return this.#refused(record, 'key', key.cause, null, value);
+    if (value instanceof Unread) return this.#refused(record, 'value', value.cause, key, null);
+    return new DecodedRecord(record, key, value);
+  }
+
+  #refused(
+    record: ConsumerRecord,
+    part: 'key' | 'value',
+    cause: unknown,
+    key: unknown,
+    value: unknown,
+  ): DecodedRecord | undefined {
     const { policy, onUndecodable } = this.#options;
     const { topic, partition, offset } = record;
     const problem = cause instanceof Error ? cause.message : String(cause);
@@ -60,13 +72,22 @@ export class RecordDecoder {
     );
     onUndecodable(record, error);
     if (policy === 'fail') throw new Undecodable(error);
-    return policy === 'skip' ? undefined : new DecodedRecord(record, null, null, error);
+    return policy === 'skip'
+      ? undefined
+      : new DecodedRecord(record, key, value instanceof Unread ? null : value, error);
   }
 }
 
+/** What a deserializer makes of a key or a value, or promises to; {@link Unread} where it throws. */
 function read(deserializer: Deserializer<unknown>, record: ConsumerRecord, part: 'key' | 'value'): unknown {
   const bytes = record[part];
-  return bytes === null
-    ? null
-    : deserializer.deserialize(bytes, { topic: record.topic, part, headers: record.headers });
+  if (bytes === null) return null;
+  try {
+    return deserializer.deserialize(bytes, { topic: record.topic, part, headers: record.headers });
+  } catch (error) {
+    return new Unread(error);
+  }
 }
+
+const outcomeOf = (result: PromiseSettledResult<unknown>): unknown =>
+  result.status === 'fulfilled' ? result.value : new Unread(result.reason);
