@@ -97,7 +97,12 @@ export interface LedgerReport extends LedgerFaults {
   readonly misplaced: number[];
   /** Neither acknowledged nor refused. */
   readonly untold: number[];
+  /** Refused for certain, and there all the same. */
+  readonly contradicted: number[];
 }
+
+/** Codes of errors that do not say whether a record was written. */
+const LEAVES_IT_OPEN: ReadonlySet<string> = new Set(['TIMEOUT', 'CLOSED', 'OUTCOME_UNKNOWN']);
 
 /** Holds what the senders were told against what is in the topic; all empty is a clean ledger. */
 export function compareLedger(written: WrittenLedger, found: readonly LedgerEntry[], partitions: number): LedgerReport {
@@ -119,7 +124,20 @@ export function compareLedger(written: WrittenLedger, found: readonly LedgerEntr
     acknowledged.push(number);
     if (offset >= 0 && at.get(number % partitions)?.get(offset) !== number) misplaced.push(number);
   });
-  return { ...auditLedger(acknowledged, found), misplaced, untold };
+  const contradicted = found
+    .map(({ number }) => number)
+    .filter((number) => {
+      const code = refused.get(number);
+      return code !== undefined && !LEAVES_IT_OPEN.has(code);
+    });
+  return { ...auditLedger(acknowledged, found), misplaced, untold, contradicted };
 }
 
-export const CLEAN: LedgerReport = { lost: [], duplicated: [], reordered: [], misplaced: [], untold: [] };
+export const CLEAN: LedgerReport = {
+  lost: [],
+  duplicated: [],
+  reordered: [],
+  misplaced: [],
+  untold: [],
+  contradicted: [],
+};

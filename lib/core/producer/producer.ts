@@ -47,7 +47,8 @@ type ProducerState = 'open' | 'closing' | 'closed';
  *
  * Records sent to one partition are written in the order in which they were sent; with `idempotent` (the default) each of
  * them once, through retries, lost answers and changes of leader. A promise that resolves tells where its record is. One that
- * rejects was not written, unless its error is a timeout, an abort or a close while it was under way: then nobody can know.
+ * rejects was not written, unless its error is an `OUTCOME_UNKNOWN`, or a timeout, an abort or a close while it was under way:
+ * then nobody can know.
  *
  * ```ts
  * const producer = krafka.producer({ lingerMs: 5, compression: 'lz4' });
@@ -133,7 +134,8 @@ export class Producer<Key = RecordContent, Value = RecordContent> {
    *
    * @throws KrafkaProtocolError for a topic, partition or timestamp that can't be, and what a broker refused;
    *   KrafkaSerializationError, KrafkaRecordTooLargeError; KrafkaBufferFullError and others after `maxBlockMs`;
-   *   KrafkaTimeoutError after `deliveryTimeoutMs`; KrafkaClosedError. All by way of the promise.
+   *   KrafkaTimeoutError after `deliveryTimeoutMs`; KrafkaClosedError; KrafkaError OUTCOME_UNKNOWN, its cause the last refusal,
+   *   when an attempt before that may have been written. All by way of the promise.
    */
   send(record: ProducerRecord<Key, Value>, options?: SendOptions): Promise<RecordMetadata> {
     return this.#transactions === undefined ? this.#send(record, options) : Promise.reject(outsideTransaction());

@@ -35,6 +35,8 @@ export class ProducerBatch {
   sentAtMs = -1;
   /** Whether an attempt may have been written without our knowing. */
   ambiguous = false;
+  /** Whether it is a piece of a batch that was ambiguous. */
+  pieceOfAmbiguous = false;
   /** Monotonic; until then an attempt whose connection was lost may still reach the broker. */
   ghostUntilMs = -Infinity;
   /** Whether it is among its queue's unresolved: sent, and its fate not settled with the broker. */
@@ -234,6 +236,8 @@ export class ProducerBatch {
     half.firstSentAtMs = this.firstSentAtMs;
     half.lastError = this.lastError;
     half.ghostUntilMs = this.ghostUntilMs;
+    half.ambiguous = this.ambiguous;
+    half.pieceOfAmbiguous = this.ambiguous;
     if (this.baseSequence >= 0) half.stamp(this.identity, baseSequence);
     return half;
   }

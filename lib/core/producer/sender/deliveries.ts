@@ -1,6 +1,13 @@
 import { isStaleMetadata, protocolError } from '../../protocol/index.js';
 import type { Cluster } from '../../cluster/index.js';
-import { backoffMs, KrafkaError, KrafkaTimeoutError, type Random, type TypedEvents } from '../../support/index.js';
+import {
+  backoffMs,
+  KrafkaClosedError,
+  KrafkaError,
+  KrafkaTimeoutError,
+  type Random,
+  type TypedEvents,
+} from '../../support/index.js';
 import type { PartitionQueue } from '../accumulator/partition-queue.js';
 import type { ProducerBatch } from '../accumulator/producer-batch.js';
 import type { RecordAccumulator } from '../accumulator/record-accumulator.js';
@@ -47,6 +54,7 @@ export class Deliveries {
       stamped: batch.baseSequence >= 0,
       oldest: queue.unresolved[0] === batch,
       ambiguous: batch.ambiguous,
+      pieceOfAmbiguous: batch.pieceOfAmbiguous,
       transactional: this.#ports.isTransactional,
     };
     const verdict = judge(answer.errorCode, judged);
@@ -77,8 +85,10 @@ export class Deliveries {
   unanswered(batch: ProducerBatch, error: Error, nowMs: number): void {
     const { queue } = batch;
     queue.landed(batch);
-    batch.ambiguous = true;
-    batch.ghostUntilMs = nowMs + this.#ports.requestTimeoutMs;
+    if (!neverLeft(error)) {
+      batch.ambiguous = true;
+      batch.ghostUntilMs = nowMs + this.#ports.requestTimeoutMs;
+    }
     if (batch.state === 'settled') {
       this.#abandon(batch);
     } else if (mayHelpToTryAgain(error)) {
@@ -153,10 +163,14 @@ export class Deliveries {
     const { accumulator, meter, events } = this.#ports;
     if (!batch.onWire) this.#abandon(batch);
     meter.failed(batch);
-    if (events.has('failed')) events.emit('failed', { ...progressOf(batch), error });
+    // A transaction that fails is aborted, whatever of it was written.
+    const doubtful = batch.ambiguous && !this.#ports.isTransactional && !leavesOutcomeOpen(error);
+    const told = doubtful ? outcomeUnknown(batch, error) : error;
+    if (events.has('failed')) events.emit('failed', { ...progressOf(batch), error: told });
     accumulator.remove(batch);
-    const refused = new Map(answer?.recordErrors.map((one) => [one.batchIndex, one.batchIndexErrorMessage]));
-    batch.settlements.fail((index) => errorOfRecord(batch, error, answer, refused, index));
+    const refusals = doubtful ? undefined : answer?.recordErrors;
+    const refused = new Map(refusals?.map((one) => [one.batchIndex, one.batchIndexErrorMessage]));
+    batch.settlements.fail((index) => errorOfRecord(batch, told, answer, refused, index));
     batch.passBarriers();
   }
 
@@ -227,6 +241,23 @@ export class Deliveries {
 /** A connection that broke, an answer too late or not to be understood: whether it was written is anybody's guess. */
 function mayHelpToTryAgain(error: Error): boolean {
   return error instanceof KrafkaError && (error.retriable || error.code === 'MALFORMED');
+}
+
+/** Whether a request that ended so was given up before anything of it was written. */
+function neverLeft(error: Error): boolean {
+  return !(error instanceof KrafkaError) || error.code === 'UNSUPPORTED_VERSION';
+}
+
+/** Whoever is told that time ran out, or that the producer was closed, is not told that nothing was written. */
+function leavesOutcomeOpen(error: Error): boolean {
+  return error instanceof KrafkaTimeoutError || error instanceof KrafkaClosedError;
+}
+
+/** What ends the batch is no word on the attempt before, whose answer was lost or told nothing. */
+function outcomeUnknown(batch: ProducerBatch, cause: Error): KrafkaError {
+  const { topic, partition } = batch.queue;
+  const what = `${batch.recordCount} records for topic '${topic.name}' partition ${partition} may have been written, or not`;
+  return new KrafkaError(`${what}: ${cause.message}`, { code: 'OUTCOME_UNKNOWN', cause });
 }
 
 function errorOf(batch: ProducerBatch, answer: BatchAnswer): KrafkaError {

@@ -1,7 +1,14 @@
 import { ERROR_CODES, isRetriable, type ErrorName } from '../../protocol/index.js';
 import { judge, type JudgedBatch, type Verdict } from './verdict.js';
 
-const batch: JudgedBatch = { recordCount: 2, stamped: true, oldest: true, ambiguous: false, transactional: false };
+const batch: JudgedBatch = {
+  recordCount: 2,
+  stamped: true,
+  oldest: true,
+  ambiguous: false,
+  pieceOfAmbiguous: false,
+  transactional: false,
+};
 const of = (name: ErrorName, given: Partial<JudgedBatch> = {}): Verdict =>
   judge(ERROR_CODES[name], { ...batch, ...given });
 
@@ -27,6 +34,15 @@ describe('judge', () => {
       expect(of(name, { stamped: false })).toMatchObject({ kind: 'failed' });
     },
   );
+
+  it('begins no numbers again for a piece of what may have been written whole', () => {
+    for (const name of ['OUT_OF_ORDER_SEQUENCE_NUMBER', 'UNKNOWN_PRODUCER_ID'] as const) {
+      const piece = { ambiguous: true, pieceOfAmbiguous: true };
+      expect(of(name, piece)).toMatchObject({ kind: 'failed' });
+      expect(of(name, { ...piece, oldest: false })).toMatchObject({ kind: 'retry', restart: false });
+      expect(of(name, { ambiguous: true })).toMatchObject({ kind: 'retry', restart: true });
+    }
+  });
 
   it('begins no numbers again within a transaction', () => {
     for (const name of ['OUT_OF_ORDER_SEQUENCE_NUMBER', 'UNKNOWN_PRODUCER_ID', 'INVALID_PRODUCER_EPOCH'] as const) {

@@ -28,6 +28,8 @@ export interface JudgedBatch {
   readonly oldest: boolean;
   /** Whether an earlier attempt may have been written. */
   readonly ambiguous: boolean;
+  /** Whether it is a piece of a batch that may have been written whole, which no broker knows again by a piece of it. */
+  readonly pieceOfAmbiguous: boolean;
   /** Whether it is part of a transaction, within which numbers can't start again: it fails, and the transaction with it. */
   readonly transactional: boolean;
 }
@@ -57,8 +59,10 @@ export function judge(errorCode: number, batch: JudgedBatch): Verdict {
     case 'UNKNOWN_PRODUCER_ID':
       // Behind another one that is still to come, this is to be expected. The oldest has nothing before it that could
       // still arrive: the broker has lost what it knew, or a batch before it was never written. It was refused, so it is
-      // not written either, nor is anything behind it.
-      if (batch.stamped && !(batch.oldest && batch.transactional)) return retry({ restart: batch.oldest });
+      // not written either, nor is anything behind it. Of a piece that can't be said: the whole it was cut from may be there.
+      if (batch.stamped && !(batch.oldest && (batch.transactional || batch.pieceOfAmbiguous))) {
+        return retry({ restart: batch.oldest });
+      }
       break;
     case 'INVALID_PRODUCER_EPOCH':
       // Refused, not written: but an earlier attempt may have been, and that one a new epoch would repeat.

@@ -177,7 +177,7 @@ describe('an idempotent producer', () => {
     await clock.advance(200);
     broker.onWire[0]?.answer('INVALID_PRODUCER_EPOCH');
     await clock.advance(200);
-    expect(sent.reason).toMatchObject({ code: 'INVALID_PRODUCER_EPOCH' });
+    expect(sent.reason).toMatchObject({ code: 'OUTCOME_UNKNOWN', cause: { code: 'INVALID_PRODUCER_EPOCH' } });
     expect(broker.produced).toHaveLength(2);
     void producer.send(record('b'));
     await clock.settle();

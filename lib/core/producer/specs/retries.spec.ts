@@ -49,7 +49,6 @@ describe('a retry', () => {
     'INVALID_REQUIRED_ACKS',
     'UNSUPPORTED_COMPRESSION_TYPE',
     'POLICY_VIOLATION',
-    'UNKNOWN_SERVER_ERROR',
   ])('does not follow %s', async (error) => {
     const { clock, producer, broker } = fakeWorld({ lingerMs: 0 });
     const sent = watch(producer.send(record('a')));
@@ -153,6 +152,60 @@ describe('a retry', () => {
     broker.onWire[0]?.fail(new KrafkaProtocolError('UNSUPPORTED_VERSION', 'no common version'));
     await clock.settle();
     expect(sent.reason).toMatchObject({ code: 'UNSUPPORTED_VERSION' });
+  });
+});
+
+describe('a batch of which an attempt may have been written', () => {
+  it.each<ErrorName>(['TOPIC_AUTHORIZATION_FAILED', 'INVALID_TIMESTAMP', 'MESSAGE_TOO_LARGE', 'POLICY_VIOLATION'])(
+    'fails with OUTCOME_UNKNOWN when the next one comes to %s, which says nothing of the first',
+    async (error) => {
+      const { clock, producer, broker } = fakeWorld({ lingerMs: 0 });
+      const failed: Error[] = [];
+      producer.events.on('failed', (batch) => failed.push(batch.error));
+      const sent = watch(producer.send(record('a')));
+      await clock.settle();
+      broker.onWire[0]?.fail();
+      await clock.advance(200);
+      broker.onWire[0]?.answer(error);
+      await clock.settle();
+      const code = error === 'MESSAGE_TOO_LARGE' ? 'RECORD_TOO_LARGE' : error;
+      expect(sent.reason).toMatchObject({ code: 'OUTCOME_UNKNOWN', retriable: false, cause: { code } });
+      expect(failed).toEqual([sent.reason]);
+    },
+  );
+
+  it('because the broker ran into trouble that it has no name for fails with OUTCOME_UNKNOWN at once', async () => {
+    const { clock, producer, broker } = fakeWorld({ lingerMs: 0 });
+    const sent = watch(producer.send(record('a')));
+    await clock.settle();
+    broker.onWire[0]?.answer('UNKNOWN_SERVER_ERROR');
+    await clock.settle();
+    expect(sent.reason).toMatchObject({ code: 'OUTCOME_UNKNOWN', cause: { code: 'UNKNOWN_SERVER_ERROR' } });
+    await clock.advance(10_000);
+    expect(broker.produced).toHaveLength(1);
+  });
+
+  it('fails with OUTCOME_UNKNOWN when its broker then refuses who we are', async () => {
+    const { clock, cluster, producer, broker } = fakeWorld({ lingerMs: 0 });
+    const sent = watch(producer.send(record('a')));
+    await clock.settle();
+    cluster.connect = () => Promise.reject(new KrafkaAuthenticationError('broker-1:9092', 'wrong password'));
+    broker.cut();
+    const unsent = watch(producer.send(record('b')));
+    await clock.advance(1_000);
+    expect(sent.reason).toMatchObject({ code: 'OUTCOME_UNKNOWN', cause: { code: 'AUTHENTICATION' } });
+    expect(unsent.reason).toMatchObject({ code: 'AUTHENTICATION' });
+  });
+
+  it('is none when its request never left: what follows takes its numbers', async () => {
+    const { clock, producer, broker } = fakeWorld({ lingerMs: 0 });
+    const sent = watch(producer.send(record('a')));
+    await clock.settle();
+    broker.onWire[0]?.fail(new KrafkaProtocolError('UNSUPPORTED_VERSION', 'no common version'));
+    void producer.send(record('b'));
+    await clock.settle();
+    expect(sent.reason).toMatchObject({ code: 'UNSUPPORTED_VERSION' });
+    expect(broker.onWire[0]?.batches[0]?.header).toMatchObject({ producerEpoch: 0, baseSequence: 0 });
   });
 });
 
@@ -512,6 +565,38 @@ describe('a batch that is too large for the broker', () => {
     broker.onWire[0]?.answer('MESSAGE_TOO_LARGE');
     await clock.settle();
     expect(sent.reason).toMatchObject({ name: 'KrafkaRecordTooLargeError', topic: 't' });
+  });
+
+  it('and may have been written whole is not sent again under other numbers when a broker does not expect its pieces', async () => {
+    const { clock, producer, broker } = await warmWorld({ lingerMs: 0 });
+    const sent = watch(producer.sendAllSettled(['a', 'b', 'c', 'd'].map((value) => record(value))));
+    await clock.settle();
+    broker.onWire[0]?.fail();
+    await clock.advance(200);
+    broker.onWire[0]?.answer('MESSAGE_TOO_LARGE');
+    broker.onProduce = (produce) =>
+      produce.answer(produce.batches[0]!.header.producerEpoch === 0 ? 'OUT_OF_ORDER_SEQUENCE_NUMBER' : {});
+    await clock.advance(60_000);
+    expect(sent.value?.map((outcome) => outcome.status === 'rejected' && outcome.reason)).toEqual(
+      Array(4).fill(expect.objectContaining({ code: 'OUTCOME_UNKNOWN' })),
+    );
+    expect(broker.produced.map(({ batches }) => batches[0]!.header.producerEpoch)).not.toContain(1);
+    const next = watch(producer.send(record('e')));
+    await clock.settle();
+    expect(next.state).toBe('fulfilled');
+    expect(broker.produced.at(-1)?.batches[0]?.header).toMatchObject({ producerEpoch: 1, baseSequence: 0 });
+  });
+
+  it('and turns out not to have been written whole goes on as its pieces', async () => {
+    const { clock, producer, broker } = fakeWorld({ lingerMs: 0 });
+    const sent = watch(producer.sendAll(['a', 'b'].map((value) => record(value))));
+    await clock.settle();
+    broker.onWire[0]?.fail();
+    await clock.advance(200);
+    broker.onProduce = (produce) => produce.answer({ baseOffset: produce.batches[0]!.header.baseSequence });
+    broker.onWire[0]?.answer('MESSAGE_TOO_LARGE');
+    await clock.settle();
+    expect(sent.value?.map(({ offset }) => offset)).toEqual([0, 1]);
   });
 
   it('is never split for a failure on this side', async () => {
