@@ -32,6 +32,8 @@ export interface DeliveryPorts {
   readonly givingUp: () => KrafkaError | undefined;
   /** The queue may have something to send again. */
   readonly changed: (queue: PartitionQueue) => void;
+  /** A batch was settled out of any answer's course: its memory is free. */
+  readonly freed: () => void;
 }
 
 /**
@@ -217,7 +219,9 @@ export class Deliveries {
       },
       (cause: unknown) => {
         // What can't be read back can't be split: the broker's refusal stands.
-        if (batch.state !== 'settled') this.drop(batch, withCause(error, cause));
+        if (batch.state === 'settled') return;
+        this.drop(batch, withCause(error, cause));
+        this.#ports.freed();
       },
     );
   }

@@ -138,6 +138,7 @@ export class Sender implements AccumulatorListener {
       isTransactional: options.transactions !== undefined,
       givingUp: () => this.#givingUp,
       changed: (queue) => this.#changed(queue),
+      freed: () => this.#settled(),
     });
     this.#next = new NextBatch({
       accumulator: options.accumulator,

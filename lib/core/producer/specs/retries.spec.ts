@@ -599,6 +599,25 @@ describe('a batch that is too large for the broker', () => {
     expect(sent.value?.map(({ offset }) => offset)).toEqual([0, 1]);
   });
 
+  it('and can not be split gives its memory to those who wait for it', async () => {
+    const codec = fakeCodec({ decompress: () => Promise.reject(new Error('not what it was')) });
+    const { clock, producer, broker } = fakeWorld({
+      lingerMs: 0,
+      compression: codec,
+      batchSize: 1024,
+      accumulator: { bufferMemory: 2048 },
+    });
+    const sent = watch(producer.sendAll(['a'.repeat(400), 'b'.repeat(400)].map((value) => record(value))));
+    await clock.settle();
+    const waiting = watch(producer.send(record('c'.repeat(400))));
+    await clock.settle();
+    expect(producer.stats().waitingSends).toBe(1);
+    broker.onProduce = (produce) => produce.answer();
+    broker.onWire[0]?.answer('MESSAGE_TOO_LARGE');
+    await clock.settle();
+    expect([sent.state, waiting.state]).toEqual(['rejected', 'fulfilled']);
+  });
+
   it('is never split for a failure on this side', async () => {
     const { clock, producer, broker } = fakeWorld({ lingerMs: 0 });
     void producer.sendAll(['a', 'b'].map((value) => record(value)));
