@@ -33,6 +33,8 @@ export class ProducerBatch {
   /** Monotonic; when it was first sent, and last. */
   firstSentAtMs = -1;
   sentAtMs = -1;
+  /** Its partition's leader epoch as it was known when it was last sent. */
+  sentAtLeaderEpoch = -1;
   /** Whether an attempt may have been written without our knowing. */
   ambiguous = false;
   /** Whether it is a piece of a batch that was ambiguous. */

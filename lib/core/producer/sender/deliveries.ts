@@ -1,4 +1,4 @@
-import { isStaleMetadata, protocolError } from '../../protocol/index.js';
+import { protocolError } from '../../protocol/index.js';
 import type { Cluster } from '../../cluster/index.js';
 import {
   backoffMs,
@@ -20,7 +20,7 @@ import { judge, type JudgedBatch } from './verdict.js';
 /** What deliveries need of the rest of the producer. */
 export interface DeliveryPorts {
   readonly accumulator: RecordAccumulator;
-  readonly cluster: Pick<Cluster, 'metadata' | 'leaderMoved' | 'suspect'>;
+  readonly cluster: Pick<Cluster, 'leaderMoved' | 'suspect'>;
   readonly random: Random;
   readonly events: TypedEvents<ProducerEvents>;
   readonly meter: Meter;
@@ -63,17 +63,21 @@ export class Deliveries {
     if (verdict.kind === 'written') {
       this.#written(batch, answer, verdict.duplicate, nowMs);
     } else {
-      const leaderKnown = this.#hearLeader(queue, answer, response);
+      let leaderIsNews = false;
       if (verdict.kind !== 'split') {
         batch.ambiguous ||= verdict.ambiguous;
-        if (verdict.stale && !leaderKnown) this.#ports.cluster.suspect(queue.topic.name, queue.partition);
+        if (verdict.stale) {
+          this.#hearLeader(queue, answer, response);
+          leaderIsNews = queue.leader >= 0 && queue.leaderEpoch !== batch.sentAtLeaderEpoch;
+          if (!leaderIsNews) this.#ports.cluster.suspect(queue.topic.name, queue.partition);
+        }
       }
       if (batch.state === 'settled') {
         this.#abandon(batch);
       } else if (verdict.kind === 'retry') {
         // A refusal from before the last ghost went says nothing of what that one did.
         if (verdict.restart && !queue.isHaunted(batch.sentAtMs)) queue.sequences.demandRestart();
-        this.#retry(batch, errorOf(batch, answer), leaderKnown ? 0 : this.#backoffMs(batch), nowMs);
+        this.#retry(batch, errorOf(batch, answer), leaderIsNews ? 0 : this.#backoffMs(batch), nowMs);
       } else if (verdict.kind === 'split') {
         this.#split(batch, errorOf(batch, answer));
       } else {
@@ -227,13 +231,11 @@ export class Deliveries {
   }
 
   /** The new leader, where the answer tells of one (KIP-951). */
-  #hearLeader(queue: PartitionQueue, answer: BatchAnswer, response: ProduceResponse | undefined): boolean {
+  #hearLeader({ topic, partition }: PartitionQueue, answer: BatchAnswer, response: ProduceResponse | undefined): void {
     const { leaderId, leaderEpoch } = answer.currentLeader;
-    if (leaderId < 0 || leaderEpoch < 0 || !isStaleMetadata(answer.errorCode)) return false;
+    if (leaderId < 0 || leaderEpoch < 0) return;
     const node = response?.nodeEndpoints.find(({ nodeId }) => nodeId === leaderId);
-    const { cluster } = this.#ports;
-    cluster.leaderMoved({ topic: queue.topic.name, partition: queue.partition, leaderId, leaderEpoch, node });
-    return cluster.metadata.leaderOf(queue.topic.name, queue.partition)?.nodeId === leaderId;
+    this.#ports.cluster.leaderMoved({ topic: topic.name, partition, leaderId, leaderEpoch, node });
   }
 
   #backoffMs(batch: ProducerBatch): number {

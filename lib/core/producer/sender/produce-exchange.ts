@@ -42,6 +42,7 @@ export class ProduceExchange {
     for (const batch of wave.batches) {
       if (batch.attempts++ === 0) batch.firstSentAtMs = nowMs;
       batch.sentAtMs = nowMs;
+      batch.sentAtLeaderEpoch = batch.queue.leaderEpoch;
       batch.state = 'inFlight';
       batch.queue.sent(batch, lane.connection);
     }

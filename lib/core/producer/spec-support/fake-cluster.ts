@@ -148,7 +148,8 @@ export class FakeCluster {
 
   leaderMoved({ topic, partition, leaderId, leaderEpoch }: LeaderChange): void {
     const known = this.metadata.topics.get(topic);
-    if (known === undefined) return;
+    const epochBefore = known?.partitions[partition]?.leaderEpoch;
+    if (known === undefined || epochBefore === undefined || leaderEpoch <= epochBefore) return;
     const partitions = known.partitions.map((one) =>
       one.partition === partition ? { ...one, leader: leaderId, leaderEpoch } : one,
     );

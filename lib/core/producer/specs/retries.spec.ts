@@ -5,7 +5,7 @@ import {
   KrafkaProtocolError,
   KrafkaTimeoutError,
 } from '../../support/index.js';
-import { recordsOf, valuesOf } from '../spec-support/fake-broker.js';
+import { recordsOf, valuesOf, type ProduceOnWire } from '../spec-support/fake-broker.js';
 import { fakeCodec } from '../spec-support/fake-codec.js';
 import { fakeWorld, warmWorld, watch } from '../spec-support/fake-cluster.js';
 import type { HandClock } from '../spec-support/hand-clock.js';
@@ -369,6 +369,35 @@ describe('a leader that moved', () => {
     cluster.broker(2).onWire[0]?.answer();
     await clock.settle();
     expect(sent.state).toBe('fulfilled');
+  });
+
+  it('and is told to a batch that was sent before that was known has it sent again at once', async () => {
+    const { clock, cluster, producer } = fakeWorld({ lingerMs: 0 }, { brokers: 2 });
+    void producer.send(record('a'));
+    await clock.settle();
+    cluster.topicHas('t', [2, 1, 1, 1, 1, 1], { epoch: 5 });
+    cluster.broker(1).onWire[0]?.answer({ errorCode: 6, currentLeader: { leaderId: 2, leaderEpoch: 5 } });
+    await clock.settle();
+    expect(cluster.broker(2).onWire).toHaveLength(1);
+  });
+
+  it('has not, though it is told: the leader is asked for, and the batch sent again after a while, ever longer', async () => {
+    const { clock, cluster, producer } = fakeWorld({ lingerMs: 0 });
+    const waits: number[] = [];
+    producer.events.on('retrying', ({ afterMs }) => waits.push(afterMs));
+    // What a broker says that is to lead, and does not host the partition yet.
+    const refuse = (produce: ProduceOnWire): void =>
+      produce.answer({ errorCode: 6, currentLeader: { leaderId: 1, leaderEpoch: 1 } });
+    watch(producer.send(record('a')));
+    await clock.settle();
+    for (let round = 0; round < 5; round++) {
+      for (const produce of cluster.onWire) refuse(produce);
+      await clock.advance(1_000);
+    }
+    for (const [index, about] of [100, 200, 400, 800, 1_000].entries()) {
+      expect(waits[index]).toBeGreaterThanOrEqual(about * 0.8);
+    }
+    expect(cluster.suspected).toEqual(Array(5).fill('t/0'));
   });
 
   it('is asked for when the response does not tell, and the retry goes as soon as it is known', async () => {
