@@ -196,7 +196,7 @@ export class WaitingRoom implements WaitingSends {
           this.#fetch(lane, send);
           break;
         }
-        if (send.partition !== undefined && send.partition >= topic.metadata.partitions.length) {
+        if (isBeyondKnown(send)) {
           if (this.#look(lane, send)) break;
         } else if (this.hasLine || this.#encode(send) !== undefined) {
           this.#queueForMemory(send);
@@ -271,39 +271,42 @@ export class WaitingRoom implements WaitingSends {
     );
   }
 
-  /** The topic is not to be had: not by those whose time is up, and by nobody if there is no hope. */
+  /** What is to be known of the topic is not to be had: not by those whose time is up, and by nobody if there is no hope. */
   #refuse(lane: Lane, deadline: Deadline, error: Error): void {
+    const { topic } = lane;
     const hopeless = !(error instanceof KrafkaError && error.retriable);
     for (const send of lane.sends) {
+      if (topic.metadata !== undefined && !isBeyondKnown(send)) continue;
       if (hopeless || send.deadline === deadline || send.deadline.expired) this.#fail(send, error);
     }
     this.#advance(lane);
-    if (!lane.topic.blocked) this.#options.accumulator.forget(lane.topic);
+    if (!topic.blocked && topic.metadata === undefined) this.#options.accumulator.forget(topic);
   }
 
   /**
-   * A partition beyond those that are known may be new: fetches metadata once before it is refused. Answers whether the lane
-   * has to wait for that.
+   * A partition beyond those that are known may be new: fetches metadata once, for all who are here, before it is refused.
+   * Answers whether the lane has to wait for that.
    */
   #look(lane: Lane, send: WaitingSend): boolean {
     const { topic } = lane;
+    if (lane.fetching) return true;
     if (send.refreshed) {
       this.#fail(send, unknownPartition(topic, send.partition));
       return false;
     }
-    send.refreshed = true;
-    if (lane.fetching) return true;
     lane.fetching = true;
-    this.#options.cluster.refresh([topic.name]).then(
+    const { deadline } = send;
+    const asked = [...lane.sends];
+    this.#options.cluster.refresh([topic.name], { deadline }).then(
       (metadata) => {
         lane.fetching = false;
+        for (const one of asked) one.refreshed = true;
         topic.metadata = metadata.topics.get(topic.name);
         this.#advance(lane);
       },
       (error: unknown) => {
         lane.fetching = false;
-        this.#fail(send, error as Error);
-        this.#advance(lane);
+        this.#refuse(lane, deadline, error as Error);
       },
     );
     return true;
@@ -314,6 +317,10 @@ export class WaitingRoom implements WaitingSends {
     this.#dueAtMs = Math.min(this.#dueAtMs, send.dueAtMs);
     this.#options.wakeBy(this.#dueAtMs);
   }
+}
+
+function isBeyondKnown({ partition, topic }: WaitingSend): boolean {
+  return partition !== undefined && partition >= (topic.metadata?.partitions.length ?? Infinity);
 }
 
 function unknownPartition(topic: TopicQueues, partition: number | undefined): KrafkaError {

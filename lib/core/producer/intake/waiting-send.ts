@@ -19,7 +19,7 @@ export class WaitingSend {
   record: EncodableRecord | undefined;
   /** Asked for, or chosen once: a partitioner is not asked twice about one record. */
   partition: number | undefined;
-  /** Whether metadata was fetched because its partition was not known. */
+  /** Whether metadata that was asked for because its partition was not known has come. */
   refreshed = false;
   #barriers: FlushBarrier[] | undefined;
 

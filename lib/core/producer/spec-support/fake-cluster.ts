@@ -129,7 +129,7 @@ export class FakeCluster {
     return () => void this.#users.delete(used);
   }
 
-  refresh(): Promise<ClusterMetadata> {
+  refresh(_topics: readonly string[], _wait: { readonly deadline: Deadline }): Promise<ClusterMetadata> {
     this.refreshCalls++;
     return Promise.resolve(this.metadata);
   }

@@ -1,4 +1,4 @@
-import { KrafkaProtocolError } from '../../support/index.js';
+import { Deferred, KrafkaProtocolError, type KrafkaError } from '../../support/index.js';
 import { fakeCodec } from '../spec-support/fake-codec.js';
 import { fakeWorld, warmWorld, watch } from '../spec-support/fake-cluster.js';
 import { valuesOf } from '../spec-support/fake-broker.js';
@@ -113,6 +113,54 @@ describe('waiting for metadata', () => {
     void producer.send(record('a', 9));
     await clock.settle();
     expect(broker.onWire[0]?.batches[0]?.partition).toBe(9);
+  });
+
+  it('has all who send to a partition that may be new wait for the answer, whatever moves meanwhile', async () => {
+    const { clock, cluster, producer, broker } = fakeWorld({ lingerMs: 0 });
+    const answer = new Deferred<void>();
+    const refresh = cluster.refresh.bind(cluster);
+    cluster.refresh = async (topics, wait) => {
+      await answer.promise;
+      return refresh(topics, wait);
+    };
+    const abort = new AbortController();
+    const given = watch(producer.send(record('given up', 6), { signal: abort.signal }));
+    const sent = ['a', 'b', 'c'].map((mark) => watch(producer.send(record(mark, 6))));
+    const missing = [7, 8].map((partition) => watch(producer.send(record('x', partition))));
+    await clock.settle();
+    abort.abort();
+    await clock.settle();
+    expect([...sent, ...missing].map(({ state }) => state)).toEqual(Array(5).fill('pending'));
+    cluster.topicHas('t', [1, 1, 1, 1, 1, 1, 1]);
+    answer.resolve();
+    broker.onProduce = (produce) => produce.answer();
+    await clock.settle();
+    expect(given.state).toBe('rejected');
+    expect(sent.map(({ state }) => state)).toEqual(Array(3).fill('fulfilled'));
+    expect(missing.map(({ reason }) => (reason as KrafkaError).code)).toEqual(
+      Array(2).fill('UNKNOWN_TOPIC_OR_PARTITION'),
+    );
+    // By the first of all, and by those together who came while that was asked and still know no better.
+    expect(cluster.refreshCalls).toBe(2);
+  });
+
+  it('a partition of which nobody could say whether it is there is a timeout, for each by its own budget', async () => {
+    const { clock, cluster, producer, broker } = fakeWorld({ lingerMs: 0, accumulator: { maxBlockMs: 1_000 } });
+    cluster.refresh = (_topics, { deadline }) =>
+      new Promise((_resolve, reject) => {
+        clock.setTimer(deadline.remainingMs, () => reject(deadline.error('metadata')));
+      });
+    const first = watch(producer.send(record('a', 9)));
+    await clock.advance(600);
+    const second = watch(producer.send(record('b', 9)));
+    const behind = watch(producer.send(record('c', 0)));
+    await clock.advance(400);
+    expect(first.reason).toMatchObject({ code: 'TIMEOUT', budget: 'maxBlockMs' });
+    expect(second.state).toBe('pending');
+    broker.onProduce = (produce) => produce.answer();
+    await clock.advance(600);
+    expect(second.reason).toMatchObject({ code: 'TIMEOUT', budget: 'maxBlockMs' });
+    expect(behind.state).toBe('fulfilled');
   });
 
   it('asks again for a topic that the cluster has dropped', async () => {
