@@ -2,7 +2,7 @@ import type { PartitionQueue } from '../accumulator/partition-queue.js';
 import type { ProducerBatch } from '../accumulator/producer-batch.js';
 import type { RecordAccumulator } from '../accumulator/record-accumulator.js';
 import type { SequenceAuthority } from '../idempotence/sequence-authority.js';
-import { NO_IDENTITY, sameIdentity } from '../idempotence/partition-sequences.js';
+import { sameIdentity } from '../idempotence/partition-sequences.js';
 import type { Meter } from '../meter.js';
 import type { TransactionGate } from '../transactions/transaction-gate.js';
 
@@ -77,8 +77,9 @@ export class NextBatch {
   }
 
   #mayStamp(queue: PartitionQueue): boolean {
-    const identity = this.#identity;
-    return identity === undefined || queue.sequences.mayStamp(identity.current ?? NO_IDENTITY, queue.unresolved.length);
+    if (this.#identity === undefined) return true;
+    const identity = this.#identity.current;
+    return identity !== undefined && queue.sequences.mayStamp(identity, queue.unresolved.length);
   }
 
   /** Begins the partition's sequence anew under an identity that is not its last one; false while there is none. */

@@ -296,6 +296,10 @@ export class Sender implements AccumulatorListener {
     this.#schedule();
   }
 
+  get #lacksIdentity(): boolean {
+    return this.#identity !== undefined && this.#identity.current === undefined;
+  }
+
   #changed(queue: PartitionQueue): void {
     if (hasMore(queue)) this.ready(queue);
   }
@@ -322,8 +326,8 @@ export class Sender implements AccumulatorListener {
       this.#connectDueAtMs = Math.min(this.#connectDueAtMs, outbox.retryAtMs);
       return;
     }
-    if (this.#identity !== undefined && this.#identity.current === undefined) {
-      if (nowMs >= this.#identityRetryAtMs) this.#identity.ask();
+    if (this.#lacksIdentity) {
+      if (nowMs >= this.#identityRetryAtMs) this.#identity?.ask();
       else this.#connectDueAtMs = Math.min(this.#connectDueAtMs, this.#identityRetryAtMs);
       return;
     }
@@ -355,8 +359,9 @@ export class Sender implements AccumulatorListener {
       queue.listed = false;
       const batch = this.#next.of(queue, nowMs);
       if (batch === undefined) {
-        // What it waits for lists it again: an answer, its compression, its linger. Only a retry's backoff does not.
-        if ((queue.waiting[0]?.retryAtMs ?? 0) > nowMs && !queue.listed) {
+        // What it waits for lists it again: an answer, its compression, its linger. Only a retry's backoff does not, nor an
+        // identity: the last one may have been used up by a queue that was looked at just now.
+        if (((queue.waiting[0]?.retryAtMs ?? 0) > nowMs || this.#lacksIdentity) && !queue.listed) {
           queue.listed = true;
           passedOver.push(queue);
         }

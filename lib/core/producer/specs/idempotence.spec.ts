@@ -1,5 +1,5 @@
 import { ERROR_CODES, type ErrorName } from '../../protocol/index.js';
-import { KrafkaConnectionError, KrafkaProtocolError } from '../../support/index.js';
+import { Deferred, KrafkaConnectionError, KrafkaProtocolError } from '../../support/index.js';
 import { valuesOf, type ProduceOnWire } from '../spec-support/fake-broker.js';
 import { fakeWorld, warmWorld, watch } from '../spec-support/fake-cluster.js';
 
@@ -345,6 +345,32 @@ describe('an idempotent producer', () => {
     broker.onWire[0]?.answer('OUT_OF_ORDER_SEQUENCE_NUMBER');
     await clock.advance(200);
     expect(stampsOf(broker.onWire)).toEqual(['8/0/0']);
+  });
+
+  it('sends what came while the epochs are used up as soon as there is another id, and nothing without a stamp', async () => {
+    const { clock, producer, broker } = fakeWorld({ lingerMs: 0, requestTimeoutMs: 500, deliveryTimeoutMs: 1_000 });
+    broker.onInitProducerId = () => Promise.resolve({ producerId: 7, producerEpoch: 0x7fff, errorCode: 0 });
+    const lost = watch(producer.send(record('lost')));
+    await clock.advance(1_000);
+    expect(lost.state).toBe('rejected');
+    broker.onWire[0]?.answer('REQUEST_TIMED_OUT');
+    const id = new Deferred<{ producerId: number; producerEpoch: number; errorCode: number }>();
+    broker.onInitProducerId = () => id.promise;
+    const sent = [watch(producer.send(record('a', 0))), watch(producer.send(record('b', 1)))];
+    await clock.settle();
+    sent.push(watch(producer.send(record('c', 0))));
+    await clock.settle();
+    expect(broker.onWire).toHaveLength(0);
+    id.resolve({ producerId: 8, producerEpoch: 0, errorCode: 0 });
+    await clock.settle();
+    const [wave] = broker.onWire;
+    expect(wave?.batches.map(({ partition, header }) => [partition, header.producerId, header.baseSequence])).toEqual([
+      [0, 8, 0],
+      [1, 8, 0],
+    ]);
+    wave?.answer();
+    await clock.settle();
+    expect(sent.map(({ state }) => state)).toEqual(['fulfilled', 'fulfilled', 'fulfilled']);
   });
 
   it('tries on for an id that can not be had at the moment', async () => {
