@@ -7,7 +7,7 @@ import type { Identity } from './partition-sequences.js';
 export interface IdentityListener {
   /** There is an identity now, the first or another. */
   known(identity: Identity): void;
-  /** None could be had; the next one to ask tries again. */
+  /** None could be had so far, or none ever will where the error is not retriable; the next one to ask tries again. */
   unavailable(error: KrafkaError): void;
 }
 
@@ -26,7 +26,7 @@ const NO_TRANSACTION_TIMEOUT = 0x7fff_ffff;
 export class IdentitySource {
   readonly #cluster: Pick<Cluster, 'anyConnection'>;
   readonly #ports: Ports;
-  readonly #budgetMs: number;
+  readonly #requestTimeoutMs: number;
   readonly #listener: IdentityListener;
   readonly #closing = new AbortController();
   #state: IdentityState = { kind: 'none' };
@@ -34,13 +34,13 @@ export class IdentitySource {
   constructor(options: {
     readonly cluster: Pick<Cluster, 'anyConnection'>;
     readonly ports: Ports;
-    /** The `deliveryTimeoutMs` of the batches that wait for it. */
-    readonly budgetMs: number;
+    /** How long it is tried for before those who wait hear what is in the way. */
+    readonly requestTimeoutMs: number;
     readonly listener: IdentityListener;
   }) {
     this.#cluster = options.cluster;
     this.#ports = options.ports;
-    this.#budgetMs = options.budgetMs;
+    this.#requestTimeoutMs = options.requestTimeoutMs;
     this.#listener = options.listener;
   }
 
@@ -90,7 +90,7 @@ export class IdentitySource {
   }
 
   #fetch(): Promise<Identity> {
-    const deadline = new Deadline(this.#ports.clock, this.#budgetMs, 'deliveryTimeoutMs');
+    const deadline = new Deadline(this.#ports.clock, this.#requestTimeoutMs, 'requestTimeoutMs');
     const { signal } = this.#closing;
     const waitedFor = 'a producer id';
     return retrying({ deadline, ports: this.#ports, signal, waitedFor }, async () => {

@@ -44,6 +44,15 @@ export class BrokerOutbox {
     this.queues.push(queue);
   }
 
+  /** Takes off those that have nothing to be sent any longer. */
+  dropIdle(): void {
+    if (!this.queues.some(isIdle)) return;
+    this.queues = this.queues.filter((queue) => {
+      queue.listed = !isIdle(queue);
+      return queue.listed;
+    });
+  }
+
   /**
    * The lane of a partition: the one that its batches are on, else that of its own place in the bundle, else of any usable
    * member. Undefined when it has to wait.
@@ -87,5 +96,7 @@ export class BrokerOutbox {
     return lane;
   }
 }
+
+const isIdle = (queue: PartitionQueue): boolean => queue.isIdle;
 
 const isOver = (lane: Lane): boolean => lane.inFlight === 0 && !lane.connection.usable;

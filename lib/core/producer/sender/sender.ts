@@ -119,7 +119,7 @@ export class Sender implements AccumulatorListener {
       this.#identity = new IdentitySource({
         cluster,
         ports,
-        budgetMs: config.deliveryTimeoutMs,
+        requestTimeoutMs: config.requestTimeoutMs,
         listener: {
           known: (identity) => this.identified(identity),
           unavailable: (error) => this.#unidentified(error),
@@ -310,11 +310,16 @@ export class Sender implements AccumulatorListener {
     this.#schedule();
   }
 
-  /** What was never stamped fails with the reason. What was, has its place in a sequence and tries on. */
+  /**
+   * What was never stamped waits on, each for its own time, or fails with the reason where there will be none. What was, has
+   * its place in a sequence and tries on.
+   */
   #unidentified(error: KrafkaError): void {
     this.#identityRetryAtMs = this.#ports.clock.monotonic() + MAX_RETRY_BACKOFF_MS;
     for (const batch of [...this.#accumulator.incomplete]) {
-      if (batch.baseSequence < 0) this.#deliveries.drop(batch, error);
+      if (batch.baseSequence >= 0) continue;
+      batch.lastError = error;
+      if (!error.retriable) this.#deliveries.drop(batch, error);
     }
     this.#settled();
     this.#schedule();
@@ -327,6 +332,8 @@ export class Sender implements AccumulatorListener {
       return;
     }
     if (this.#lacksIdentity) {
+      outbox.dropIdle();
+      if (outbox.queues.length === 0) return;
       if (nowMs >= this.#identityRetryAtMs) this.#identity?.ask();
       else this.#connectDueAtMs = Math.min(this.#connectDueAtMs, this.#identityRetryAtMs);
       return;

@@ -390,6 +390,27 @@ describe('an idempotent producer', () => {
     expect(identities).toEqual([{ producerId: 9, producerEpoch: 0 }]);
   });
 
+  it('gives each batch its own time while no id can be had, tells what was in the way, and asks no more when none waits', async () => {
+    const { clock, producer, broker } = fakeWorld({ lingerMs: 0, requestTimeoutMs: 1_000, deliveryTimeoutMs: 3_000 });
+    broker.onInitProducerId = () =>
+      Promise.resolve({ producerId: -1, producerEpoch: -1, errorCode: ERROR_CODES.COORDINATOR_LOAD_IN_PROGRESS });
+    const first = watch(producer.send(record('a')));
+    await clock.advance(2_700);
+    const second = watch(producer.send(record('b', 1)));
+    await clock.advance(300);
+    expect(first.reason).toMatchObject({ code: 'TIMEOUT', budget: 'deliveryTimeoutMs' });
+    expect(first.reason?.cause).toMatchObject({ cause: { code: 'COORDINATOR_LOAD_IN_PROGRESS' } });
+    await clock.advance(2_699);
+    expect(second.state).toBe('pending');
+    await clock.advance(1);
+    expect(second.reason).toMatchObject({ code: 'TIMEOUT', budget: 'deliveryTimeoutMs' });
+    await clock.advance(2_000);
+    const asked = broker.initProducerIds;
+    await clock.advance(60_000);
+    expect(broker.initProducerIds).toBe(asked);
+    expect(clock.timersWaiting).toBe(0);
+  });
+
   it('fails what waits when it is refused one, and asks again for what comes later', async () => {
     const { clock, producer, broker } = fakeWorld({ lingerMs: 0 });
     broker.onInitProducerId = () =>
