@@ -1,9 +1,13 @@
+import type { PartitionQueue } from '../accumulator/partition-queue.js';
 import type { ProducerBatch } from '../accumulator/producer-batch.js';
 
-/** Open batches that wait for company, oldest first. Those that went for another reason are passed over. */
+/**
+ * Where open batches wait for company, the oldest batch first. Queues are kept, not batches: one that went for another reason
+ * would be held here, with its bytes, behind one that still waits.
+ */
 export class Lingering {
   readonly #lingerMs: number;
-  #batches: ProducerBatch[] = [];
+  readonly #queues = new Set<PartitionQueue>();
 
   constructor(lingerMs: number) {
     this.#lingerMs = lingerMs;
@@ -11,25 +15,29 @@ export class Lingering {
 
   /** Monotonic; when the first of them has lingered. */
   get dueAtMs(): number {
-    const [oldest] = this.#batches;
-    return oldest === undefined ? Infinity : oldest.createdAtMs + this.#lingerMs;
+    for (const { open } of this.#queues) if (waits(open)) return open.createdAtMs + this.#lingerMs;
+    return Infinity;
   }
 
-  add(batch: ProducerBatch): void {
-    this.#batches.push(batch);
+  /** The open batch of its queue, begun just now. */
+  add({ queue }: ProducerBatch): void {
+    // The place of the batch before is not its own.
+    this.#queues.delete(queue);
+    this.#queues.add(queue);
   }
 
   /** Makes due, and hands over, each batch that has lingered. */
   end(nowMs: number, over: (batch: ProducerBatch) => void): void {
-    let gone = 0;
-    for (const batch of this.#batches) {
-      if (batch.state === 'open' && !batch.due) {
-        if (batch.createdAtMs + this.#lingerMs > nowMs) break;
-        batch.due = true;
-        over(batch);
+    for (const queue of this.#queues) {
+      const { open } = queue;
+      if (waits(open)) {
+        if (open.createdAtMs + this.#lingerMs > nowMs) return;
+        open.due = true;
+        over(open);
       }
-      gone++;
+      this.#queues.delete(queue);
     }
-    if (gone > 0) this.#batches.splice(0, gone);
   }
 }
+
+const waits = (open: ProducerBatch | undefined): open is ProducerBatch => open !== undefined && !open.due;

@@ -1,4 +1,7 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { jest } from '@jest/globals';
+import { fakeCodec } from '../spec-support/fake-codec.js';
 import { warmWorld } from '../spec-support/fake-cluster.js';
 
 type Counted = 'from' | 'alloc' | 'allocUnsafe' | 'allocUnsafeSlow' | 'concat';
@@ -48,5 +51,38 @@ describe('the way of a Buffer value', () => {
     }
     // The small first one, and the one it grew into.
     expect(buffers.size).toBeLessThanOrEqual(3);
+  });
+});
+
+describe('a batch that was acknowledged', () => {
+  it('is let go of, though one that is older still lingers', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const compressed: WeakRef<Buffer>[] = [];
+    const codec = fakeCodec({
+      compress: (records) => {
+        const copy = Buffer.from(records);
+        compressed.push(new WeakRef(copy));
+        return copy;
+      },
+    });
+    const { clock, producer, broker } = await warmWorld({ lingerMs: 60_000, compression: codec });
+    compressed.length = 0;
+    broker.onProduce = (produce) => {
+      broker.produced.length = 0;
+      produce.answer();
+    };
+    void producer.send({ topic: 't', partition: 0, value: 'still lingers' });
+    for (let round = 0; round < 50; round++) {
+      // Begun to linger, and then taken along by one that does not.
+      void producer.send({ topic: 't', partition: 1, value: 'x'.repeat(1_000) });
+      void producer.send({ topic: 't', partition: 1, value: 'y' }, { immediate: true });
+      await clock.settle();
+    }
+    await clock.settle();
+    collect();
+    expect(compressed).toHaveLength(50);
+    expect(compressed.filter((buffer) => buffer.deref() !== undefined).length).toBeLessThan(5);
+    expect(producer.stats().incompleteBatches).toBe(1);
   });
 });
