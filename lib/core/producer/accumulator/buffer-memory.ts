@@ -51,9 +51,12 @@ export class BufferMemory {
     return this.#used + bytes <= this.total;
   }
 
-  /** A buffer of {@link capacityFor} `bytes`, its capacity counted; undefined when there is no room for it. */
-  take(bytes: number): Buffer | undefined {
-    return this.#used + BufferMemory.capacityFor(bytes) > this.total ? undefined : this.takeAnyway(bytes);
+  /**
+   * A buffer of {@link capacityFor} `bytes`, its capacity counted; undefined when there is no room for it and for
+   * `ownerBytes`, which are not counted yet.
+   */
+  take(bytes: number, ownerBytes: number): Buffer | undefined {
+    return this.hasRoomFor(BufferMemory.capacityFor(bytes) + ownerBytes) ? this.takeAnyway(bytes) : undefined;
   }
 
   /** As {@link take}, room or no room: for the pieces of a batch that was split while it was under way. */

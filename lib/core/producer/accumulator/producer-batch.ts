@@ -77,15 +77,20 @@ export class ProducerBatch {
     this.settlements = settlements;
   }
 
-  /** An empty batch with a buffer from the memory, or undefined when there is none to be had. */
+  /** An empty batch with a buffer from the memory, and room for its first owner; or undefined when there is none to be had. */
   static begin(
     queue: PartitionQueue,
     createdAtMs: number,
     memory: BufferMemory,
-    sizes: { readonly maxBytes: number; readonly expectedBytes: number; readonly leastBytes: number },
+    sizes: {
+      readonly maxBytes: number;
+      readonly expectedBytes: number;
+      readonly leastBytes: number;
+      readonly ownerBytes: number;
+    },
   ): ProducerBatch | undefined {
     const expected = Math.max(sizes.leastBytes, Math.min(sizes.expectedBytes, sizes.maxBytes));
-    const buffer = memory.take(expected) ?? memory.take(sizes.leastBytes);
+    const buffer = memory.take(expected, sizes.ownerBytes) ?? memory.take(sizes.leastBytes, sizes.ownerBytes);
     if (buffer === undefined) return undefined;
     const builder = new RecordBatchBuilder({ maxBytes: sizes.maxBytes, buffer });
     return new ProducerBatch(queue, createdAtMs, memory, builder, buffer, new Settlements());
@@ -118,7 +123,7 @@ export class ProducerBatch {
   ): AppendResult {
     if (!this.#memory.hasRoomFor(ownerBytes)) return 'no-memory';
     if (this.#builder.sizeInBytes + bound > this.#capacity) {
-      const room = this.#makeRoom(this.#builder.sizeOf(timestamp, key, value, headers));
+      const room = this.#makeRoom(this.#builder.sizeOf(timestamp, key, value, headers), ownerBytes);
       if (room !== 'appended') return room;
     }
     if (!this.#builder.append(timestamp, key, value, headers)) return 'full';
@@ -202,13 +207,13 @@ export class ProducerBatch {
     for (const barrier of barriers) barrier.settled();
   }
 
-  #makeRoom(recordBytes: number): AppendResult {
+  #makeRoom(recordBytes: number, ownerBytes: number): AppendResult {
     const builder = this.#builder;
     const needed = builder.sizeInBytes + recordBytes;
     if (needed <= this.#capacity) return 'appended';
     if (needed > builder.maxBytes && builder.recordCount > 0) return 'full';
     const doubled = Math.max(needed, Math.min(this.#capacity * 2, builder.maxBytes));
-    const larger = this.#memory.take(doubled) ?? this.#memory.take(needed);
+    const larger = this.#memory.take(doubled, ownerBytes) ?? this.#memory.take(needed, ownerBytes);
     if (larger === undefined) return 'no-memory';
     const left = builder.moveTo(larger);
     this.#memory.release(left.length);

@@ -3,7 +3,7 @@ import { KrafkaRecordTooLargeError, type Clock, type Random } from '../../suppor
 import type { SendingConfig } from '../options.js';
 import { StickyPartition } from '../partitioner/sticky-partition.js';
 import type { RecordContent } from '../record.js';
-import { BufferMemory } from './buffer-memory.js';
+import { BufferMemory, OWNER_BYTES } from './buffer-memory.js';
 import type { FlushBarrier } from './flush-barrier.js';
 import type { PartitionQueue } from './partition-queue.js';
 import { ProducerBatch, type AppendResult } from './producer-batch.js';
@@ -63,7 +63,8 @@ export class RecordAccumulator {
     this.#listener = listener;
     this.memory = new BufferMemory(options.accumulator.bufferMemory);
     // Half, for a buffer's capacity may be twice what is asked for.
-    const mostBytes = Math.min(options.maxRequestSize, options.accumulator.bufferMemory / 2);
+    const mostInMemory = (options.accumulator.bufferMemory - OWNER_BYTES.ofOne) / 2;
+    const mostBytes = Math.min(options.maxRequestSize, mostInMemory);
     this.#mostUncheckedBytes = mostBytes - BATCH_HEADER_BYTES;
   }
 
@@ -98,7 +99,7 @@ export class RecordAccumulator {
     ownerBytes: number,
   ): ProducerBatch | 'full' | 'no-memory' {
     let bound = boundOf(key, value, headers);
-    if (bound > this.#mostUncheckedBytes) bound = this.#checkSize(queue, key, value, headers);
+    if (bound > this.#mostUncheckedBytes) bound = this.#checkSize(queue, key, value, headers, ownerBytes);
     const open = queue.open;
     if (open !== undefined) {
       const result = open.append(timestamp, key, value, headers, bound, ownerBytes);
@@ -221,6 +222,7 @@ export class RecordAccumulator {
       maxBytes: this.#maxBytes(queue.topic),
       expectedBytes: queue.expectedBytes,
       leastBytes: BATCH_HEADER_BYTES + bound,
+      ownerBytes,
     });
     if (batch === undefined) return 'no-memory';
     let result: AppendResult;
@@ -259,6 +261,7 @@ export class RecordAccumulator {
     key: RecordContent,
     value: RecordContent,
     headers: RecordHeaders | undefined,
+    ownerBytes: number,
   ): number {
     const bytes = RecordBatchBuilder.upperBoundOf(key, value, headers);
     const { maxRequestSize, accumulator } = this.#options;
@@ -268,10 +271,10 @@ export class RecordAccumulator {
         `takes ${bytes} bytes, and its request more than maxRequestSize of ${maxRequestSize}`,
       );
     }
-    if (BufferMemory.capacityFor(BATCH_HEADER_BYTES + bytes) > accumulator.bufferMemory) {
+    if (BufferMemory.capacityFor(BATCH_HEADER_BYTES + bytes) + ownerBytes > accumulator.bufferMemory) {
       throw new KrafkaRecordTooLargeError(
         queue.topic.name,
-        `takes ${bytes} bytes, and its batch more than bufferMemory of ${accumulator.bufferMemory}`,
+        `takes ${bytes} bytes, and its batch with who awaits it more than bufferMemory of ${accumulator.bufferMemory}`,
       );
     }
     return bytes;

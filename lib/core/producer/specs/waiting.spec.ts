@@ -377,6 +377,33 @@ describe('waiting for memory', () => {
     expect([before.state, after.state]).toEqual(['fulfilled', 'fulfilled']);
   });
 
+  it('a record whose batch would leave no room for its caller is refused at once, and the line goes on', async () => {
+    const { clock, producer, broker } = fakeWorld({ lingerMs: 0, accumulator: { bufferMemory: 256 * KIB } });
+    broker.onProduce = (produce) => produce.answer();
+    // A buffer for it takes all of bufferMemory.
+    const big = watch(producer.send({ topic: 't', partition: 0, value: Buffer.alloc(200 * KIB) }));
+    const after = watch(producer.send(record('after')));
+    await clock.settle();
+    expect(big.reason).toMatchObject({ name: 'KrafkaRecordTooLargeError', topic: 't' });
+    expect(after.state).toBe('fulfilled');
+  });
+
+  it('begins with a smaller buffer than was filled last time where that would leave no room for a caller', async () => {
+    const { clock, producer, broker } = fakeWorld({
+      lingerMs: 0,
+      batchSize: 8 * KIB,
+      accumulator: { bufferMemory: 8 * KIB + 64 },
+    });
+    broker.onProduce = (produce) => produce.answer();
+    // All of the memory, for one of a group.
+    const before = watch(producer.sendAll([{ topic: 't', partition: 0, value: 'x'.repeat(5 * KIB) }]));
+    await clock.settle();
+    expect(before.state).toBe('fulfilled');
+    const next = watch(producer.send(record('next')));
+    await clock.settle();
+    expect(next.state).toBe('fulfilled');
+  });
+
   it('takes a record larger than batchSize in a batch of its own', async () => {
     const { clock, producer, broker } = await warmWorld({ lingerMs: 0, batchSize: KIB });
     const value = 'é'.repeat(5_000);
