@@ -19,6 +19,7 @@ import type { TopicQueues } from './accumulator/topic-queues.js';
 import type { ProducerEvents } from './events.js';
 import { RecordEncoder } from './intake/encoder.js';
 import { CallerOfOne, HeardOwner, MemberOfGroup, type Owner } from './intake/owner.js';
+import { onAbort } from './intake/on-abort.js';
 import { Preparation } from './intake/preparation.js';
 import { checkIsRecord, checkRecord, checkTopicName, isContent, wrongContent } from './intake/record-checks.js';
 import { WaitingRoom } from './intake/waiting-room.js';
@@ -383,10 +384,11 @@ export class Producer<Key = RecordContent, Value = RecordContent> {
       if (send !== undefined) waiting.push(send);
     }
     if (signal !== undefined) {
-      group.afterwards = onAbort(signal, (reason) => {
+      const stop = onAbort(signal, (reason) => {
         end.abort(reason);
         this.#room.fail(reason, waiting);
       });
+      group.afterwards(stop);
     }
   }
 
@@ -500,11 +502,4 @@ type Reject = (error: Error) => void;
 interface Budget {
   readonly deadline: Deadline;
   readonly dueAtMs: number;
-}
-
-/** Calls back with the reason when the signal aborts, unless the answer is called before. */
-function onAbort(signal: AbortSignal, callback: (reason: Error) => void): () => void {
-  const listener = (): void => callback(signal.reason as Error);
-  signal.addEventListener('abort', listener, { once: true });
-  return () => signal.removeEventListener('abort', listener);
 }

@@ -110,8 +110,7 @@ type GroupDone = (outcomes: readonly (RecordMetadata | Error)[], failures: numbe
 export class SendGroup {
   readonly #outcomes: (RecordMetadata | Error | undefined)[];
   readonly #done: GroupDone;
-  /** Called when all are settled. */
-  afterwards: (() => void) | undefined;
+  #afterwards: (() => void) | undefined;
   #left: number;
   #failures = 0;
 
@@ -119,6 +118,12 @@ export class SendGroup {
     this.#outcomes = new Array<RecordMetadata | Error | undefined>(size).fill(undefined);
     this.#left = size;
     this.#done = done;
+  }
+
+  /** Calls back when all are settled: at once, if they are. */
+  afterwards(callback: () => void): void {
+    if (this.#left === 0) callback();
+    else this.#afterwards = callback;
   }
 
   acknowledged(place: number, metadata: RecordMetadata): void {
@@ -135,7 +140,7 @@ export class SendGroup {
   #settled(): void {
     if (--this.#left > 0) return;
     this.#done(this.#outcomes as (RecordMetadata | Error)[], this.#failures);
-    this.afterwards?.();
+    this.#afterwards?.();
   }
 }
 

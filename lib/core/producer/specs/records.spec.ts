@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { KrafkaClosedError, KrafkaError } from '../../support/index.js';
 import type { ProducerRecord, RecordMetadata } from '../record.js';
 import { recordsOf, valuesOf } from '../spec-support/fake-broker.js';
@@ -395,26 +396,37 @@ describe('an abort signal', () => {
     expect(producer.stats().records).toBe(2);
   });
 
-  it('is let go of when the send is settled', async () => {
+  it('has one listener for all who share it, which is let go of when the last of their sends is settled', async () => {
     const { clock, producer, broker } = fakeWorld({ lingerMs: 0 });
-    const abort = new AbortController();
-    const listening = { added: 0, removed: 0 };
-    const { signal } = abort;
-    const add = signal.addEventListener.bind(signal);
-    const remove = signal.removeEventListener.bind(signal);
-    signal.addEventListener = (...args: Parameters<typeof add>) => {
-      listening.added++;
-      add(...args);
-    };
-    signal.removeEventListener = (...args: Parameters<typeof remove>) => {
-      listening.removed++;
-      remove(...args);
-    };
+    const { signal } = new AbortController();
     broker.onProduce = (produce) => produce.answer();
-    void producer.send({ topic: 't', value: 'a' }, { signal });
-    void producer.sendAll([{ topic: 't', value: 'b' }], { signal });
+    for (let index = 0; index < 20; index++) {
+      void producer.send({ topic: 't', value: 'a' }, { signal });
+      void producer.sendAll([{ topic: 't', value: 'b' }], { signal });
+    }
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1);
     await clock.settle();
-    expect(listening).toEqual({ added: 2, removed: 2 });
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0);
+  });
+
+  it('that is shared ends the waiting of all who share it', async () => {
+    const { clock, producer } = fakeWorld({ lingerMs: 0 });
+    const abort = new AbortController();
+    const waiting = ['a', 'b'].map((value) => watch(producer.send({ topic: 'new', value }, { signal: abort.signal })));
+    await clock.settle();
+    abort.abort(new Error('stop'));
+    await clock.settle();
+    expect(waiting.map(({ reason }) => reason?.message)).toEqual(['stop', 'stop']);
+    expect(producer.stats().waitingSends).toBe(0);
+  });
+
+  it('is let go of by a sendAll that fails before it returns', async () => {
+    const { clock, producer } = fakeWorld({ lingerMs: 0 });
+    const { signal } = new AbortController();
+    const failed = watch(producer.sendAll([{ topic: 't', value: Buffer.alloc(2_000_000) }], { signal }));
+    await clock.settle();
+    expect(failed.reason).toMatchObject({ code: 'RECORD_TOO_LARGE' });
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0);
   });
 });
 

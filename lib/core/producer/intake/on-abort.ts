@@ -1,0 +1,34 @@
+/** Who waits for one signal, and the one listener that it has for all of them. */
+class AbortWatch {
+  readonly callbacks = new Set<(reason: Error) => void>();
+  readonly #signal: AbortSignal;
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal;
+    signal.addEventListener('abort', this.#tell, { once: true });
+  }
+
+  end(): void {
+    this.#signal.removeEventListener('abort', this.#tell);
+  }
+
+  readonly #tell = (): void => {
+    for (const callback of [...this.callbacks]) callback(this.#signal.reason as Error);
+  };
+}
+
+// By signal, for whoever it is: Node warns of a leak when a signal has more than ten listeners, and thousands of sends may
+// share one.
+const watches = new WeakMap<AbortSignal, AbortWatch>();
+
+/** Calls back with the reason when the signal aborts, unless the answer is called before. */
+export function onAbort(signal: AbortSignal, callback: (reason: Error) => void): () => void {
+  const watch = watches.get(signal) ?? new AbortWatch(signal);
+  watches.set(signal, watch);
+  watch.callbacks.add(callback);
+  return () => {
+    if (!watch.callbacks.delete(callback) || watch.callbacks.size > 0) return;
+    watch.end();
+    watches.delete(signal);
+  };
+}
