@@ -135,7 +135,7 @@ export class Producer<Key = RecordContent, Value = RecordContent> {
    *
    * @throws KrafkaProtocolError for a topic, partition or timestamp that can't be, and what a broker refused;
    *   KrafkaSerializationError, KrafkaRecordTooLargeError; KrafkaBufferFullError and others after `maxBlockMs`;
-   *   KrafkaTimeoutError after `deliveryTimeoutMs`; KrafkaClosedError; KrafkaError OUTCOME_UNKNOWN, its cause the last refusal,
+   *   KrafkaTimeoutError after `deliveryTimeoutMs`; KrafkaClosedError; KrafkaError COMPRESSION when a codec fails, and OUTCOME_UNKNOWN, its cause the last refusal,
    *   when an attempt before that may have been written. All by way of the promise.
    */
   send(record: ProducerRecord<Key, Value>, options?: SendOptions): Promise<RecordMetadata> {

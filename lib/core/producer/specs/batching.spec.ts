@@ -259,10 +259,13 @@ describe('batching', () => {
     expect(producer.stats().compressionRatio).toBeLessThan(0.4);
   });
 
-  it('fails a batch whose codec fails, and no other', async () => {
+  it.each<[string, () => Promise<Buffer>]>([
+    ['fails', () => Promise.reject(new Error('codec broke'))],
+    ['answers with no Buffer', () => Promise.resolve('text' as unknown as Buffer)],
+  ])('fails a batch whose codec %s, and no other', async (_name, poisoning) => {
     const codec = fakeCodec({
       compress: (records: Buffer): Promise<Buffer> =>
-        records.includes('poison') ? Promise.reject(new Error('codec broke')) : Promise.resolve(Buffer.from(records)),
+        records.includes('poison') ? poisoning() : Promise.resolve(Buffer.from(records)),
     });
     const { clock, producer, broker } = fakeWorld({ lingerMs: 0, compression: codec });
     broker.onProduce = (produce) => produce.answer();
@@ -271,7 +274,7 @@ describe('batching', () => {
     await clock.settle();
     const later = watch(producer.send(record('later', 0)));
     await clock.settle();
-    expect(poisoned.reason?.message).toBe('codec broke');
+    expect(poisoned.reason).toMatchObject({ name: 'KrafkaError', code: 'COMPRESSION' });
     expect([sound.state, later.state]).toEqual(['fulfilled', 'fulfilled']);
   });
 

@@ -345,7 +345,8 @@ describe('waiting for memory', () => {
     const waiting = watch(producer.send(record('sound')));
     expect(producer.stats().waitingSends).toBe(1);
     await clock.settle();
-    expect(poisoned.reason?.message).toBe('codec broke');
+    expect(poisoned.reason).toMatchObject({ code: 'COMPRESSION', cause: { message: 'codec broke' } });
+    expect(poisoned.reason?.message).toContain("'lz4'");
     expect(waiting.state).toBe('fulfilled');
   });
 

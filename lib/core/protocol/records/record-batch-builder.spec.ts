@@ -274,10 +274,15 @@ describe('a record batch being compressed', () => {
       },
     ],
     ['later', () => Promise.reject(new Error('no codec today'))],
+    ['by an answer that is no Buffer', () => 'text' as unknown as Buffer],
+    ['by an answer that is no Buffer, later', () => Promise.resolve('text' as unknown as Buffer)],
+    ['by no answer', () => undefined as unknown as Buffer],
   ])('stays as it was when its codec fails %s', async (_name, compress) => {
     const builder = builderOf(twenty);
     const failing: CompressionCodec = { ...codecOf('lz4'), compress };
-    expect((await errorOf(() => builder.compress(failing))).message).toBe('no codec today');
+    const error = await errorOf(() => builder.compress(failing));
+    expect(error).toMatchObject({ code: 'COMPRESSION', message: expect.stringContaining("'lz4'") as string });
+    expect(error.cause).toBeInstanceOf(Error);
     await builder.compress(codecOf('gzip'));
     expect(await contents(Buffer.concat(builder.seal(stamp)))).toHaveLength(20);
   });

@@ -1,5 +1,6 @@
 import { KrafkaClosedError, KrafkaError } from '../../support/index.js';
 import { ATTRIBUTE, BATCH_HEADER_BYTES, FIELD, writeBatchHeader } from './batch-header.js';
+import { compressionFailed } from './compression/compression-errors.js';
 import type { CompressionCodec } from './compression/index.js';
 import { crc32c } from './crc32c.js';
 import { RecordEncoder } from './record-encoder.js';
@@ -170,6 +171,8 @@ export class RecordBatchBuilder {
   /**
    * Closes the batch and compresses its records, once. Small batches are compressed at once; larger ones by another
    * thread where the codec has one, and then a promise tells the end. When a codec fails, the batch stays as it was.
+   *
+   * @throws KrafkaError COMPRESSION naming the codec, its cause what that threw
    */
   compress(codec: CompressionCodec, level?: number): void | Promise<void> {
     this.close();
@@ -181,13 +184,12 @@ export class RecordBatchBuilder {
     this.#state = 'compressing';
     try {
       const compressed = codec.compress(this.#encoded(), level);
-      if (compressed instanceof Uint8Array) return this.#becomeCompressed(codec, compressed);
-      return compressed.then(
-        (records) => this.#becomeCompressed(codec, records),
-        (error: unknown) => this.#stayClosed(error),
-      );
+      if (!isPromise(compressed)) return this.#becomeCompressed(codec, compressed);
+      return compressed
+        .then((records) => this.#becomeCompressed(codec, records))
+        .catch((error: unknown) => this.#stayClosed(codec, error));
     } catch (error) {
-      return this.#stayClosed(error);
+      return this.#stayClosed(codec, error);
     }
   }
 
@@ -249,14 +251,16 @@ export class RecordBatchBuilder {
   }
 
   #becomeCompressed(codec: CompressionCodec, records: Buffer): void {
+    // A codec of the user's own may answer with anything; found later, it would fail all batches of its request.
+    if (!(records instanceof Uint8Array)) throw new TypeError(`it answered with a ${typeof records} for a Buffer`);
     this.#compressed = { codec, records };
     this.#records.buffer = NO_BYTES;
     this.#state = 'compressed';
   }
 
-  #stayClosed(error: unknown): never {
+  #stayClosed(codec: CompressionCodec, cause: unknown): never {
     this.#state = 'closed';
-    throw error;
+    throw compressionFailed(codec.name, cause);
   }
 
   #stamped(stamp: BatchStamp, records: Buffer): Buffer[] {
@@ -290,4 +294,8 @@ export class RecordBatchBuilder {
       throw new KrafkaError(`a batch that is ${this.#state} cannot be ${what}`, { code: 'INVALID_STATE' });
     }
   }
+}
+
+function isPromise(compressed: Buffer | Promise<Buffer>): compressed is Promise<Buffer> {
+  return typeof (compressed as Partial<Promise<Buffer>> | undefined)?.then === 'function';
 }

@@ -1,4 +1,4 @@
-import { KrafkaProtocolError } from '../../../support/index.js';
+import { KrafkaError, KrafkaProtocolError } from '../../../support/index.js';
 
 /** The compressed bytes are not what the codec's format allows. */
 export function malformedCompression(codec: string, problem: string, cause?: unknown): KrafkaProtocolError {
@@ -17,4 +17,11 @@ export function decompressionLimit(codec: string, maxBytes: number, claimed?: nu
 /** No codec, or none that works on this machine, goes by that name or id. */
 export function unsupportedCompression(problem: string, cause?: unknown): KrafkaProtocolError {
   return new KrafkaProtocolError('UNSUPPORTED_COMPRESSION_TYPE', problem, { cause });
+}
+
+/** The codec could not compress what it was given. What is an error of this library already stays what it is. */
+export function compressionFailed(codec: string, cause: unknown): KrafkaError {
+  if (cause instanceof KrafkaError) return cause;
+  const problem = cause instanceof Error ? cause.message : String(cause);
+  return new KrafkaError(`the compression codec '${codec}' failed: ${problem}`, { code: 'COMPRESSION', cause });
 }
