@@ -10,7 +10,10 @@ export interface ProducerInterceptor<Key, Value> {
    * What it throws is the outcome of the send.
    */
   onSend?(record: ProducerRecord<Key, Value>): ProducerRecord<Key, Value>;
-  /** Called with the outcome of each record that `onSend` saw. What it throws is logged, not felt by the sender. */
+  /**
+   * Called with the outcome of each record that `onSend` answered for, be it that an interceptor behind it threw. What it
+   * throws is logged, not felt by the sender.
+   */
   onAcknowledgement?(
     outcome:
       | { readonly metadata: RecordMetadata; readonly error?: undefined }

@@ -341,11 +341,13 @@ export class Producer<Key = RecordContent, Value = RecordContent> {
     const signal = options?.signal;
     signal?.throwIfAborted();
     this.#checkRoom();
+    checkIsRecord(record);
+    const intercepted = this.#preparation.intercept(record);
     let caller!: CallerOfOne;
     const promise = new Promise<RecordMetadata>((resolve, reject) => {
       caller = new CallerOfOne(resolve, reject);
     });
-    const send = this.#offer(record, caller, options?.immediate === true, this.#budget(), partition);
+    const send = this.#offer(intercepted, caller, options?.immediate === true, this.#budget(), partition);
     if (signal !== undefined) {
       const stop = onAbort(signal, (reason) => {
         caller.failed(reason);
@@ -365,8 +367,9 @@ export class Producer<Key = RecordContent, Value = RecordContent> {
     const signal = options?.signal;
     signal?.throwIfAborted();
     if (!Array.isArray(records)) throw new KrafkaSerializationError('records must be given as an array');
-    for (const record of records) this.#check(record);
     this.#checkRoom();
+    const intercepted = this.#preparation.intercepts ? this.#interceptAll(records) : undefined;
+    if (intercepted === undefined) for (const record of records) this.#check(record);
     if (records.length === 0) {
       end.empty();
       return;
@@ -377,7 +380,12 @@ export class Producer<Key = RecordContent, Value = RecordContent> {
     const group = end.group(records.length);
     let budget: Budget | undefined;
     for (let place = 0; place < records.length; place++) {
-      const record = records[place] as ProducerRecord<Key, Value>;
+      const seen = intercepted?.[place];
+      if (seen instanceof Error) {
+        group.failed(place, seen);
+        continue;
+      }
+      const record = seen ?? (records[place] as ProducerRecord<Key, Value>);
       if (this.#isPlain && this.#joinAtOnce(record, nowMs, immediate, group, place)) continue;
       budget ??= this.#budget();
       const send = this.#offer(record, new MemberOfGroup(group, place), immediate, budget);
@@ -390,6 +398,30 @@ export class Producer<Key = RecordContent, Value = RecordContent> {
       });
       group.afterwards(stop);
     }
+  }
+
+  /**
+   * What the interceptors make of each record, or the error of one that threw. When one of them can't be a record at all,
+   * the interceptors hear that of every record, and none is sent.
+   */
+  #interceptAll(records: readonly ProducerRecord<Key, Value>[]): readonly (ProducerRecord<Key, Value> | Error)[] {
+    for (const record of records) checkIsRecord(record);
+    const intercepted = records.map((record) => {
+      try {
+        return this.#preparation.intercept(record);
+      } catch (error) {
+        return error as Error;
+      }
+    });
+    try {
+      for (const record of intercepted) if (!(record instanceof Error)) this.#check(record);
+    } catch (error) {
+      for (const record of intercepted) {
+        if (!(record instanceof Error)) this.#preparation.acknowledge(record, error as Error);
+      }
+      throw error;
+    }
+    return intercepted;
   }
 
   /** The steady way of a record of a group: false when it is not open. */
@@ -417,18 +449,19 @@ export class Producer<Key = RecordContent, Value = RecordContent> {
     return true;
   }
 
-  /** The way with interceptors and serializers, and the way into the waiting room; answers the send when it waits there. */
+  /**
+   * The way of a record that interceptors have seen, with serializers, and the way into the waiting room; answers the send
+   * when it waits there.
+   */
   #offer(
-    given: ProducerRecord<Key, Value>,
+    record: ProducerRecord<Key, Value>,
     caller: Owner,
     immediate: boolean,
     budget: Budget,
     partition?: number,
   ): WaitingSend | undefined {
-    let owner = caller;
+    const owner = this.#preparation.hearsOutcomes ? new HeardOwner(caller, record, this.#preparation) : caller;
     try {
-      const record = this.#preparation.intercept(given);
-      if (this.#preparation.hearsOutcomes) owner = new HeardOwner(caller, record, this.#preparation);
       this.#check(record);
       const send = new WaitingSend(this.#topicOf(record), owner, immediate, budget.deadline, budget.dueAtMs);
       send.partition = record.partition ?? partition;

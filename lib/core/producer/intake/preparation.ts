@@ -38,26 +38,51 @@ export class Preparation<Key, Value> {
     return this.#interceptors.some((interceptor) => interceptor.onAcknowledgement !== undefined);
   }
 
-  /** The record as the interceptors would have it. @throws KrafkaError INTERCEPTOR, its cause what one of them threw */
+  /** Whether there is anybody to change a record before it is checked. */
+  get intercepts(): boolean {
+    return this.#interceptors.length > 0;
+  }
+
+  /**
+   * The record as the interceptors would have it. When one of them throws, those before it hear of that as the outcome.
+   *
+   * @throws KrafkaError INTERCEPTOR, its cause what one of them threw
+   */
   intercept(record: ProducerRecord<Key, Value>): ProducerRecord<Key, Value> {
     let current = record;
-    for (const interceptor of this.#interceptors) {
+    for (const [place, interceptor] of this.#interceptors.entries()) {
       if (interceptor.onSend === undefined) continue;
+      let next: ProducerRecord<Key, Value>;
       try {
-        current = interceptor.onSend(current);
+        next = interceptor.onSend(current);
       } catch (cause) {
-        throw new KrafkaError(`a producer interceptor threw: ${messageOf(cause)}`, { code: 'INTERCEPTOR', cause });
+        throw this.#brokenOff(place, current, `threw: ${messageOf(cause)}`, cause);
       }
-      if (typeof current !== 'object' || current === null) {
-        throw new KrafkaError('a producer interceptor answered with no record', { code: 'INTERCEPTOR' });
+      if (typeof next !== 'object' || next === null) {
+        throw this.#brokenOff(place, current, 'answered with no record');
       }
+      current = next;
     }
     return current;
   }
 
   /** Tells the interceptors what became of a record. */
   acknowledge(record: ProducerRecord<Key, Value>, outcome: RecordMetadata | Error): void {
-    for (const interceptor of this.#interceptors) {
+    this.#tell(this.#interceptors, record, outcome);
+  }
+
+  #brokenOff(place: number, record: ProducerRecord<Key, Value>, problem: string, cause?: unknown): KrafkaError {
+    const error = new KrafkaError(`a producer interceptor ${problem}`, { code: 'INTERCEPTOR', cause });
+    this.#tell(this.#interceptors.slice(0, place), record, error);
+    return error;
+  }
+
+  #tell(
+    interceptors: readonly ProducerInterceptor<Key, Value>[],
+    record: ProducerRecord<Key, Value>,
+    outcome: RecordMetadata | Error,
+  ): void {
+    for (const interceptor of interceptors) {
       try {
         if (outcome instanceof Error) interceptor.onAcknowledgement?.({ error: outcome }, record);
         else interceptor.onAcknowledgement?.({ metadata: outcome }, record);

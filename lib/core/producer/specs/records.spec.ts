@@ -332,6 +332,63 @@ describe('interceptors', () => {
     expect(sent[1]?.reason).toMatchObject({ code: 'INTERCEPTOR', cause: { message: 'boom' } });
   });
 
+  it('one that throws on the way out is heard of by those that saw the record before it, and by no other', async () => {
+    const heard: string[] = [];
+    const hears = (name: string) => ({
+      onAcknowledgement: ({ error }: { error?: Error }, { value }: ProducerRecord) =>
+        void heard.push(`${name} ${String(value)} ${(error as KrafkaError).code}`),
+    });
+    const { clock, producer } = fakeWorld({
+      interceptors: [
+        { onSend: (record) => ({ ...record, value: `${String(record.value)}1` }), ...hears('first') },
+        {
+          onSend: () => {
+            throw new Error('boom');
+          },
+          ...hears('second'),
+        },
+        { onSend: (record) => record, ...hears('third') },
+      ],
+    });
+    watch(producer.send({ topic: 't', value: 'a' }));
+    watch(producer.sendAll([{ topic: 't', value: 'b' }]));
+    await clock.settle();
+    expect(heard).toEqual(['first a1 INTERCEPTOR', 'first b1 INTERCEPTOR']);
+  });
+
+  it('may fill in what a record lacks, of send and of sendAll', async () => {
+    const { clock, producer, broker } = fakeWorld({
+      lingerMs: 0,
+      interceptors: [{ onSend: (record) => ({ ...record, topic: 't', partition: 0 }) }],
+    });
+    broker.onProduce = (produce) => produce.answer();
+    const sent = watch(producer.send({ value: 'a' } as ProducerRecord));
+    const all = watch(producer.sendAll([{ value: 'b' } as ProducerRecord]));
+    await clock.settle();
+    expect([sent.state, all.state]).toEqual(['fulfilled', 'fulfilled']);
+  });
+
+  it('of which one makes something that can be no record have none of a sendAll sent, and hear of each', async () => {
+    const heard: unknown[] = [];
+    const { clock, producer, broker } = fakeWorld({
+      lingerMs: 0,
+      interceptors: [
+        {
+          onSend: (record) => (record.value === 'bad' ? { ...record, topic: 'no topic' } : record),
+          onAcknowledgement: ({ error }, { value }) => void heard.push([value, (error as KrafkaError).code]),
+        },
+      ],
+    });
+    const sent = watch(producer.sendAll(['a', 'bad'].map((value) => ({ topic: 't', partition: 0, value }))));
+    await clock.settle();
+    expect(sent.reason).toMatchObject({ code: 'INVALID_TOPIC_EXCEPTION' });
+    expect(broker.produced).toHaveLength(0);
+    expect(heard).toEqual([
+      ['a', 'INVALID_TOPIC_EXCEPTION'],
+      ['bad', 'INVALID_TOPIC_EXCEPTION'],
+    ]);
+  });
+
   it('one that throws on an acknowledgement is counted, not felt', async () => {
     const { clock, producer, broker } = fakeWorld({
       lingerMs: 0,
