@@ -27,6 +27,18 @@ const failureOf = (promise: Promise<unknown>): Promise<Error & { code?: string }
     (error: unknown) => error as Error,
   );
 
+describe('the options of a producer', () => {
+  it('may not ask for more requests in flight than a connection takes', () => {
+    const { krafka } = setUp();
+    const refused = expect.objectContaining({ name: 'KrafkaConfigError', option: 'producer.maxInFlight' }) as Error;
+    expect(() => krafka.producer({ acks: 1, maxInFlight: 6 })).toThrow(refused);
+    const wider = setUp({ connection: { maxInFlight: 6 } }).krafka;
+    expect(() => wider.producer({ acks: 1, maxInFlight: 6 })).not.toThrow();
+    const narrower = setUp({ connection: { maxInFlight: 2 } }).krafka;
+    expect(() => narrower.producer()).not.toThrow();
+  });
+});
+
 describe('the options of a client', () => {
   it('need only name the brokers', () => {
     const krafka = new Krafka({ brokers: 'a, b:9093' });

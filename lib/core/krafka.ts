@@ -169,6 +169,7 @@ export class Krafka {
     options: ProducerOptions<Key, Value> = {},
   ): Producer<Key, Value> {
     this.#assertOpen();
+    this.#checkWindow(options.maxInFlight);
     const producer = new OwnProducer<Key, Value>(this.cluster, options, this.#ports, (closed) =>
       this.#producers.delete(closed),
     );
@@ -292,6 +293,16 @@ export class Krafka {
       if (error instanceof KrafkaError) return [error];
       return [new KrafkaError(`${what} did not close: ${String(error)}`, { code: 'CLOSE', cause: error })];
     });
+  }
+
+  /** What a connection does not take would only wait in its queue. */
+  #checkWindow(maxInFlight: number | undefined): void {
+    const most = this.config.maxInFlight;
+    if (maxInFlight === undefined || !(maxInFlight > most)) return;
+    throw new KrafkaConfigError(
+      'producer.maxInFlight',
+      `of ${maxInFlight} can't be more than connection.maxInFlight, ${most}`,
+    );
   }
 
   #assertOpen(): void {

@@ -60,7 +60,10 @@ export interface ProducerOptions<Key = RecordContent, Value = RecordContent> {
   readonly requestTimeoutMs?: number;
   /** The most bytes in one Produce request, and so in one record. Default 1 MiB. */
   readonly maxRequestSize?: number;
-  /** Produce requests under way at once on one connection; 5 at most when idempotent. Default 5. */
+  /**
+   * Produce requests under way at once on one connection; 5 at most when idempotent, and no more than the connection's own
+   * `maxInFlight`. Default 5.
+   */
   readonly maxInFlight?: number;
   /** Wait before the first retry, doubling up to a second (KIP-580). Default 100 ms. */
   readonly retryBackoffMs?: number;
