@@ -6,7 +6,6 @@ import { originalError } from '../failure-policy/original-error.js';
 import type { RetryLetter } from '../failure-policy/retry-letter.js';
 import { judge } from '../failure-policy/verdict.js';
 import { isPromise } from '../wire/payloads.js';
-import { replyAddressOf } from '../wire/reply.js';
 import type { Delivery, Tenure } from './delivery.js';
 import { allOf, completion } from './event-delivery.js';
 import { giveUp, tellOfRetry } from './giving-up.js';
@@ -15,10 +14,9 @@ import { KrafkaBatchContext } from './krafka-batch-context.js';
 import { payloadOf } from './payload.js';
 import { betweenHooks } from './processing-hooks.js';
 import { isFor } from './record-condition.js';
-import { Replies } from './replies.js';
 
 /**
- * Hands batches to the batch handlers of their topic.
+ * Hands batches to the batch handlers of their topic. Nobody answers a request among them.
  *
  * A batch whose handler fails is tried again whole, as its policy says. When that does not help its records are handed out
  * one by one, so that only those the handler can't do are given up. Hot: guarded by `npm run bench -- events`.
@@ -37,7 +35,6 @@ export const dispatchBatchesTo =
       await allOf(batches.map((handler) => deliverMatching(delivery, handler, records, partition)));
       if (routed) countUnmatched(delivery, batches, records);
     }
-    answer(delivery, records);
   };
 
 const deliverMatching = (
@@ -53,17 +50,6 @@ const deliverMatching = (
 function countUnmatched(delivery: Delivery, handlers: readonly Handler[], records: readonly ConsumerRecord[]): void {
   const meant = (record: ConsumerRecord): boolean => handlers.some(({ when }) => isFor(when, record));
   delivery.counts.unmatched += records.filter((record) => !meant(record)).length;
-}
-
-/** Whoever sent a request to a topic of batches has no answer, but learns that it is done. */
-function answer(delivery: Delivery, records: readonly ConsumerRecord[]): void {
-  for (const record of records) {
-    const address = replyAddressOf(record);
-    if (address === undefined || delivery.isAnswered(record)) continue;
-    const replies = new Replies(delivery, address);
-    replies.last(null);
-    delivery.track(replies.settled);
-  }
 }
 
 /**

@@ -5,14 +5,14 @@ import { KrafkaError } from '../../core/support/index.js';
 import { replyAddressOf, type ReplyAddress } from '../wire/reply.js';
 import { whereIs, type Delivery, type Tenure } from './delivery.js';
 import { deliverEvent } from './event-delivery.js';
-import type { Handler, HandlerRegistry } from './handler-registry.js';
+import type { HandlerRegistry } from './handler-registry.js';
 import { isFor } from './record-condition.js';
 import { Replies } from './replies.js';
 import { deliverRequest } from './request-delivery.js';
 
 /**
  * Finds who a record is for. One that names a reply topic is a request, where a message handler is there for it; all else is
- * an event. Hot: guarded by `npm run bench -- events`.
+ * an event, which nobody answers. Hot: guarded by `npm run bench -- events`.
  */
 export const dispatchTo =
   (registry: HandlerRegistry, delivery: Delivery): RecordHandler =>
@@ -20,36 +20,35 @@ export const dispatchTo =
     const handlers = registry.of(record.topic);
     const address = replyAddressOf(record);
     if (handlers === undefined) {
-      refuse(delivery, record, address);
+      if (address === undefined) delivery.ports.logger.error(NO_EVENT_HANDLER`${record.topic}`);
+      else refuse(delivery, address);
       return;
     }
     let { message, events } = handlers;
     if (handlers.routed) {
       message = handlers.routedMessages.find((handler) => isFor(handler.when, record)) ?? message;
       events = events.filter((handler) => isFor(handler.when, record));
-      if (message === undefined && events.length === 0) return deliverUnmatched(delivery, record, address, partition);
     }
-    if (address === undefined) {
-      const receivers = events.length === 0 && message !== undefined ? [message] : events;
-      // What it resolves with is of no matter here, and another promise a record would be one too many.
-      return deliverEvent(delivery, receivers, record, partition) as Promise<unknown> as Promise<void>;
+    if (address !== undefined) {
+      if (message !== undefined) return deliverRequest(delivery, message, record, address, partition);
+      // Where only event handlers are, whoever answers is elsewhere.
+      if (handlers.routedMessages.length > 0) {
+        if (!delivery.isAnswered(record)) refuse(delivery, address);
+        if (events.length === 0) {
+          delivery.counts.unmatched += 1;
+          return;
+        }
+      }
     }
-    if (message !== undefined) return deliverRequest(delivery, message, record, address, partition);
-    return deliverAsked(delivery, events, record, address, partition);
+    const receivers = events.length === 0 && message !== undefined ? [message] : events;
+    if (receivers.length === 0) return deliverUnmatched(delivery, record, partition);
+    // What it resolves with is of no matter here, and another promise a record would be one too many.
+    return deliverEvent(delivery, receivers, record, partition) as Promise<unknown> as Promise<void>;
   };
 
 // A topic may carry types that this application has no business with: that is no error unless it is said to be one.
-async function deliverUnmatched(
-  delivery: Delivery,
-  record: ConsumerRecord,
-  address: ReplyAddress | undefined,
-  partition: Tenure,
-): Promise<void> {
+async function deliverUnmatched(delivery: Delivery, record: ConsumerRecord, partition: Tenure): Promise<void> {
   delivery.counts.unmatched += 1;
-  if (address !== undefined) {
-    if (!delivery.isAnswered(record)) refuse(delivery, record, address);
-    return;
-  }
   if (delivery.unmatched === 'skip') {
     delivery.ports.logger.debug('no handler of its topic is for this record', { record: whereIs(record) });
     return;
@@ -59,29 +58,8 @@ async function deliverUnmatched(
   delivery.counts.deadLetters += 1;
 }
 
-function refuse(delivery: Delivery, record: ConsumerRecord, address: ReplyAddress | undefined): void {
-  if (address === undefined) {
-    delivery.ports.logger.error(NO_EVENT_HANDLER`${record.topic}`);
-    return;
-  }
+function refuse(delivery: Delivery, address: ReplyAddress): void {
   const replies = new Replies(delivery, address);
   replies.fail(NO_MESSAGE_HANDLER);
-  delivery.track(replies.settled);
-}
-
-// A request where only event handlers are: they have no answer, but whoever asked learns that they are done.
-async function deliverAsked(
-  delivery: Delivery,
-  handlers: readonly Handler[],
-  record: ConsumerRecord,
-  address: ReplyAddress,
-  partition: Tenure,
-): Promise<void> {
-  const handled = await deliverEvent(delivery, handlers, record, partition);
-  // In another group of this application there is somebody who answers.
-  if (delivery.isAnswered(record)) return;
-  const replies = new Replies(delivery, address);
-  if (handled) replies.last(null);
-  else replies.fail({ status: 'error', message: 'The event could not be handled' });
   delivery.track(replies.settled);
 }

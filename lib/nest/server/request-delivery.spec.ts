@@ -154,12 +154,40 @@ describe('A record', () => {
     expect(packets()).toEqual([]);
   });
 
-  it('that is a request where only event handlers are is handled by them, and its sender learns that it is done', async () => {
+  it('that is a request is an event where only event handlers are, and nobody answers it', async () => {
     const { handle, calls, packets, settled } = dispatch(['event']);
     await handle(request, aPartition());
     await settled();
     expect(calls).toEqual(['event']);
-    expect(packets()).toEqual([{ response: null, isDisposed: true }]);
+    expect(packets()).toEqual([]);
+  });
+
+  it.each([
+    ['skip', []],
+    ['dead-letter', [{ error: { code: 'UNMATCHED' } }]],
+  ] as const)('that is a request no event handler is for is an event: %s', async (unmatched, expected) => {
+    const { delivery, deadLetters, packets, settled } = setUp();
+    const registry = new HandlerRegistry();
+    const when = { header: 'type', is: 'other' };
+    registry.add(aHandler(async () => undefined, undefined, { pattern: 'price', when }));
+    await dispatchTo(registry, { ...delivery, unmatched })(request, aPartition());
+    await settled();
+    expect(deadLetters).toMatchObject(expected);
+    expect(delivery.counts.unmatched).toBe(1);
+    expect(packets()).toEqual([]);
+  });
+
+  it('that is a request none of the message handlers is for is refused, beside the event handlers it is for', async () => {
+    const { delivery, packets, settled } = setUp();
+    const registry = new HandlerRegistry();
+    const when = { header: 'type', is: 'other' };
+    const calls: string[] = [];
+    registry.add(aHandler(async () => calls.push('message'), undefined, { pattern: 'price', kind: 'message', when }));
+    registry.add(aHandler(async () => calls.push('event'), undefined, { pattern: 'price' }));
+    await dispatchTo(registry, delivery)(request, aPartition());
+    await settled();
+    expect(calls).toEqual(['event']);
+    expect(packets()).toMatchObject([{ err: expect.stringContaining('no matching message handler') as string }]);
   });
 
   it('nobody handles is answered when it is a request and told to the log when it is an event', async () => {

@@ -2,6 +2,7 @@ import { Controller } from '@nestjs/common';
 import { Ctx, Payload } from '@nestjs/microservices';
 import { lastValueFrom } from 'rxjs';
 import {
+  BatchPattern,
   CommitMode,
   ConsumerGroup,
   EventPattern,
@@ -29,6 +30,15 @@ beforeEach(() => {
 afterEach(() => apps.close());
 
 afterAll(() => cluster.close());
+
+/** How many replies were ever sent to who asked on a topic. */
+async function repliesOn(topic: string): Promise<number> {
+  const listed = await cluster
+    .krafka()
+    .admin()
+    .listOffsets([{ topic: `${topic}.reply`, at: 'latest' }]);
+  return listed.reduce((all, { offset }) => all + offset, 0);
+}
 
 describe('Handlers in several consumer groups of one application', () => {
   it('each get every event, with offsets and options of their own', async () => {
@@ -78,11 +88,13 @@ describe('Handlers in several consumer groups of one application', () => {
         seen.push(name);
       }
     }
-    await apps.service({ controllers: [Orders] });
+    const app = await apps.service({ controllers: [Orders] });
     const { client } = await apps.client();
     expect(await lastValueFrom(client.send(topic, 'tea'))).toBe('ten');
     await until('the audit', () => seen.length === 1);
-    expect(client.replyStats()).toMatchObject({ late: 0 });
+    // Whatever it answers is sent by then.
+    await app.close();
+    expect(await repliesOn(topic)).toBe(1);
   });
 
   it('are refused at start when they contradict one another', async () => {
@@ -100,6 +112,59 @@ describe('Handlers in several consumer groups of one application', () => {
     await expect(apps.service({ controllers: [Orders] })).rejects.toThrow(
       `Option 'pattern ${topic}.commitMode' is "manual" to Orders.one and "auto" to Orders.other`,
     );
+  });
+});
+
+describe('A service that only listens to what others ask each other', () => {
+  it('handles the request as an event and leaves the answer to whoever has it', async () => {
+    const topic = await cluster.newTopic();
+    const seen: unknown[] = [];
+
+    @Controller()
+    class Shop {
+      @MessagePattern(topic)
+      async price(): Promise<string> {
+        // Those who listen are done by now.
+        await until('all who listen', () => seen.length === 3);
+        return 'ten';
+      }
+    }
+
+    @Controller()
+    class Audit {
+      @EventPattern(topic)
+      audit(@Payload() name: string): void {
+        seen.push(name);
+      }
+
+      @EventPattern(topic, { when: { header: 'type', is: 'other' } })
+      @ConsumerGroup(cluster.name('others'))
+      others(): void {}
+
+      @EventPattern(topic)
+      @OnFailure({ retries: 0, then: 'skip' })
+      @ConsumerGroup(cluster.name('failing'))
+      failing(@Payload() name: string): void {
+        seen.push(name);
+        throw new Error('no');
+      }
+
+      @BatchPattern(topic)
+      @ConsumerGroup(cluster.name('batches'))
+      batch(@Payload() names: readonly string[]): void {
+        seen.push(...names);
+      }
+    }
+    const [audit, shop] = await Promise.all([
+      apps.service({ controllers: [Audit] }),
+      apps.service({ controllers: [Shop] }),
+    ]);
+    const { client } = await apps.client();
+    expect(await lastValueFrom(client.send(topic, 'tea'))).toBe('ten');
+    expect(seen).toEqual(['tea', 'tea', 'tea']);
+    await until('who is not meant', () => audit.get(KrafkaServer).deliveryCounts().unmatched === 1);
+    await Promise.all([audit.close(), shop.close()]);
+    expect(await repliesOn(topic)).toBe(1);
   });
 });
 

@@ -298,21 +298,6 @@ describe('A price', () => {
     await expect(firstValueFrom(ask('large'))).rejects.toMatchObject({ status: 'error' });
   });
 
-  it('asked where only an event handler is ends when the event is handled', async () => {
-    const seen: unknown[] = [];
-
-    @Controller()
-    class Orders {
-      @EventPattern(topic)
-      placed(@Payload() order: unknown): void {
-        seen.push(order);
-      }
-    }
-    await apps.service({ controllers: [Orders] });
-    expect(await firstValueFrom(ask())).toBeNull();
-    expect(seen).toEqual([{ sku: 'a' }]);
-  });
-
   it('is asked for by each subscription, and not before', async () => {
     let asked = 0;
     await answeredBy(() => ++asked);

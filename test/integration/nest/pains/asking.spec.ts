@@ -134,6 +134,24 @@ describe('A client', () => {
     expect(client.replyStats().pending).toBe(0);
   });
 
+  it('waits no longer than its deadline where only event handlers are: they have no answer, but the event', async () => {
+    const topic = await cluster.newTopic();
+    const seen: unknown[] = [];
+
+    @Controller()
+    class Orders {
+      @EventPattern(topic)
+      placed(@Payload() payload: unknown): void {
+        seen.push(payload);
+      }
+    }
+    await apps.service({ controllers: [Orders] });
+    const { client } = await apps.client({ requestTimeoutMs: 300 });
+    await expect(firstValueFrom(client.send(topic, 'tea'))).rejects.toBeInstanceOf(KrafkaTimeoutError);
+    await until('the event', () => seen.length === 1);
+    expect(seen).toEqual(['tea']);
+  });
+
   it('fails what waits when it is closed, instead of leaving it hanging', async () => {
     const topic = await cluster.newTopic();
     await echo(topic);
