@@ -3,6 +3,7 @@ import type { RecordBatch } from '../../core/consumer/index.js';
 import { aDelivery, aHandler, aPartition } from '../spec-support/delivery.js';
 import { aRecord } from '../spec-support/records.js';
 import { dispatchBatchesTo } from './batch-delivery.js';
+import type { Delivery } from './delivery.js';
 import { HandlerRegistry, type Handler } from './handler-registry.js';
 import type { KrafkaBatchContext } from './krafka-batch-context.js';
 
@@ -11,8 +12,9 @@ type Work = (numbers: readonly string[], context: KrafkaBatchContext) => void;
 function setUp(
   handlers: readonly { readonly work: Work; readonly changes?: Partial<Handler> }[],
   onFailure = { retries: 1, backoffMs: 10 },
+  delivering: Partial<Delivery> = {},
 ) {
-  const parts = aDelivery();
+  const parts = aDelivery(delivering);
   const calls: string[] = [];
   const resolved: number[] = [];
   const partition = aPartition();
@@ -93,6 +95,17 @@ describe('A batch', () => {
     revoke.call = () => partition.revoke();
     await expect(deliver()).rejects.toThrow('taken away');
     expect({ calls, deadLetters }).toEqual({ calls: ['a,b,c'], deadLetters: [] });
+  });
+
+  it('has those that no handler is for among the dead letters, where unmatched records go there', async () => {
+    const chosen: Partial<Handler> = { when: { field: 'type', is: 'x' } };
+    const { deliver, calls, delivery, deadLetters } = setUp([{ work: fine, changes: chosen }], undefined, {
+      unmatched: 'dead-letter',
+    });
+    await deliver();
+    expect(calls).toEqual([]);
+    expect(deadLetters).toMatchObject([0, 1, 2].map((offset) => ({ offset, error: { code: 'UNMATCHED' } })));
+    expect(delivery.counts).toMatchObject({ unmatched: 3, deadLetters: 3 });
   });
 
   it('reaches each of several handlers, and of those that choose only what is theirs; the rest is counted', async () => {

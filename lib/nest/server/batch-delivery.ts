@@ -14,6 +14,7 @@ import { KrafkaBatchContext } from './krafka-batch-context.js';
 import { payloadOf } from './payload.js';
 import { betweenHooks } from './processing-hooks.js';
 import { isFor } from './record-condition.js';
+import { deliverUnmatched } from './unmatched.js';
 
 /**
  * Hands batches to the batch handlers of their topic. Nobody answers a request among them.
@@ -33,7 +34,7 @@ export const dispatchBatchesTo =
       await deliverBatchTo(delivery, only, records, partition, undefined, resolve);
     } else {
       await allOf(batches.map((handler) => deliverMatching(delivery, handler, records, partition)));
-      if (routed) countUnmatched(delivery, batches, records);
+      if (routed) await leaveUnmatched(delivery, batches, records, partition);
     }
   };
 
@@ -47,9 +48,16 @@ const deliverMatching = (
   return meant.length === 0 ? Promise.resolve(true) : deliverBatchTo(delivery, handler, meant, partition);
 };
 
-function countUnmatched(delivery: Delivery, handlers: readonly Handler[], records: readonly ConsumerRecord[]): void {
-  const meant = (record: ConsumerRecord): boolean => handlers.some(({ when }) => isFor(when, record));
-  delivery.counts.unmatched += records.filter((record) => !meant(record)).length;
+async function leaveUnmatched(
+  delivery: Delivery,
+  handlers: readonly Handler[],
+  records: readonly ConsumerRecord[],
+  partition: Tenure,
+): Promise<void> {
+  const isMeant = (record: ConsumerRecord): boolean => handlers.some(({ when }) => isFor(when, record));
+  await Promise.all(
+    records.filter((record) => !isMeant(record)).map((record) => deliverUnmatched(delivery, record, partition)),
+  );
 }
 
 /**

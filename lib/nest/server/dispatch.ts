@@ -1,14 +1,13 @@
 import { NO_EVENT_HANDLER, NO_MESSAGE_HANDLER } from '@nestjs/microservices/constants.js';
 import type { RecordHandler } from '../../core/consumer/index.js';
-import type { ConsumerRecord } from '../../core/protocol/index.js';
-import { KrafkaError } from '../../core/support/index.js';
 import { replyAddressOf, type ReplyAddress } from '../wire/reply.js';
-import { whereIs, type Delivery, type Tenure } from './delivery.js';
+import type { Delivery } from './delivery.js';
 import { deliverEvent } from './event-delivery.js';
 import type { HandlerRegistry } from './handler-registry.js';
 import { isFor } from './record-condition.js';
 import { Replies } from './replies.js';
 import { deliverRequest } from './request-delivery.js';
+import { deliverUnmatched } from './unmatched.js';
 
 /**
  * Finds who a record is for. One that names a reply topic is a request, where a message handler is there for it; all else is
@@ -45,18 +44,6 @@ export const dispatchTo =
     // What it resolves with is of no matter here, and another promise a record would be one too many.
     return deliverEvent(delivery, receivers, record, partition) as Promise<unknown> as Promise<void>;
   };
-
-// A topic may carry types that this application has no business with: that is no error unless it is said to be one.
-async function deliverUnmatched(delivery: Delivery, record: ConsumerRecord, partition: Tenure): Promise<void> {
-  delivery.counts.unmatched += 1;
-  if (delivery.unmatched === 'skip') {
-    delivery.ports.logger.debug('no handler of its topic is for this record', { record: whereIs(record) });
-    return;
-  }
-  const error = new KrafkaError(`no handler of '${record.topic}' is for this record`, { code: 'UNMATCHED' });
-  await delivery.deadLetters.publish(record, { groupId: delivery.groupId, error }, partition.signal);
-  delivery.counts.deadLetters += 1;
-}
 
 function refuse(delivery: Delivery, address: ReplyAddress): void {
   const replies = new Replies(delivery, address);

@@ -7,6 +7,7 @@ import {
   ConsumerGroup,
   EventPattern,
   KrafkaBatchContext,
+  KrafkaDeadLetters,
   KrafkaServer,
   OnFailure,
   RecordKey,
@@ -90,6 +91,25 @@ describe('A batch handler', () => {
     await until('the neighbours', () => done.includes('6'));
     expect(done).toEqual(['0', '1', '2', '4', '5', '6']);
     expect(app.get(KrafkaServer).deliveryCounts()).toMatchObject({ retries: 1, deadLetters: 1 });
+  });
+
+  it('that is told apart by the record leaves the others among the dead letters, where the module says so', async () => {
+    const topic = await cluster.newTopic();
+    const seen: unknown[] = [];
+
+    @Controller()
+    class Audit {
+      @BatchPattern(topic, { when: { header: 'type', is: 'x' } })
+      audit(@Payload() names: readonly string[]): void {
+        seen.push(...names);
+      }
+    }
+    await apps.emit(topic, { value: 'a', headers: { type: 'x' } }, { value: 'b', headers: { type: 'y' } });
+    const app = await apps.service({ controllers: [Audit], options: { unmatched: 'dead-letter' } });
+    await until('the dead letter', () => app.get(KrafkaServer).deliveryCounts().deadLetters === 1);
+    expect(seen).toEqual(['a']);
+    const { letters } = await app.get(KrafkaDeadLetters).list(topic);
+    expect(letters).toMatchObject([{ original: { topic, offset: 1 }, payload: 'b' }]);
   });
 
   it('commits by itself how far it came, where it says so', async () => {
