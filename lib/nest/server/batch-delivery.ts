@@ -11,6 +11,7 @@ import { allOf, completion } from './event-delivery.js';
 import { giveUp, tellOfRetry } from './giving-up.js';
 import type { Handler, HandlerRegistry } from './handler-registry.js';
 import { KrafkaBatchContext } from './krafka-batch-context.js';
+import { PartitionCommits } from './partition-commits.js';
 import { payloadOf } from './payload.js';
 import { betweenHooks } from './processing-hooks.js';
 import { isFor } from './record-condition.js';
@@ -30,22 +31,47 @@ export const dispatchBatchesTo =
     const { batches, routed } = handlers;
     const [only] = batches;
     const partition = { signal };
+    let handled: readonly (readonly ConsumerRecord[])[];
     if (batches.length === 1 && !routed && only !== undefined) {
-      await deliverBatchTo(delivery, only, records, partition, undefined, resolve);
+      handled = [await deliverBatchTo(delivery, only, records, partition, undefined, resolve)];
     } else {
-      await allOf(batches.map((handler) => deliverMatching(delivery, handler, records, partition)));
+      handled = await allOf(batches.map((handler) => deliverMatching(delivery, handler, records, partition)));
       if (routed) await leaveUnmatched(delivery, batches, records, partition);
     }
+    if (delivery.commitMode === 'manual') await commitLeftOut(delivery, records, new Set(handled.flat()), partition);
   };
+
+// Handlers that commit by themselves do so for what they have handled. What none of them has is done without them.
+async function commitLeftOut(
+  { consumer }: Delivery,
+  records: readonly ConsumerRecord[],
+  handled: ReadonlySet<ConsumerRecord>,
+  partition: Tenure,
+): Promise<void> {
+  const commits = PartitionCommits.of(partition);
+  let isLeftOut = false;
+  for (const record of records) {
+    const wasLeftOut = isLeftOut;
+    isLeftOut = !handled.has(record);
+    if (isLeftOut) commits.leftOut(record);
+    else {
+      if (wasLeftOut) await commits.settle(consumer);
+      commits.handled(record);
+    }
+  }
+  if (isLeftOut) await commits.settle(consumer);
+}
+
+const NONE: readonly ConsumerRecord[] = [];
 
 const deliverMatching = (
   delivery: Delivery,
   handler: Handler,
   records: readonly ConsumerRecord[],
   partition: Tenure,
-): Promise<boolean> => {
+): Promise<readonly ConsumerRecord[]> => {
   const meant = records.filter((record) => isFor(handler.when, record));
-  return meant.length === 0 ? Promise.resolve(true) : deliverBatchTo(delivery, handler, meant, partition);
+  return meant.length === 0 ? Promise.resolve(NONE) : deliverBatchTo(delivery, handler, meant, partition);
 };
 
 async function leaveUnmatched(
@@ -61,7 +87,7 @@ async function leaveUnmatched(
 }
 
 /**
- * Calls one handler until it has handled the records or they are given up: true when it has handled all of them.
+ * Calls one handler until it has handled the records or they are given up. Resolves with those that it has handled;
  * `onDone` is told of every record that is done before the rest is.
  */
 export async function deliverBatchTo(
@@ -71,11 +97,11 @@ export async function deliverBatchTo(
   partition: Tenure,
   letter?: RetryLetter,
   onDone?: (offset: number) => void,
-): Promise<boolean> {
+): Promise<readonly ConsumerRecord[]> {
   let failures = 0;
   for (let attempt = 1 + (letter?.attempts ?? 0); ; attempt++) {
     const outcome = await call(delivery, handler, records, partition, attempt);
-    if (outcome.kind === 'done') return true;
+    if (outcome.kind === 'done') return records;
     let waitMs: number;
     if (outcome.kind === 'nacked') waitMs = outcome.afterMs;
     else {
@@ -86,7 +112,7 @@ export async function deliverBatchTo(
       if (verdict.kind !== 'retry') {
         if (records.length > 1) return oneByOne(delivery, handler, records, partition, attempt, onDone);
         await giveUp(delivery, partition, defeat, verdict);
-        return false;
+        return NONE;
       }
       waitMs = verdict.afterMs;
       tellOfRetry(delivery, defeat, waitMs);
@@ -103,8 +129,8 @@ async function oneByOne(
   partition: Tenure,
   attempts: number,
   onDone: ((offset: number) => void) | undefined,
-): Promise<boolean> {
-  let all = true;
+): Promise<readonly ConsumerRecord[]> {
+  const handled: ConsumerRecord[] = [];
   for (const record of records) {
     for (;;) {
       const outcome = await call(delivery, handler, [record], partition, attempts + 1);
@@ -117,13 +143,12 @@ async function oneByOne(
         const verdict = judge(handler.policy, Infinity, error, delivery.ports.random);
         const defeat = { handler, record, attempt: attempts + 1, error, letter: undefined };
         if (verdict.kind !== 'retry') await giveUp(delivery, partition, defeat, verdict);
-        all = false;
-      }
+      } else handled.push(record);
       break;
     }
     onDone?.(record.offset);
   }
-  return all;
+  return handled;
 }
 
 type Outcome =

@@ -67,20 +67,7 @@ export async function giveUp(
       await delivery.deadLetters.publish(record, { groupId, error, place }, partition.signal);
       delivery.counts.deadLetters += 1;
   }
-  // Nobody will commit it now but us.
-  if (delivery.commitMode === 'manual') await commitThrough(delivery, record);
 }
-
-/** Commits a record and those before it. */
-export const commitThrough = ({ consumer }: Pick<Delivery, 'consumer'>, record: ConsumerRecord): Promise<void> =>
-  consumer.commit([
-    {
-      topic: record.topic,
-      partition: record.partition,
-      offset: record.offset + 1,
-      ...(record.leaderEpoch < 0 ? {} : { leaderEpoch: record.leaderEpoch }),
-    },
-  ]);
 
 function report(
   delivery: Delivery,

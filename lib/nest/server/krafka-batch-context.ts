@@ -74,7 +74,7 @@ export class KrafkaBatchContext extends BaseRpcContext {
    * @throws KrafkaError `NOT_MANUAL` in the mode 'auto'
    */
   commit(last: ConsumerRecord = this.records[this.records.length - 1] as ConsumerRecord): Promise<void> {
-    return commitFor(this.#delivery, last);
+    return commitFor(this.#delivery, this.#partition, last);
   }
 
   /** Has the handler called again with the whole batch after so many milliseconds; that is no failure, and not bounded. */

@@ -97,7 +97,7 @@ export class KrafkaContext extends KafkaContextBase {
    * @throws KrafkaError `NOT_MANUAL` in the mode 'auto', where a record is committed once its handlers have succeeded
    */
   commit(): Promise<void> {
-    return commitFor(this.#delivery, this.record);
+    return commitFor(this.#delivery, this.#partition, this.record);
   }
 
   /**

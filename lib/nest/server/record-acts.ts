@@ -1,19 +1,20 @@
 import type { ConsumerRecord } from '../../core/protocol/index.js';
 import { KrafkaError } from '../../core/support/index.js';
-import { commitThrough } from './giving-up.js';
+import type { Tenure } from './delivery.js';
 import type { ContextDelivery } from './krafka-context.js';
+import { PartitionCommits } from './partition-commits.js';
 
 const MAX_TIMER_MS = 2_147_483_647;
 
 /** Commits on behalf of a handler. @throws KrafkaError `NOT_MANUAL` where records are committed by themselves */
-export async function commitFor(delivery: ContextDelivery, record: ConsumerRecord): Promise<void> {
+export async function commitFor(delivery: ContextDelivery, partition: Tenure, record: ConsumerRecord): Promise<void> {
   if (delivery.commitMode !== 'manual') {
     throw new KrafkaError(
       "commit() is for handlers with @CommitMode('manual'): what this one handles is committed once it has succeeded",
       { code: 'NOT_MANUAL' },
     );
   }
-  await commitThrough(delivery, record);
+  await PartitionCommits.of(partition).commit(delivery.consumer, record);
 }
 
 /** @throws KrafkaError when it is no delay */

@@ -135,6 +135,26 @@ describe('A batch handler', () => {
     expect(seen).toEqual(['a', 'b', 'b']);
   });
 
+  it('that commits by itself has again what it had not committed when one of its records was given up', async () => {
+    const topic = await cluster.newTopic();
+    const groupId = cluster.name('group');
+
+    @Controller()
+    class Audit {
+      @BatchPattern(topic)
+      @CommitMode('manual')
+      @OnFailure({ retries: 0 })
+      audit(@Payload() names: readonly string[]): void {
+        if (names.includes('bad')) throw new Error('no');
+      }
+    }
+    await apps.emit(topic, 'bad', 'a', 'bad');
+    const app = await apps.service({ controllers: [Audit], options: { consumer: { groupId } } });
+    await until('both', () => app.get(KrafkaServer).deliveryCounts().deadLetters === 2);
+    await app.close();
+    expect(await cluster.krafka().admin().listGroupOffsets(groupId)).toMatchObject([{ topic, offset: 1 }]);
+  });
+
   it('stands beside handlers of single records in a group of its own only', async () => {
     const topic = await cluster.newTopic();
 

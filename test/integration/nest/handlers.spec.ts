@@ -247,6 +247,56 @@ describe('A handler that commits by itself', () => {
     expect(seen).toEqual(['a', 'b', 'c', 'c']);
   });
 
+  it('has again what it had not committed when a record behind it was given up', async () => {
+    const topic = await cluster.newTopic();
+    const groupId = cluster.name('group');
+    const options = { consumer: { groupId }, unmatched: 'dead-letter' as const };
+    const seen: string[] = [];
+
+    @Controller()
+    @CommitMode('manual')
+    class Orders {
+      @EventPattern(topic, { when: { header: 'type', is: 'order' } })
+      @OnFailure({ retries: 0 })
+      async placed(@Payload() name: string, @Ctx() context: KrafkaContext): Promise<void> {
+        seen.push(name);
+        if (name === 'bad') throw new Error('no');
+        if (name === 'b') await context.commit();
+      }
+    }
+    const order = (value: string) => ({ value, headers: { type: 'order' } });
+    const committed = async () =>
+      (await cluster.krafka().admin().listGroupOffsets(groupId)).map(({ offset }) => offset);
+    await apps.emit(topic, order('bad'), { value: 'nobody is for it' }, order('a'), order('bad'), order('b'));
+    let app = await apps.service({ controllers: [Orders], options });
+    await until('the commit', () => seen.length === 4 && app.get(KrafkaServer).deliveryCounts().deadLetters === 3);
+    await apps.emit(topic, order('bad'), order('c'), order('bad'), { value: 'nobody is for it' });
+    await until('all of them', () => app.get(KrafkaServer).deliveryCounts().deadLetters === 6);
+    await app.close();
+    expect(await committed()).toEqual([6]);
+
+    app = await apps.service({ controllers: [Orders], options });
+    await until('what comes again', () => app.get(KrafkaServer).deliveryCounts().deadLetters === 2);
+    expect(seen).toEqual(['bad', 'a', 'bad', 'b', 'bad', 'c', 'bad', 'c', 'bad']);
+  });
+
+  it('never sees again what nobody is for and went to the dead letters', async () => {
+    const topic = await cluster.newTopic();
+    const groupId = cluster.name('group');
+    const options = { consumer: { groupId }, unmatched: 'dead-letter' as const };
+
+    @Controller()
+    class Orders {
+      @EventPattern(topic, { when: { header: 'type', is: 'order' }, commitMode: 'manual' })
+      placed(): void {}
+    }
+    await apps.emit(topic, 'nobody is for it');
+    const app = await apps.service({ controllers: [Orders], options });
+    await until('the dead letter', () => app.get(KrafkaServer).deliveryCounts().deadLetters === 1);
+    await app.close();
+    expect(await cluster.krafka().admin().listGroupOffsets(groupId)).toMatchObject([{ topic, offset: 1 }]);
+  });
+
   it('is told when it is not one', async () => {
     const topic = await cluster.newTopic();
     const refusals: unknown[] = [];
