@@ -9,7 +9,7 @@ import {
 import type { MessageHandler } from '@nestjs/microservices';
 import { PARAM_ARGS_METADATA } from '@nestjs/microservices/constants.js';
 import { RpcParamtype } from '@nestjs/microservices/enums/rpc-paramtype.enum.js';
-import { EmptyError } from 'rxjs';
+import { isObservable, lastValueFrom } from 'rxjs';
 import { listenedTo } from '../decorators/krafka-listener.js';
 import { extrasOf } from '../decorators/said.js';
 
@@ -44,7 +44,7 @@ export class Listeners implements OnApplicationBootstrap {
 
   constructor(discovery: DiscoveryService, contexts: ExternalContextCreator, modules: ModuleRef) {
     this.#discovery = discovery;
-    this.#contexts = contexts;
+    this.#contexts = endingAs(contexts);
     this.#modules = modules;
   }
 
@@ -84,7 +84,7 @@ export class Listeners implements OnApplicationBootstrap {
     if (method === undefined || patterns === undefined) return [];
     const call = wrapper.isDependencyTreeStatic() ? this.#static(wrapper, key) : this.#scoped(wrapper, key);
     const extras = { ...extrasOf(method) };
-    return patterns.map((pattern) => ({ pattern, callback: callbackOf(call), extras }));
+    return patterns.map((pattern) => ({ pattern, callback: call as MessageHandler, extras }));
   }
 
   #static(wrapper: Wrapper, key: string): Method {
@@ -139,13 +139,14 @@ const requestOf = (data: unknown, context: unknown): object => ({
   getContext: () => context,
 });
 
-const callbackOf = (call: Method): MessageHandler =>
-  (async (data: unknown, context: unknown) => {
-    try {
-      return await call(data, context);
-    } catch (error) {
-      // Nest waits for the last value of a stream; one that ends without any is done all the same.
-      if (error instanceof EmptyError) return undefined;
-      throw error;
-    }
-  }) as MessageHandler;
+/**
+ * Waits for the end of a stream that a listener returned. Nest waits for its last value, and one that ends without any rejects
+ * with an `EmptyError`, which nobody could tell from one that the listener itself failed with.
+ */
+const endingAs = (contexts: ExternalContextCreator): ExternalContextCreator =>
+  Object.create(contexts, {
+    transformToResult: {
+      value: async (result: unknown): Promise<unknown> =>
+        isObservable(result) ? lastValueFrom(result, { defaultValue: undefined }) : result,
+    },
+  }) as ExternalContextCreator;

@@ -17,10 +17,11 @@ import {
   type PipeTransform,
 } from '@nestjs/common';
 import { Ctx, Payload } from '@nestjs/microservices';
-import { EMPTY, of, tap, type Observable } from 'rxjs';
+import { EMPTY, firstValueFrom, ignoreElements, of, tap, throwError, type Observable } from 'rxjs';
 import {
   ConsumerGroup,
   KrafkaContext,
+  KrafkaDeadLetters,
   KrafkaListener,
   KrafkaServer,
   OnFailure,
@@ -128,6 +129,46 @@ describe('A listener on a plain provider', () => {
     await until('the good one', () => seen.length === 1);
     expect(seen).toEqual([[{ id: 1 }]]);
     expect(app.get(KrafkaServer).deliveryCounts()).toMatchObject({ deadLetters: 1, retries: 0 });
+  });
+
+  it('has failed when it waited for a value that never came, and has not when its own stream has none', async () => {
+    const topic = await cluster.newTopic();
+    const seen: string[] = [];
+
+    @Catch()
+    class Heard implements ExceptionFilter {
+      catch(error: unknown): Observable<never> {
+        seen.push((error as Error).name);
+        return throwError(() => error);
+      }
+    }
+
+    @Injectable()
+    @UseFilters(Heard)
+    @OnFailure({ retries: 0 })
+    class Search {
+      @KrafkaListener(topic)
+      async index(@Payload() what: string): Promise<unknown> {
+        seen.push(what);
+        if (what === 'waits for nothing') await firstValueFrom(EMPTY);
+        return what;
+      }
+
+      @KrafkaListener(topic)
+      @UseInterceptors({
+        intercept: (_host: ExecutionContext, next: CallHandler) => next.handle().pipe(ignoreElements()),
+      })
+      none(): Observable<never> {
+        return EMPTY;
+      }
+    }
+    const app = await apps.service({ controllers: [], providers: [Search] });
+    await apps.emit(topic, 'waits for nothing', 'waits');
+    await until('the one behind', () => seen.includes('waits'));
+    expect(seen).toEqual(['waits for nothing', 'EmptyError', 'waits']);
+    expect(app.get(KrafkaServer).deliveryCounts()).toMatchObject({ deadLetters: 1 });
+    const { letters } = await app.get(KrafkaDeadLetters).list(topic);
+    expect(letters).toMatchObject([{ error: { message: 'no elements in sequence' } }]);
   });
 
   it('has its own groups, batches and request scope, and each provider listens once', async () => {
