@@ -2,7 +2,7 @@ import { Deferred, KrafkaError, KrafkaRecordTooLargeError } from '../../core/sup
 import { KeepingLogger, KeepingProducer } from '../spec-support/delivery.js';
 import { turns } from '../spec-support/hand-clock.js';
 import { aRecord } from '../spec-support/records.js';
-import { Payloads } from '../wire/payloads.js';
+import { isPromise, Payloads } from '../wire/payloads.js';
 import { decodeReply } from '../wire/reply.js';
 import { Replies } from './replies.js';
 
@@ -144,13 +144,60 @@ describe('Replies', () => {
     }
   });
 
-  it('that nobody can send are told to the log and to nobody else', async () => {
+  it('of which one was lost end with an error, whatever it was lost for, and their source may stop', async () => {
+    for (const lost of ['a', 'b', 'c']) {
+      const { replies, producer, packets, logger } = setUp();
+      let stopped = 0;
+      replies.onRefused(() => void (stopped += 1));
+      producer.before = ({ value }) => {
+        if (value === lost) throw new KrafkaError('no memory for it', { code: 'BUFFER_FULL' });
+      };
+      ['a', 'b', 'c'].forEach((value) => replies.next(value));
+      replies.complete();
+      await replies.settled;
+      expect(packets().at(-1)).toEqual({ err: { status: 'error', message: 'no memory for it' }, isDisposed: true });
+      expect(packets().filter((packet) => !isPromise(packet) && packet.isDisposed)).toHaveLength(1);
+      expect({ stopped, logged: logger.lines.length }).toEqual({ stopped: 1, logged: 1 });
+    }
+  });
+
+  it('say that they are all there once those before the last are acknowledged', async () => {
+    const { replies, producer, packets } = setUp();
+    const acknowledged = new Deferred<void>();
+    producer.before = ({ value }) => (value === 'a' ? acknowledged.promise : undefined);
+    ['a', 'b', 'c'].forEach((value) => replies.next(value));
+    replies.complete();
+    await turns();
+    expect(packets()).toEqual([{ response: 'b', isDisposed: false }]);
+    acknowledged.resolve();
+    await replies.settled;
+    expect(packets().at(-1)).toEqual({ response: 'c', isDisposed: true });
+  });
+
+  it('that are lost together are told of once', async () => {
+    const { replies, producer, packets, logger } = setUp();
+    producer.before = ({ value }) => {
+      if (value !== null) throw new KrafkaError('no memory for it', { code: 'BUFFER_FULL' });
+    };
+    ['a', 'b', 'c'].forEach((value) => replies.next(value));
+    await turns();
+    replies.next('never');
+    replies.complete();
+    await replies.settled;
+    expect(packets()).toHaveLength(1);
+    expect(logger.lines).toHaveLength(1);
+  });
+
+  it('that nobody can send, the error in their place neither, are told to the log and to nobody else', async () => {
     const { replies, producer, logger } = setUp();
     producer.before = () => {
       throw new KrafkaError('no such topic', { code: 'UNKNOWN_TOPIC_OR_PARTITION' });
     };
     replies.last(1);
     await replies.settled;
-    expect(logger.lines).toEqual(['error a reply was not sent']);
+    expect(logger.lines).toEqual([
+      'error a reply was answered with an error in its place',
+      'error a reply was not sent',
+    ]);
   });
 });

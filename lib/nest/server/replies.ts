@@ -1,5 +1,5 @@
 import type { Producer, ProducerRecord } from '../../core/producer/index.js';
-import { KrafkaRecordTooLargeError, KrafkaSerializationError, type Ports } from '../../core/support/index.js';
+import { KrafkaSerializationError, type Ports } from '../../core/support/index.js';
 import { isPromise, type Payloads } from '../wire/payloads.js';
 import { encodeReply, UNKNOWN_ERROR, type ReplyAddress, type ReplyPacket } from '../wire/reply.js';
 
@@ -15,7 +15,8 @@ const BACKLOG = 64;
 
 /**
  * The replies to one request, in order. What is emitted in one turn goes out together, or at once when it is the last; what is
- * emitted while those are on their way goes out with the next wave; the end of the replies travels with the last one still waiting.
+ * emitted while those are on their way goes out with the next wave; the end of the replies travels with the last one still
+ * waiting, once all before it are acknowledged: replies of which one was lost end with an error, and never look complete.
  */
 export class Replies {
   readonly #outlet: ReplyOutlet;
@@ -26,6 +27,8 @@ export class Replies {
   /** Whether a wave begins at the end of this turn. */
   #announced = false;
   #ended = false;
+  /** Whether an error took the place of what could not be sent. */
+  #refused = false;
   #onRefused: (() => void) | undefined;
 
   constructor(outlet: ReplyOutlet, address: ReplyAddress) {
@@ -51,7 +54,7 @@ export class Replies {
     return this.#ended;
   }
 
-  /** Called when a reply can't be sent as it is and the request was answered with an error: its source may stop. */
+  /** Called when a reply could not be sent and the request is answered with an error: its source may stop. */
   onRefused(callback: () => void): void {
     this.#onRefused = callback;
   }
@@ -101,7 +104,7 @@ export class Replies {
 
   async #flush(): Promise<void> {
     while (this.#waiting.length > 0) {
-      const wave = this.#waiting.splice(0);
+      const wave = this.#waiting.splice(0, this.#nextWave);
       // Each begins to be sent in its turn, so that they arrive in order however long one takes to be encoded.
       const sendings: Promise<void>[] = [];
       for (const packet of wave) {
@@ -114,6 +117,14 @@ export class Replies {
       await (sendings.length === 1 ? sendings[0] : Promise.all(sendings));
     }
     this.#wave = undefined;
+  }
+
+  /** How many of those waiting may leave together. */
+  get #nextWave(): number {
+    const { length } = this.#waiting;
+    const last = this.#waiting[length - 1] as ReplyPacket;
+    // An end says that all before it is there. An error says no such thing.
+    return length > 1 && last.isDisposed && last.err === undefined ? length - 1 : length;
   }
 
   async #send(packet: ReplyPacket, record: ProducerRecord): Promise<void> {
@@ -140,12 +151,15 @@ export class Replies {
   }
 
   #failed(packet: ReplyPacket, error: unknown): void {
-    if (packet.err === undefined && isRefusal(error)) this.#refuse(error);
+    if (packet.err === undefined) this.#refuse(error instanceof Error ? error : new Error(String(error)));
     else this.#outlet.ports.logger.error('a reply was not sent', { topic: this.#address.topic, error });
   }
 
-  // The caller must not wait for what can never be sent.
+  // The caller must neither wait for what was not sent, nor take the rest for all.
   #refuse(error: Error): void {
+    // Others of its wave may share its fate.
+    if (this.#refused) return;
+    this.#refused = true;
     this.#outlet.ports.logger.error('a reply was answered with an error in its place', {
       topic: this.#address.topic,
       error,
@@ -160,6 +174,3 @@ export class Replies {
     }
   }
 }
-
-const isRefusal = (error: unknown): error is Error =>
-  error instanceof KrafkaSerializationError || error instanceof KrafkaRecordTooLargeError;
