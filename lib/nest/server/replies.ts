@@ -26,6 +26,7 @@ export class Replies {
   #wave: Promise<void> | undefined;
   /** Whether a wave begins at the end of this turn. */
   #announced = false;
+  #begun = false;
   #ended = false;
   /** Whether an error took the place of what could not be sent. */
   #refused = false;
@@ -47,6 +48,11 @@ export class Replies {
     if (this.#waiting.length < BACKLOG) return undefined;
     this.#begin();
     return this.#wave;
+  }
+
+  /** True once there was a reply of whatever kind. */
+  get begun(): boolean {
+    return this.#begun;
   }
 
   /** True once the last reply or an error was given: what comes after that is dropped. */
@@ -87,6 +93,7 @@ export class Replies {
 
   #add(packet: ReplyPacket): void {
     if (this.#ended) return;
+    this.#begun = true;
     this.#ended = packet.isDisposed;
     this.#waiting.push(packet);
     if (this.#wave !== undefined || this.#announced) return;

@@ -327,6 +327,41 @@ describe('A record', () => {
     });
   });
 
+  it.each([
+    ['rejects', () => Promise.reject(new Error('aborted'))],
+    ['returns a stream that fails', async () => throwError(() => new Error('aborted'))],
+    ['returns an async iterable that fails', async () => abortedAtOnce()],
+  ])('whose handler %s because its partition was taken away is left to whoever gets that', async (_what, end) => {
+    const { delivery, packets, settled } = setUp();
+    const partition = aPartition();
+    const handler = aHandler(() => {
+      partition.revoke();
+      return end();
+    });
+    await expect(deliverRequest(delivery, handler, request, address, partition)).rejects.toThrow('taken away');
+    await settled();
+    expect(packets()).toEqual([]);
+  });
+
+  it('that was answered in part before its partition was taken away is told how that ends', async () => {
+    const { delivery, packets, settled } = setUp();
+    const partition = aPartition();
+    async function* answers(): AsyncIterable<number> {
+      yield 1;
+      partition.revoke();
+      throw new RpcException('aborted');
+    }
+    await deliverRequest(
+      delivery,
+      aHandler(async () => answers()),
+      request,
+      address,
+      partition,
+    );
+    await settled();
+    expect(packets()).toMatchObject([{ response: '1' }, { err: { message: 'aborted' }, isDisposed: true }]);
+  });
+
   it('whose payload the serde refuses is answered with what is wrong', async () => {
     const { delivery, packets, settled } = setUp();
     const raw = aRecord({ topic: 'price', value: 'no JSON' });
@@ -343,4 +378,8 @@ describe('A record', () => {
       { err: { status: 'error', code: 'SERIALIZATION', message: expect.stringContaining('no JSON') as string } },
     ]);
   });
+});
+
+const abortedAtOnce = (): AsyncIterable<never> => ({
+  [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(new Error('aborted')) }),
 });

@@ -18,6 +18,8 @@ import { Replies } from './replies.js';
  * Resolves when the handler has answered or begun to, as Nest's transport does; the rest of a stream and the replies on
  * their way are tracked. A failed request is not retried, its caller decides, unless the handler throws
  * `KafkaRetriableException` before its first answer.
+ *
+ * Rejects when the partition was taken away before the first answer: whoever gets it next answers.
  */
 export async function deliverRequest(
   delivery: Delivery,
@@ -27,6 +29,7 @@ export async function deliverRequest(
   partition: Tenure,
 ): Promise<void> {
   const replies = new Replies(delivery, address);
+  const asked: Asked = { delivery, record, address, partition, replies };
   const { policy } = handler;
   for (let attempt = 1; ; attempt++) {
     if (remainingMs(delivery, address) <= 0) {
@@ -35,9 +38,11 @@ export async function deliverRequest(
     }
     const context = new KrafkaContext(delivery, record, partition, attempt);
     try {
-      await callRequest(delivery, handler, record, context, replies, address);
+      await callRequest(asked, handler, context);
       return;
     } catch (error) {
+      // Whoever gets the partition next gets the request too: its caller need not see that this instance goes.
+      partition.signal.throwIfAborted();
       if (!(error instanceof KafkaRetriableException) || attempt > policy.retries) {
         replies.fail(error);
         delivery.track(replies.settled);
@@ -59,6 +64,15 @@ export async function deliverRequest(
   }
 }
 
+/** One request, and where its answers go. */
+interface Asked {
+  readonly delivery: Delivery;
+  readonly record: ConsumerRecord;
+  readonly address: ReplyAddress;
+  readonly partition: Tenure;
+  readonly replies: Replies;
+}
+
 /** How long somebody still waits for the answer, as far as the clocks of both sides agree. */
 function remainingMs({ lateRequestGraceMs, ports }: Delivery, { deadline }: ReplyAddress): number {
   if (deadline === undefined || lateRequestGraceMs === undefined) return Infinity;
@@ -77,38 +91,27 @@ function countLate({ counts, ports }: Delivery, { topic }: ConsumerRecord): void
 }
 
 /** Rejects with what the handler failed with before it answered anything. */
-const callRequest = (
-  delivery: Delivery,
-  handler: Handler,
-  record: ConsumerRecord,
-  context: KrafkaContext,
-  replies: Replies,
-  address: ReplyAddress,
-): Promise<void> =>
-  betweenHooks(delivery.hooks(), context, async (end) => {
+const callRequest = (asked: Asked, handler: Handler, context: KrafkaContext): Promise<void> => {
+  const { delivery, record, replies } = asked;
+  return betweenHooks(delivery.hooks(), context, async (end) => {
     const payload = delivery.payloads.decode(record);
     const result: unknown = await handler.callback(isPromise(payload) ? await payload : payload, context);
     if (isObservable(result)) {
-      await firstAnswer(delivery, record, address, result, replies, end);
+      await firstAnswer(asked, result, end);
     } else if (isAsyncIterable(result)) {
-      await firstPulled(delivery, record, address, result, replies, end);
+      await firstPulled(asked, result, end);
     } else {
       replies.last(result);
       delivery.track(replies.settled);
       end();
     }
   });
+};
 
 /** Sends the values of a stream as they come. Resolves with the first or the end, rejects with an error before either. */
-const firstAnswer = (
-  delivery: Delivery,
-  record: ConsumerRecord,
-  address: ReplyAddress,
-  stream: Observable<unknown>,
-  replies: Replies,
-  end: () => void,
-): Promise<void> =>
-  new Promise((resolve, reject) => {
+const firstAnswer = (asked: Asked, stream: Observable<unknown>, end: () => void): Promise<void> => {
+  const { delivery, replies } = asked;
+  return new Promise((resolve, reject) => {
     let answered = false;
     let bound: Timer | undefined;
     const streaming = new Promise<void>((ended) => {
@@ -133,7 +136,7 @@ const firstAnswer = (
       });
       if (subscription.closed) return;
       replies.onRefused(() => subscription.unsubscribe());
-      bound = atDeadline(delivery, record, address, () => {
+      bound = atDeadline(asked, () => {
         subscription.unsubscribe();
         resolve();
       });
@@ -145,19 +148,14 @@ const firstAnswer = (
       }),
     );
   });
+};
 
 /** As {@link firstAnswer}, but the next value is asked for only when there is room for it: the source goes at the pace of Kafka. */
-const firstPulled = (
-  delivery: Delivery,
-  record: ConsumerRecord,
-  address: ReplyAddress,
-  source: AsyncIterable<unknown>,
-  replies: Replies,
-  end: () => void,
-): Promise<void> => {
+const firstPulled = (asked: Asked, source: AsyncIterable<unknown>, end: () => void): Promise<void> => {
+  const { delivery, partition, replies } = asked;
   const answered = new Deferred<void>();
   let isLate = false;
-  const bound = atDeadline(delivery, record, address, () => {
+  const bound = atDeadline(asked, () => {
     isLate = true;
     answered.resolve();
   });
@@ -172,7 +170,8 @@ const firstPulled = (
       }
       replies.complete();
     } catch (error) {
-      replies.fail(errorOfAnIterable(delivery, error));
+      if (replies.begun || !partition.signal.aborted) replies.fail(errorOfAnIterable(delivery, error));
+      else answered.reject(error as Error);
     } finally {
       bound?.cancel();
       end();
@@ -184,12 +183,7 @@ const firstPulled = (
   return answered.promise;
 };
 
-function atDeadline(
-  delivery: Delivery,
-  record: ConsumerRecord,
-  address: ReplyAddress,
-  callback: () => void,
-): Timer | undefined {
+function atDeadline({ delivery, record, address }: Asked, callback: () => void): Timer | undefined {
   const leftMs = remainingMs(delivery, address);
   if (leftMs > LONGEST_TIMER_MS) return undefined;
   return delivery.ports.clock.setTimer(

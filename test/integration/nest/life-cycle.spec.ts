@@ -289,6 +289,30 @@ describe('A service that is closed in the middle of its work', () => {
     expect(values).toEqual([{ n: 0 }, { n: 1 }, { n: 2 }, { n: 3 }, { n: 4 }]);
   });
 
+  it('leaves a request whose handler gave up for that to the next instance, and its caller sees nothing of it', async () => {
+    const topic = await cluster.newTopic();
+    const options = { consumer: { groupId: cluster.name('group') } };
+    let begun = 0;
+
+    @Controller()
+    class Slow {
+      @MessagePattern(topic)
+      async answer(@Ctx() { signal }: KrafkaContext): Promise<string> {
+        begun += 1;
+        if (begun === 1) await new Promise((_resolve, reject) => signal.addEventListener('abort', reject));
+        return 'ten';
+      }
+    }
+    const app = await apps.service({ controllers: [Slow], options });
+    const { client } = await apps.client();
+    const asking = lastValueFrom(client.send(topic, {}));
+    await until('the handler', () => begun === 1);
+    await app.close();
+    await apps.service({ controllers: [Slow], options });
+    expect(await asking).toBe('ten');
+    expect(begun).toBe(2);
+  });
+
   it('does not wait for ever for a handler that never ends', async () => {
     const topic = await cluster.newTopic();
     const logger = new Lines();
