@@ -7,7 +7,7 @@ import type { RetryLetter } from '../failure-policy/retry-letter.js';
 import { judge } from '../failure-policy/verdict.js';
 import { isPromise } from '../wire/payloads.js';
 import type { Delivery, Tenure } from './delivery.js';
-import { allOf, completion } from './event-delivery.js';
+import { allOf } from './event-delivery.js';
 import { giveUp, tellOfRetry } from './giving-up.js';
 import type { Handler, HandlerRegistry } from './handler-registry.js';
 import { KrafkaBatchContext } from './krafka-batch-context.js';
@@ -15,6 +15,7 @@ import { PartitionCommits } from './partition-commits.js';
 import { payloadOf } from './payload.js';
 import { betweenHooks } from './processing-hooks.js';
 import { isFor } from './record-condition.js';
+import { completion } from './streams.js';
 import { deliverUnmatched } from './unmatched.js';
 
 /**
@@ -174,7 +175,7 @@ async function call(
         payloads.some(isPromise) ? await Promise.all(payloads) : payloads,
         context,
       );
-      if (isObservable(result)) await completion(result);
+      if (isObservable(result)) await completion(result, delivery.streams, delivery.ports.logger);
       end();
     });
   } catch (outcome) {

@@ -6,6 +6,7 @@ import type { DeadLetters } from '../failure-policy/dead-letters.js';
 import type { Payloads } from '../wire/payloads.js';
 import type { CommitMode } from './handler-options.js';
 import type { ProcessingHooks } from './processing-hooks.js';
+import type { OpenStreams } from './streams.js';
 
 /** What became of deliveries that did not go well. Counts since the server was made. */
 export interface DeliveryCounts {
@@ -58,6 +59,8 @@ export interface Delivery {
   hooks(): ProcessingHooks;
   /** Keeps work in mind that goes on after its record is done: closing waits for it, within its bound. */
   track(work: Promise<void>): void;
+  /** Keeps streams in mind that handlers returned: closing lets them go, once it waits no longer. */
+  readonly streams: OpenStreams;
   /** Why offsets of a topic can't be committed by a transaction of one handler, where they can't. */
   offsetObstacle(topic: string): string | undefined;
   /** Whether a handler in another group of this application answers this request. */

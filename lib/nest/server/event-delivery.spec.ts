@@ -1,6 +1,7 @@
 import { BadRequestException } from '@nestjs/common';
-import { EMPTY, of, throwError, NEVER } from 'rxjs';
+import { EMPTY, NEVER, Observable, of, throwError } from 'rxjs';
 import { aDelivery, aHandler, aPartition } from '../spec-support/delivery.js';
+import { turns } from '../spec-support/hand-clock.js';
 import { aRecord } from '../spec-support/records.js';
 import { deliverEvent } from './event-delivery.js';
 import type { KrafkaContext } from './krafka-context.js';
@@ -42,6 +43,20 @@ describe('An event', () => {
     void deliverEvent(delivery, [aHandler(async () => NEVER)], record, aPartition()).then(() => (done = true));
     await clock.pass(1_000_000);
     expect(done).toBe(false);
+  });
+
+  it('lets the stream of its handler go when closing waits no longer, whatever that does at its end, and is not done', async () => {
+    for (const teardown of [() => undefined, throwErrorNow]) {
+      const { delivery, letGo, deadLetters, logger } = aDelivery();
+      const partition = aPartition();
+      const source = new Observable(() => teardown);
+      const delivering = deliverEvent(delivery, [aHandler(async () => source)], record, partition);
+      await turns();
+      partition.revoke();
+      await Promise.all([letGo(), expect(delivering).rejects.toThrow('taken away')]);
+      expect(deadLetters).toEqual([]);
+      expect(logger.lines).toHaveLength(teardown === throwErrorNow ? 1 : 0);
+    }
   });
 
   it.each([

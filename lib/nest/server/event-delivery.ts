@@ -1,4 +1,4 @@
-import { isObservable, type Observable } from 'rxjs';
+import { isObservable } from 'rxjs';
 import type { ConsumerRecord } from '../../core/protocol/index.js';
 import { sleep } from '../../core/support/index.js';
 import { originalError } from '../failure-policy/original-error.js';
@@ -11,6 +11,7 @@ import { giveUp, tellOfRetry } from './giving-up.js';
 import type { Handler } from './handler-registry.js';
 import { KrafkaContext } from './krafka-context.js';
 import { betweenHooks } from './processing-hooks.js';
+import { completion } from './streams.js';
 
 /**
  * Calls every event handler of a record, each on its own: one that fails is called again, or given up, without the others.
@@ -88,17 +89,11 @@ async function callEvent(
     return betweenHooks(hooks, context, async (end) => {
       const payload = payloadOf(delivery, record);
       const result: unknown = await handler.callback(isPromise(payload) ? await payload : payload, context);
-      if (isObservable(result)) await completion(result);
+      if (isObservable(result)) await completion(result, delivery.streams, delivery.ports.logger);
       end();
     });
   }
   const payload = payloadOf(delivery, record);
   const result: unknown = await handler.callback(isPromise(payload) ? await payload : payload, context);
-  if (result !== undefined && isObservable(result)) await completion(result);
+  if (result !== undefined && isObservable(result)) await completion(result, delivery.streams, delivery.ports.logger);
 }
-
-/** Settles as the stream ends. */
-export const completion = (stream: Observable<unknown>): Promise<void> =>
-  new Promise((resolve, reject) => {
-    stream.subscribe({ complete: resolve, error: reject });
-  });

@@ -24,4 +24,25 @@ describe('Work in flight', () => {
     await clock.pass(1_000);
     await expect(draining).resolves.toBe(1);
   });
+
+  it('lets streams go that have not ended when its time is up, and those that come later at once', async () => {
+    const clock = new HandClock();
+    const inFlight = new InFlight();
+    const gone: string[] = [];
+    const hold = (name: string): (() => void) => {
+      const letGo = (): void => void gone.push(name);
+      inFlight.hold(letGo);
+      return letGo;
+    };
+    inFlight.release(hold('ended'));
+    hold('endless');
+    inFlight.track(new Promise(() => undefined));
+    const draining = inFlight.drain(clock, 1_000);
+    await clock.pass(999);
+    expect(gone).toEqual([]);
+    await clock.pass(1);
+    await draining;
+    hold('late');
+    expect(gone).toEqual(['endless', 'late']);
+  });
 });

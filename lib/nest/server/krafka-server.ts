@@ -302,6 +302,7 @@ export class KrafkaServer extends Server<KrafkaServerEvents, KrafkaStatus> imple
         onFailed: (failure) => this.#events.emit('failure', failure),
         hooks: () => this.#hooks,
         track: (work) => this.#inFlight.track(work),
+        streams: this.#inFlight,
       },
       events: {
         state: (groupId, state) => this.#groupState(groupId, state),

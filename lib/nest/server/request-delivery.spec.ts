@@ -343,6 +343,34 @@ describe('A record', () => {
     expect(packets()).toEqual([]);
   });
 
+  it.each([true, false])(
+    'has its stream let go when closing waits no longer: answered before is %s',
+    async (before) => {
+      for (const kind of ['Observable', 'iterable']) {
+        const { delivery, packets, letGo } = setUp();
+        const partition = aPartition();
+        const source = new Subject<number>();
+        async function* pulled(): AsyncIterable<number> {
+          if (before) yield 1;
+          await new Promise(() => undefined);
+        }
+        const handler = aHandler(async () => (kind === 'Observable' ? source : pulled()));
+        const outcome = deliverRequest(delivery, handler, request, address, partition).catch((error: unknown) => error);
+        await turns();
+        if (before) source.next(1);
+        await turns();
+        partition.revoke();
+        await letGo();
+        await turns();
+        expect(source.observed).toBe(false);
+        expect(packets()).toMatchObject(
+          before ? [{ response: '1' }, { err: { message: expect.stringContaining('closed') as string } }] : [],
+        );
+        expect((await outcome) instanceof Error).toBe(!before);
+      }
+    },
+  );
+
   it('that was answered in part before its partition was taken away is told how that ends', async () => {
     const { delivery, packets, settled } = setUp();
     const partition = aPartition();

@@ -10,6 +10,7 @@ import type { Handler } from './handler-registry.js';
 import { KrafkaContext } from './krafka-context.js';
 import { betweenHooks } from './processing-hooks.js';
 import { Replies } from './replies.js';
+import { letGoAtClose, stop, type LetGo } from './streams.js';
 
 /**
  * Calls the handler of a request and sends what it answers: a value, each value of an Observable or an async iterable, or its
@@ -114,6 +115,7 @@ const firstAnswer = (asked: Asked, stream: Observable<unknown>, end: () => void)
   return new Promise((resolve, reject) => {
     let answered = false;
     let bound: Timer | undefined;
+    let letGo: LetGo | undefined;
     const streaming = new Promise<void>((ended) => {
       const over = (): void => {
         end();
@@ -140,10 +142,17 @@ const firstAnswer = (asked: Asked, stream: Observable<unknown>, end: () => void)
         subscription.unsubscribe();
         resolve();
       });
+      letGo = () => {
+        if (answered) replies.fail(CLOSED_MEANWHILE);
+        else reject(letGoAtClose());
+        stop(subscription, delivery.ports.logger);
+      };
+      delivery.streams.hold(letGo);
     });
     delivery.track(
       streaming.then(() => {
         bound?.cancel();
+        if (letGo !== undefined) delivery.streams.release(letGo);
         return replies.settled;
       }),
     );
@@ -154,19 +163,25 @@ const firstAnswer = (asked: Asked, stream: Observable<unknown>, end: () => void)
 const firstPulled = (asked: Asked, source: AsyncIterable<unknown>, end: () => void): Promise<void> => {
   const { delivery, partition, replies } = asked;
   const answered = new Deferred<void>();
-  let isLate = false;
+  let isOver = false;
   const bound = atDeadline(asked, () => {
-    isLate = true;
+    isOver = true;
     answered.resolve();
   });
+  const letGo = (): void => {
+    isOver = true;
+    if (replies.begun) replies.fail(CLOSED_MEANWHILE);
+    else answered.reject(letGoAtClose());
+  };
+  delivery.streams.hold(letGo);
   const pull = async (): Promise<void> => {
     try {
       for await (const value of source) {
-        if (isLate || replies.ended) return;
+        if (isOver || replies.ended) return;
         replies.next(value);
         answered.resolve();
         await replies.room;
-        if (isLate || replies.ended) return;
+        if (isOver || replies.ended) return;
       }
       replies.complete();
     } catch (error) {
@@ -174,6 +189,7 @@ const firstPulled = (asked: Asked, source: AsyncIterable<unknown>, end: () => vo
       else answered.reject(error as Error);
     } finally {
       bound?.cancel();
+      delivery.streams.release(letGo);
       end();
       answered.resolve();
     }
@@ -182,6 +198,8 @@ const firstPulled = (asked: Asked, source: AsyncIterable<unknown>, end: () => vo
   delivery.track(pull());
   return answered.promise;
 };
+
+const CLOSED_MEANWHILE = { status: 'error', message: 'The service was closed before the stream of replies ended' };
 
 function atDeadline({ delivery, record, address }: Asked, callback: () => void): Timer | undefined {
   const leftMs = remainingMs(delivery, address);

@@ -6,6 +6,7 @@ import { DEFAULT_FAILURE_POLICY, failurePolicy, type FailureOptions } from '../f
 import type { RetryLetter } from '../failure-policy/retry-letter.js';
 import type { Delivery, HandlerFailure } from '../server/delivery.js';
 import type { Handler } from '../server/handler-registry.js';
+import { InFlight } from '../server/in-flight.js';
 import { Payloads } from '../wire/payloads.js';
 import { HandClock } from './hand-clock.js';
 
@@ -54,6 +55,7 @@ export function aDelivery(changes: Partial<Delivery> = {}) {
   const tracked: Promise<void>[] = [];
   const retries: RetryLetter[] = [];
   const failures: HandlerFailure[] = [];
+  const streams = new InFlight();
   const delivery: Delivery = {
     groupId: 'group',
     consumer: {} as Consumer,
@@ -75,9 +77,21 @@ export function aDelivery(changes: Partial<Delivery> = {}) {
     offsetObstacle: () => undefined,
     hooks: () => ({ transportId: Transport.KAFKA, onStart: undefined, onEnd: undefined }),
     track: (work) => void tracked.push(work),
+    streams,
     ...changes,
   };
-  return { delivery, clock, producer, logger, deadLetters, retries, failures, settled: () => Promise.all(tracked) };
+  return {
+    delivery,
+    clock,
+    producer,
+    logger,
+    deadLetters,
+    retries,
+    failures,
+    settled: () => Promise.all(tracked),
+    /** What closing does when it waits no longer. */
+    letGo: () => streams.drain(clock, 0),
+  };
 }
 
 /** A handler as Nest registers it. */

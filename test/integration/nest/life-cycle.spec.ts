@@ -1,7 +1,7 @@
 import { Controller, Get, Injectable, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Ctx, Payload, type MicroserviceOptions } from '@nestjs/microservices';
-import { concatMap, firstValueFrom, interval, lastValueFrom, take } from 'rxjs';
+import { concatMap, firstValueFrom, interval, lastValueFrom, Subject, take } from 'rxjs';
 import {
   ConnectionPool,
   EventPattern,
@@ -311,6 +311,39 @@ describe('A service that is closed in the middle of its work', () => {
     await apps.service({ controllers: [Slow], options });
     expect(await asking).toBe('ten');
     expect(begun).toBe(2);
+  });
+
+  it('lets streams go that do not end in time: they do not go on behind its back', async () => {
+    const [events, requests] = [await cluster.newTopic(), await cluster.newTopic()];
+    const [placed, answers] = [new Subject<number>(), new Subject<number>()];
+
+    @Controller()
+    class Endless {
+      @EventPattern(events)
+      placed(): Subject<number> {
+        return placed;
+      }
+
+      @MessagePattern(requests)
+      answer(): Subject<number> {
+        return answers;
+      }
+    }
+    const app = await apps.service({ controllers: [Endless], options: { shutdownTimeoutMs: 200 } });
+    const { client } = await apps.client();
+    const values: unknown[] = [];
+    const ended = new Promise((resolve) => {
+      client
+        .send(requests, {})
+        .subscribe({ next: (value) => values.push(value), error: resolve, complete: () => resolve('complete') });
+    });
+    await lastValueFrom(client.emit(events, 1));
+    await until('both', () => placed.observed && answers.observed);
+    answers.next(1);
+    await until('the first answer', () => values.length === 1);
+    await app.close();
+    expect([placed.observed, answers.observed]).toEqual([false, false]);
+    expect(await ended).toMatchObject({ message: expect.stringContaining('closed before the stream') as string });
   });
 
   it('does not wait for ever for a handler that never ends', async () => {
