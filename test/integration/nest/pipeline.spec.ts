@@ -28,8 +28,18 @@ import {
   Transport,
   type RequestContext,
 } from '@nestjs/microservices';
-import { firstValueFrom, lastValueFrom, map, of, type Observable } from 'rxjs';
-import { EventPattern, KrafkaContext, MessagePattern } from '../../../lib/index.js';
+import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
+import { firstValueFrom, lastValueFrom, map, of, tap, type Observable } from 'rxjs';
+import {
+  BatchPattern,
+  ConsumerGroup,
+  EventPattern,
+  KrafkaBatchContext,
+  KrafkaContext,
+  KrafkaListener,
+  KrafkaServer,
+  MessagePattern,
+} from '../../../lib/index.js';
 import { NestApps, until } from '../../support/nest-apps.js';
 import { openTestCluster, type TestCluster } from '../../support/test-cluster.js';
 
@@ -202,6 +212,145 @@ describe("Nest's pipeline around a handler", () => {
     await lastValueFrom(client.emit(`${topic}-events`, { id: 1 }));
     await until('the event', () => seen.length > 0);
     expect(seen).toEqual([{ id: 1 }]);
+  });
+
+  it("gives handlers the consumer and the producer that are theirs, and a heartbeat that is there for Nest's sake", async () => {
+    const [orders, copies, batches] = [await cluster.newTopic(), await cluster.newTopic(), await cluster.newTopic()];
+    const copied: unknown[] = [];
+    const own: unknown[] = [];
+
+    /** Whether the context is of the consumer that reads the topic, and shows the same in either way. */
+    const isOf = (context: KrafkaContext | KrafkaBatchContext, topic: string): boolean =>
+      context
+        .getConsumer()
+        .assignment()
+        .some((one) => one.topic === topic) && context.getArgByIndex(3) === context.getConsumer();
+
+    @Controller()
+    class Orders {
+      @EventPattern(orders)
+      async placed(@Payload() name: string, @Ctx() context: KrafkaContext): Promise<void> {
+        await context.getHeartbeat()();
+        const { offset } = await context.getProducer().send({ topic: copies, value: `${name} again` });
+        own.push(isOf(context, orders), context.getArgByIndex(5) === context.getProducer(), offset);
+      }
+
+      @EventPattern(copies)
+      copied(@Payload() name: string, @Ctx() context: KrafkaContext): void {
+        copied.push(name, isOf(context, copies));
+      }
+
+      @BatchPattern(batches)
+      @ConsumerGroup(cluster.name('audit'))
+      async audit(@Payload() names: readonly string[], @Ctx() context: KrafkaBatchContext): Promise<void> {
+        await context.getHeartbeat()();
+        await context.getProducer().send({ topic: copies, value: `${names.join()} again` });
+        own.push(isOf(context, batches), isOf(context, orders));
+      }
+    }
+    await apps.service({ controllers: [Orders] });
+    await apps.emit(orders, 'a');
+    await until('the copy', () => copied.length === 2);
+    await until('the event to end', () => own.length === 3);
+    await apps.emit(batches, 'b');
+    await until('the copy of the batch', () => copied.length === 4);
+    await until('the batch to end', () => own.length === 5);
+    expect(copied).toEqual(['a again', true, 'b again', true]);
+    expect(own).toEqual([true, true, 0, true, false]);
+  });
+
+  it('takes the enhancers that modules provide for the whole application, for controllers and listeners alike', async () => {
+    const topic = await cluster.newTopic();
+    const seen: unknown[] = [];
+
+    @Controller()
+    class Numbers {
+      @EventPattern(topic)
+      placed(@Payload() { n }: { readonly n: number }): number {
+        if (n > 100) throw new NoSuchThing('too much');
+        return n;
+      }
+    }
+
+    @Injectable()
+    class Search {
+      @KrafkaListener(topic)
+      @ConsumerGroup(cluster.name('search'))
+      index(@Payload() { n }: { readonly n: number }): number {
+        if (n > 100) throw new NoSuchThing('too much');
+        return n;
+      }
+    }
+
+    @Injectable()
+    class Told implements NestInterceptor {
+      intercept(host: ExecutionContext, next: CallHandler): Observable<unknown> {
+        return next.handle().pipe(tap((n) => void seen.push(`${host.getClass().name} ${String(n)}`)));
+      }
+    }
+
+    @Catch(NoSuchThing)
+    class Found implements ExceptionFilter<NoSuchThing> {
+      catch({ message }: NoSuchThing): Observable<unknown> {
+        seen.push(message);
+        return of(undefined);
+      }
+    }
+    const app = await apps.service({
+      controllers: [Numbers],
+      providers: [
+        Search,
+        { provide: APP_GUARD, useClass: OnlyFriends },
+        { provide: APP_PIPE, useClass: Doubled },
+        { provide: APP_INTERCEPTOR, useClass: Told },
+        { provide: APP_FILTER, useClass: Found },
+      ],
+    });
+    const headers = { friend: 'yes' };
+    await apps.emit(topic, { value: { n: 21 }, headers }, { value: { n: 60 }, headers }, { value: { n: 1 } });
+    await until('the strangers', () => app.get(KrafkaServer).deliveryCounts().deadLetters === 2);
+    expect(seen.map(String).toSorted()).toEqual(['Numbers 42', 'Search 42', 'too much', 'too much']);
+  });
+
+  it('makes REQUEST-scoped guards and pipes anew for every record a listener gets', async () => {
+    const topic = await cluster.newTopic();
+    const seen: string[] = [];
+    let made = 0;
+
+    @Injectable({ scope: Scope.REQUEST })
+    class Visitor implements CanActivate {
+      readonly #number = ++made;
+      constructor(@Inject(CONTEXT) private readonly request: RequestContext<unknown, KrafkaContext>) {}
+
+      canActivate(): boolean {
+        const { offset } = this.request.getContext().getMessage();
+        seen.push(`visitor ${this.#number} of ${offset}`);
+        return offset !== '1';
+      }
+    }
+
+    @Injectable({ scope: Scope.REQUEST })
+    class Marked implements PipeTransform {
+      constructor(@Inject(CONTEXT) private readonly request: RequestContext<unknown, KrafkaContext>) {}
+
+      transform(value: unknown): string {
+        return `${String(value)} at ${this.request.getContext().getMessage().offset}`;
+      }
+    }
+
+    @Injectable()
+    class Search {
+      @KrafkaListener(topic)
+      @UseGuards(Visitor)
+      index(@Payload(Marked) name: string): void {
+        seen.push(name);
+      }
+    }
+    const app = await apps.service({ controllers: [], providers: [Search] });
+    await apps.emit(topic, 'a', 'b', 'c');
+    await until('the last', () => seen.includes('c at 2'));
+    expect(seen).toEqual(['visitor 1 of 0', 'a at 0', 'visitor 2 of 1', 'visitor 3 of 2', 'c at 2']);
+    expect(app.get(KrafkaServer).deliveryCounts().deadLetters).toBe(1);
   });
 
   it('runs between the processing hooks, which end once', async () => {
