@@ -2,7 +2,8 @@ import type { Admin } from '../core/admin/index.js';
 import { Consumer, type ConsumerOptions } from '../core/consumer/index.js';
 import { Krafka } from '../core/index.js';
 import { ConnectionConfig, systemNetworkPorts, type NetworkPorts } from '../core/network/index.js';
-import type { Producer } from '../core/producer/index.js';
+import type { Producer, ProducerOptions } from '../core/producer/index.js';
+import type { LetterProducers } from './failure-policy/letter.js';
 import { under, type KrafkaSettings } from './options.js';
 import { Topics } from './topics.js';
 
@@ -16,6 +17,20 @@ export const connectionConfigOf = ({ connection, clientId }: CoreSettings): Conn
   return clientId === undefined ? config : config.with({ clientId });
 };
 
+const MIB = 1024 * 1024;
+/** The most a broker takes in one request, as it comes (`socket.request.max.bytes` of 100 MiB), with room for what is around it. */
+const LARGEST_BYTES = 96 * MIB;
+/** Twice the largest, and more: a bound, not what is taken. */
+const LARGE_BUFFER_BYTES = 256 * MIB;
+
+/** Settings of a producer with the limits on its side lifted: how large a record may be is up to its topic, as compressed. */
+const withoutLimits = ({ maxRequestSize = 0, compression = 'none', accumulator, ...rest }: ProducerOptions) => ({
+  ...rest,
+  maxRequestSize: Math.max(maxRequestSize, LARGEST_BYTES),
+  compression: compression === 'none' ? ('gzip' as const) : compression,
+  accumulator: { ...accumulator, bufferMemory: Math.max(accumulator?.bufferMemory ?? 0, LARGE_BUFFER_BYTES) },
+});
+
 /** One cluster as servers and clients of an application share it: one pool, one metadata, one producer, one admin. */
 export class SharedKrafka {
   readonly krafka: Krafka;
@@ -23,6 +38,9 @@ export class SharedKrafka {
   readonly admin: Admin;
   readonly topics: Topics;
   readonly ports: NetworkPorts;
+  /** For what is lost when it isn't written: the producer, and one for what is too large for it. */
+  readonly letterProducers: LetterProducers;
+  #largeProducer: Producer | undefined;
   readonly #users: { close(): Promise<void> }[] = [];
   #closing: Promise<void> | undefined;
 
@@ -36,6 +54,10 @@ export class SharedKrafka {
     const { brokers, logger, transactions } = settings;
     this.krafka = new Krafka({ brokers, connection: config, logger, transactions }, this.ports);
     this.producer = under('producer', () => this.krafka.producer(settings.producer));
+    this.letterProducers = {
+      usual: this.producer,
+      large: () => (this.#largeProducer ??= this.krafka.producer(withoutLimits(settings.producer))),
+    };
     this.admin = this.krafka.admin();
     this.topics = new Topics({
       cluster: this.krafka.cluster,

@@ -3,7 +3,8 @@ import { KrafkaConfigError } from '../core/support/index.js';
 /** A pattern of a handler or a client: the name of a topic, or (handlers only) a RegExp over the names of topics. */
 export type TopicPattern = string | RegExp;
 
-const MAX_LENGTH = 249;
+/** How long the name of a topic may be. */
+export const MAX_TOPIC_LENGTH = 249;
 const LEGAL = /^[A-Za-z0-9._-]+$/;
 
 /**
@@ -16,8 +17,11 @@ export function topicOf(pattern: unknown): string {
   if (typeof name !== 'string') {
     throw refusal(pattern, 'makes no topic name: a pattern of this transport is the name of a topic');
   }
-  if (name === '' || name === '.' || name === '..' || name.length > MAX_LENGTH || !LEGAL.test(name)) {
-    throw refusal(pattern, `is no legal topic name: letters, digits, '.', '_' and '-', at most ${MAX_LENGTH} of them`);
+  if (name === '' || name === '.' || name === '..' || name.length > MAX_TOPIC_LENGTH || !LEGAL.test(name)) {
+    throw refusal(
+      pattern,
+      `is no legal topic name: letters, digits, '.', '_' and '-', at most ${MAX_TOPIC_LENGTH} of them`,
+    );
   }
   return name;
 }

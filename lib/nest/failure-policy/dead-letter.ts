@@ -1,7 +1,7 @@
 import { KafkaHeaders } from '@nestjs/microservices';
 import type { ConsumerRecord, RecordHeaders } from '../../core/protocol/index.js';
-import type { ProducerRecord } from '../../core/producer/index.js';
 import { cut, messageOf, nameOf, stackOf } from './describe-error.js';
+import type { Letter } from './letter.js';
 import { placeOf, type OriginalPlace } from './original-place.js';
 import { withoutRetryHeaders } from './retry-letter.js';
 
@@ -21,39 +21,37 @@ export interface DeadLetterCause {
 
 /**
  * A record as it goes to its dead-letter topic: the original bytes of key, value and headers, and `kafka_dlt-*` headers, all
- * of them text, that tell where it was and what its handler threw.
+ * of them text, that tell where it was and what its handler threw. It is worth keeping without any of those, too: so it is
+ * as small as it was in its own topic.
  *
  * `partition` is the one to write to, undefined to let the key decide.
  */
-export function deadLetterOf(
-  record: ConsumerRecord,
-  cause: DeadLetterCause,
-  partition: number | undefined,
-): ProducerRecord {
+export function deadLetterOf(record: ConsumerRecord, cause: DeadLetterCause, partition: number | undefined): Letter {
   const place = cause.place ?? placeOf(record);
+  const stack = stackOf(cause.error);
   return {
     topic: deadLetterTopicOf(place.topic),
     partition,
     key: record.key,
     value: record.value,
-    headers: { ...withoutRetryHeaders(record), ...whereItWas(place, cause.groupId), ...describeError(cause.error) },
+    headers: withoutRetryHeaders(record),
+    remarks: [
+      whereItWas(place),
+      { ...whenAndWhose(place, cause.groupId), [KafkaHeaders.DLT_EXCEPTION_FQCN]: nameOf(cause.error) },
+      { [KafkaHeaders.DLT_EXCEPTION_MESSAGE]: cut(messageOf(cause.error)) },
+      ...(stack === undefined ? [] : [{ [KafkaHeaders.DLT_EXCEPTION_STACKTRACE]: cut(stack) }]),
+    ],
   };
 }
 
-const whereItWas = (place: OriginalPlace, groupId: string): RecordHeaders => ({
+const whereItWas = (place: OriginalPlace): RecordHeaders => ({
   [KafkaHeaders.DLT_ORIGINAL_TOPIC]: place.topic,
   [KafkaHeaders.DLT_ORIGINAL_PARTITION]: String(place.partition),
   [KafkaHeaders.DLT_ORIGINAL_OFFSET]: String(place.offset),
+});
+
+const whenAndWhose = (place: OriginalPlace, groupId: string): RecordHeaders => ({
   [KafkaHeaders.DLT_ORIGINAL_TIMESTAMP]: String(place.timestamp),
   [KafkaHeaders.DLT_ORIGINAL_TIMESTAMP_TYPE]: place.timestampType,
   [DLT_ORIGINAL_CONSUMER_GROUP]: groupId,
 });
-
-function describeError(error: unknown): RecordHeaders {
-  const stack = stackOf(error);
-  return {
-    [KafkaHeaders.DLT_EXCEPTION_FQCN]: nameOf(error),
-    [KafkaHeaders.DLT_EXCEPTION_MESSAGE]: cut(messageOf(error)),
-    ...(stack === undefined ? {} : { [KafkaHeaders.DLT_EXCEPTION_STACKTRACE]: cut(stack) }),
-  };
-}

@@ -1,11 +1,20 @@
-import { KrafkaError, KrafkaProtocolError, KrafkaRecordTooLargeError, seededRandom } from '../../core/support/index.js';
+import type { ProducerRecord } from '../../core/producer/index.js';
+import {
+  KrafkaClosedError,
+  KrafkaProtocolError,
+  KrafkaRecordTooLargeError,
+  seededRandom,
+} from '../../core/support/index.js';
 import { KeepingLogger, KeepingProducer, aPartition } from '../spec-support/delivery.js';
 import { HandClock } from '../spec-support/hand-clock.js';
-import { aRecord } from '../spec-support/records.js';
+import { aRecord, type RecordFacts } from '../spec-support/records.js';
 import type { TopicDeclaration } from '../topics.js';
 import { deadLetterOf } from './dead-letter.js';
 import { DeadLetters } from './dead-letters.js';
 import { messageOf } from './describe-error.js';
+import { recordOf } from './letter.js';
+import { placeOf } from './original-place.js';
+import { decodeRetryLetter, encodeRetryLetter, type RetryLetter } from './retry-letter.js';
 
 const record = aRecord({
   topic: 'orders',
@@ -21,7 +30,7 @@ describe('A dead letter', () => {
   it('has the original bytes and headers, and says where it was and what happened', () => {
     class Unreachable extends Error {}
     const error = new Unreachable('the warehouse is closed');
-    const letter = deadLetterOf(record, { groupId: 'shipping', error }, 3);
+    const letter = recordOf(deadLetterOf(record, { groupId: 'shipping', error }, 3));
     expect(letter).toMatchObject({ topic: 'orders-dlt', partition: 3, key: record.key, value: record.value });
     expect(letter.headers).toEqual({
       trace: Buffer.from('abc'),
@@ -40,7 +49,7 @@ describe('A dead letter', () => {
   });
 
   it('bounds what an error says', () => {
-    const { headers } = deadLetterOf(record, { groupId: 'g', error: 'x'.repeat(1_000_000) }, undefined);
+    const { headers } = recordOf(deadLetterOf(record, { groupId: 'g', error: 'x'.repeat(1_000_000) }, undefined));
     expect(String(headers?.['kafka_dlt-exception-message']).length).toBeLessThan(10_000);
   });
 
@@ -72,9 +81,19 @@ function setUp(partitions: number | Error = 6) {
     },
     partitionsOf: () => 6,
   };
-  const deadLetters = new DeadLetters(topics, producer, { clock, random: seededRandom(1), logger });
-  return { deadLetters, clock, producer, logger, ensured };
+  const large = new KeepingProducer();
+  const producers = { usual: producer, large: () => large };
+  const deadLetters = new DeadLetters(topics, producers, { clock, random: seededRandom(1), logger });
+  return { deadLetters, clock, producer, large, logger, ensured };
 }
+
+/** Refuses records with more headers than that, as one that is too large. */
+const noMoreThan =
+  (headers: number) =>
+  (letter: ProducerRecord): void => {
+    if (Object.keys(letter.headers ?? {}).length <= headers) return;
+    throw new KrafkaRecordTooLargeError(letter.topic, 'is too large');
+  };
 
 describe('Dead letters', () => {
   const cause = { groupId: 'g', error: new Error('no') };
@@ -108,8 +127,55 @@ describe('Dead letters', () => {
     expect(logger.lines.filter((line) => line.startsWith('error'))).toHaveLength(2);
   });
 
-  it('stop the consumer rather than lose the record when they can never be written', async () => {
-    for (const error of [new KrafkaRecordTooLargeError('orders-dlt', 'is too large'), new Error('a bug')]) {
+  it('that are too large for the producer go by one that takes more, with all that is said of them', async () => {
+    const { deadLetters, producer, large } = setUp();
+    producer.before = noMoreThan(0);
+    await deadLetters.publish(record, cause, aPartition().signal);
+    expect(large.sent).toEqual([recordOf(deadLetterOf(record, cause, 3))]);
+  });
+
+  it.each([
+    ['all but the stack', 11, ['kafka_dlt-exception-message', 'kafka_dlt-exception-fqcn', 'kafka_dlt-original-topic']],
+    ['all but what was thrown', 10, ['kafka_dlt-exception-fqcn', 'kafka_dlt-original-topic']],
+    ['where it was', 6, ['kafka_dlt-original-topic']],
+    ['nothing', 3, []],
+  ])('that are too large for their topic say %s', async (_what, most, said) => {
+    const { deadLetters, producer, large, logger } = setUp();
+    producer.before = noMoreThan(most);
+    large.before = noMoreThan(most);
+    await deadLetters.publish(record, cause, aPartition().signal);
+    const [letter, ...others] = producer.sent;
+    expect(others).toEqual([]);
+    const names = Object.keys(letter?.headers ?? {});
+    expect(names).toEqual(expect.arrayContaining(['trace', 'many', 'none', ...said]));
+    expect(names).toHaveLength(most);
+    expect(letter).toMatchObject({ partition: 3, key: record.key, value: record.value });
+    expect(logger.lines).toEqual(['warn a record that failed had no room for all that is to be said of it']);
+    expect(logger.details).toMatchObject([{ topic: 'orders-dlt', record: 'orders[3]@42' }]);
+  });
+
+  it.each([
+    ['too large without anything', new KrafkaRecordTooLargeError('orders-dlt', 'is too large')],
+    ['not allowed', new KrafkaProtocolError('TOPIC_AUTHORIZATION_FAILED', 'no')],
+  ])('that are %s wait for somebody to mend that, and nothing else is held up', async (_what, error) => {
+    const { deadLetters, producer, large, clock, logger } = setUp();
+    let isMended = false;
+    producer.before = large.before = () => {
+      if (!isMended) throw error;
+    };
+    let done = false;
+    const publishing = deadLetters.publish(record, cause, aPartition().signal).then(() => (done = true));
+    await clock.pass(300_000);
+    expect(done).toBe(false);
+    expect(logger.lines[0]).toMatch(/^error a record that failed can't be written on: it holds up its partition/);
+    isMended = true;
+    await clock.pass(30_000);
+    await publishing;
+    expect(producer.sent).toEqual([recordOf(deadLetterOf(record, cause, 3))]);
+  });
+
+  it('stop the consumer rather than lose the record when nothing can be written any more', async () => {
+    for (const error of [new KrafkaClosedError('the producer'), new Error('a bug')]) {
       const { deadLetters, producer } = setUp();
       producer.before = () => {
         throw error;
@@ -119,8 +185,6 @@ describe('Dead letters', () => {
         cause: error,
       });
     }
-    const { deadLetters } = setUp(new KrafkaProtocolError('TOPIC_AUTHORIZATION_FAILED', 'no'));
-    await expect(deadLetters.publish(record, cause, aPartition().signal)).rejects.toBeInstanceOf(KrafkaError);
   });
 
   it('are given up with their partition: whoever gets it gets the record', async () => {
@@ -134,5 +198,32 @@ describe('Dead letters', () => {
     await clock.pass(0);
     partition.revoke();
     await expect(publishing).rejects.toThrow('taken away');
+  });
+});
+
+describe('A record on its way to a retry topic', () => {
+  const letter: RetryLetter = {
+    place: placeOf(record),
+    groupId: 'g',
+    handler: 'Orders.placed',
+    hop: 1,
+    attempts: 4,
+    dueAt: 9_000,
+  };
+
+  it('says less of the error where it is too large, and all that its next call needs', async () => {
+    const { deadLetters, producer, large } = setUp();
+    const most = Object.keys(encodeRetryLetter(record, letter, 'no', 3).headers).length;
+    producer.before = large.before = noMoreThan(most);
+    expect(await deadLetters.retryLater(record, letter, new Error('no'), aPartition().signal)).toBe('retry-topic');
+    expect(producer.sent).toMatchObject([{ topic: 'orders-retry-1', partition: 3 }]);
+    expect(decodeRetryLetter(aRecord(producer.sent[0] as RecordFacts))).toEqual(letter);
+  });
+
+  it('is a dead letter when it has no room for that', async () => {
+    const { deadLetters, producer, large } = setUp();
+    producer.before = large.before = noMoreThan(6);
+    expect(await deadLetters.retryLater(record, letter, new Error('no'), aPartition().signal)).toBe('dead-letter');
+    expect(producer.sent).toMatchObject([{ topic: 'orders-dlt', headers: { 'kafka_dlt-original-offset': '42' } }]);
   });
 });

@@ -18,6 +18,7 @@ import {
 import type { SharedKrafka } from '../shared-krafka.js';
 import { deadLetterTopicOf } from './dead-letter.js';
 import { decodeDeadLetter, replayOf, type DeadLetter } from './decode-dead-letter.js';
+import { sendOfAnySize } from './letter.js';
 
 /** Where to go on in a dead-letter topic: the next offset of each partition; one that isn't named begins at its first. */
 export type DeadLetterCursor = Readonly<Record<number, number>>;
@@ -305,6 +306,6 @@ class Replay {
   async #send({ letter, topic }: Outgoing): Promise<void> {
     const partitions = await this.#shared.topics.ensure({ name: topic }, false);
     const record: ProducerRecord = replayOf(letter, topic, partitions);
-    await this.#shared.producer.send(record, { signal: this.#options.signal });
+    await sendOfAnySize(this.#shared.letterProducers, record, { signal: this.#options.signal });
   }
 }

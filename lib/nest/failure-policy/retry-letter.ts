@@ -1,7 +1,7 @@
-import type { ProducerRecord } from '../../core/producer/index.js';
 import type { ConsumerRecord, TimestampType } from '../../core/protocol/index.js';
 import { headerText } from '../wire/incoming-value.js';
 import { cut, messageOf, nameOf } from './describe-error.js';
+import type { Letter } from './letter.js';
 import { headersOf, placeOf, type OriginalPlace } from './original-place.js';
 
 /** The topics through which the failed records of a topic go (Spring's names, so that tools are shared). */
@@ -46,7 +46,7 @@ export function encodeRetryLetter(
   letter: RetryLetter,
   error: unknown,
   partition: number | undefined,
-): ProducerRecord {
+): Letter {
   const { place } = letter;
   return {
     topic: retryTopicOf(place.topic, letter.hop),
@@ -65,9 +65,8 @@ export function encodeRetryLetter(
       [`${ORIGINAL}timestamp`]: String(place.timestamp),
       [`${ORIGINAL}timestamp-type`]: place.timestampType,
       [`${ORIGINAL}consumer-group`]: letter.groupId,
-      [`${EXCEPTION}fqcn`]: nameOf(error),
-      [`${EXCEPTION}message`]: cut(messageOf(error)),
     },
+    remarks: [{ [`${EXCEPTION}fqcn`]: nameOf(error) }, { [`${EXCEPTION}message`]: cut(messageOf(error)) }],
   };
 }
 

@@ -14,7 +14,14 @@ import type { CommitMode } from './handler-options.js';
 import { handlersOf, type HandlerRegistry } from './handler-registry.js';
 import { isFor } from './record-condition.js';
 import { redeliverTo } from './retry-delivery.js';
-import { planWorkers, readingPlanOf, retriedPatterns, retryTopicsOf, type PlanDefaults } from './worker-plan.js';
+import {
+  checkWhereFailuresGo,
+  planWorkers,
+  readingPlanOf,
+  retriedPatterns,
+  retryTopicsOf,
+  type PlanDefaults,
+} from './worker-plan.js';
 
 /** What workers are made of beside their handlers. */
 export interface EmploymentParts {
@@ -73,6 +80,7 @@ function answers(registry: HandlerRegistry, record: ConsumerRecord): boolean {
 
 function workersOf(group: HandlerGroup, groupId: string, parts: WorkerParts): GroupWorker[] {
   const { registry } = group;
+  checkWhereFailuresGo(registry, parts.delivery.unmatched);
   const options = optionsOf(group, parts);
   const defaults: PlanDefaults = { commitMode: parts.settings.commitMode, concurrency: parts.settings.concurrency };
   const workers = planWorkers(registry, defaults).map(({ commitMode, patterns }, index) =>

@@ -58,8 +58,8 @@ export async function giveUp(
       tell(delivery, 'warn', `an event goes to its retry topic ${verdict.hop} for ${verdict.afterMs} ms`, defeat);
       const dueAt = delivery.ports.clock.now() + verdict.afterMs;
       const next = { place, groupId, handler: handler.name, hop: verdict.hop, attempts: attempt, dueAt };
-      await delivery.deadLetters.retryLater(record, next, error, partition.signal);
-      delivery.counts.retriedLater += 1;
+      const wentTo = await delivery.deadLetters.retryLater(record, next, error, partition.signal);
+      delivery.counts[wentTo === 'retry-topic' ? 'retriedLater' : 'deadLetters'] += 1;
       break;
     }
     case 'dead-letter':

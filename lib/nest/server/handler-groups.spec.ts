@@ -5,7 +5,14 @@ import { KrafkaConfigError } from '../../core/support/index.js';
 import { DEFAULT_FAILURE_POLICY } from '../failure-policy/failure-policy.js';
 import type { TopicPattern } from '../topic-name.js';
 import { HandlerGroups } from './handler-groups.js';
-import { planWorkers, readingPlanOf, retriedPatterns, retryTopicsOf, type PlanDefaults } from './worker-plan.js';
+import {
+  checkWhereFailuresGo,
+  planWorkers,
+  readingPlanOf,
+  retriedPatterns,
+  retryTopicsOf,
+  type PlanDefaults,
+} from './worker-plan.js';
 
 const defaults: PlanDefaults = { commitMode: 'auto', concurrency: { by: 'key', limit: 4 } };
 
@@ -147,5 +154,29 @@ describe('How the topics of a pattern are read', () => {
     const [group] = groupsOf(['a', retried], ['a'], ['b']).all;
     expect(group!.registry.patterns.map(retryTopicsOf)).toEqual([2, 0]);
     expect(retriedPatterns(group!.registry)).toEqual(['a']);
+  });
+});
+
+describe('A topic', () => {
+  const check = (length: number, extras: Record<string, unknown> = {}, unmatched: 'skip' | 'dead-letter' = 'skip') => {
+    const [group] = groupsOf(['t'.repeat(length), extras]).all;
+    checkWhereFailuresGo(group!.registry, unmatched);
+  };
+  const skips = { onFailure: { then: 'skip' } };
+  const tenDelays = { onFailure: { retryTopics: { delaysMs: Array.from({ length: 11 }, () => 1) } } };
+
+  it.each([
+    ['its dead letters', 246, {}, 'skip'],
+    ['its last retry topic', 241, tenDelays, 'skip'],
+    ['what no handler is for', 246, { ...skips, when: { header: 'h', is: 'x' } }, 'dead-letter'],
+  ] as const)('whose name leaves no room for that of %s is refused', (_what, length, extras, unmatched) => {
+    expect(() => check(length, extras, unmatched)).toThrow(
+      /^Option 'pattern t+' is too long: records that fail would go to/,
+    );
+    expect(() => check(length - 1, extras, unmatched)).not.toThrow();
+  });
+
+  it('may have any name where failed records go nowhere else', () => {
+    expect(() => check(249, skips, 'dead-letter')).not.toThrow();
   });
 });

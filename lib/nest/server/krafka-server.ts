@@ -109,7 +109,7 @@ export class KrafkaServer extends Server<KrafkaServerEvents, KrafkaStatus> imple
     this.#handlers = new HandlerGroups(this.#settings.onFailure);
     this.#hooks = { transportId: this.#settings.transportId, onStart: undefined, onEnd: undefined };
     this.#payloads = new Payloads(this.#settings);
-    this.#deadLetters = new DeadLetters(this.#shared.topics, this.#shared.producer, this.#shared.ports);
+    this.#deadLetters = new DeadLetters(this.#shared.topics, this.#shared.letterProducers, this.#shared.ports);
     rememberOriginalErrors();
   }
 

@@ -1,5 +1,8 @@
 import { KrafkaConfigError } from '../../core/support/index.js';
-import { describePattern, type TopicPattern } from '../topic-name.js';
+import { deadLetterTopicOf } from '../failure-policy/dead-letter.js';
+import { retryTopicOf } from '../failure-policy/retry-letter.js';
+import { describePattern, MAX_TOPIC_LENGTH, type TopicPattern } from '../topic-name.js';
+import type { Delivery } from './delivery.js';
 import type { BatchOptions, CommitMode, ConcurrencyOptions } from './handler-options.js';
 import { handlersOf, type Handler, type HandlerRegistry, type TopicHandlers } from './handler-registry.js';
 
@@ -91,6 +94,31 @@ export function planWorkers(registry: HandlerRegistry, defaults: PlanDefaults): 
     byMode.set(commitMode, [...(byMode.get(commitMode) ?? []), topic]);
   }
   return Array.from(byMode, ([commitMode, patterns]) => ({ commitMode, patterns }));
+}
+
+/**
+ * Refuses topics whose failed records would have nowhere to go, since no topic can have the name that theirs would have.
+ *
+ * @throws KrafkaConfigError naming the pattern
+ */
+export function checkWhereFailuresGo(registry: HandlerRegistry, unmatched: Delivery['unmatched']): void {
+  for (const topic of registry.patterns) {
+    const { pattern, routed } = topic;
+    if (typeof pattern !== 'string') continue;
+    const policies = new Set(handlersOf(topic).map(({ policy }) => policy.then));
+    const needed = [
+      ...(policies.has('dead-letter') || (routed && unmatched === 'dead-letter') ? [deadLetterTopicOf] : []),
+      ...(policies.has('retry-topics')
+        ? [deadLetterTopicOf, (name: string) => retryTopicOf(name, retryTopicsOf(topic) - 1)]
+        : []),
+    ].map((nameFor) => nameFor(pattern));
+    const tooLong = needed.find((name) => name.length > MAX_TOPIC_LENGTH);
+    if (tooLong === undefined) continue;
+    throw new KrafkaConfigError(
+      `pattern ${pattern}`,
+      `is too long: records that fail would go to '${pattern.slice(0, 8)}...${tooLong.slice(pattern.length)}', and no topic has a name of more than ${MAX_TOPIC_LENGTH} characters (@OnFailure({ then: 'skip' }) or 'stop' needs no other topic)`,
+    );
+  }
 }
 
 /** How many retry topics a topic of these handlers has. */

@@ -67,7 +67,10 @@ export function aDelivery(changes: Partial<Delivery> = {}) {
       publish: async (record, { error }) => {
         deadLetters.push({ offset: record.offset, error });
       },
-      retryLater: async (_record, letter) => void retries.push(letter),
+      retryLater: async (_record, letter) => {
+        retries.push(letter);
+        return 'retry-topic';
+      },
     },
     counts: { retries: 0, retriedLater: 0, skipped: 0, deadLetters: 0, lateRequests: 0, unmatched: 0 },
     onFailed: (failure) => void failures.push(failure),

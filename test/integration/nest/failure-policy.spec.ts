@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { BadRequestException, Controller, UsePipes, type PipeTransform } from '@nestjs/common';
 import { Ctx, Payload } from '@nestjs/microservices';
 import { lastValueFrom } from 'rxjs';
@@ -110,6 +111,84 @@ describe('An event whose handler fails', () => {
     mend = true;
     await until('the partition that waited', () => done.length === 4);
     expect(done.slice(2)).toEqual(['bad', 'behind']);
+  });
+
+  it('goes to its dead-letter topic even if it is as large as a record may be, without what there is no room for', async () => {
+    const topic = await cluster.newTopic();
+    const handled: string[] = [];
+
+    @Controller()
+    class Orders {
+      @EventPattern(topic)
+      @OnFailure({ retries: 0 })
+      placed(@Payload() payload: unknown): void {
+        if (payload !== 'behind') throw new Error('no');
+        handled.push(payload);
+      }
+    }
+    const app = await apps.service({ controllers: [Orders] });
+    // Nothing makes it smaller, and it leaves room for less than what a dead letter says of itself.
+    const value = Buffer.concat([Buffer.from([0xff]), randomBytes(1024 * 1024 - 301)]);
+    await apps.emit(topic, { value }, 'behind');
+    await until('the event behind it', () => handled.length === 1);
+    expect(app.get(KrafkaServer).deliveryCounts()).toMatchObject({ deadLetters: 1 });
+    const [letter] = await read(`${topic}-dlt`, 1);
+    expect(letter?.value?.equals(value)).toBe(true);
+    expect(letter?.headers).not.toHaveProperty('kafka_dlt-exception-stacktrace');
+  });
+
+  it('goes there even if it is larger than what the service itself may send', async () => {
+    const topic = await cluster.newTopic(1, { 'max.message.bytes': String(4 * 1024 * 1024) });
+
+    @Controller()
+    class Orders {
+      @EventPattern(topic)
+      @OnFailure({ retries: 0 })
+      placed(): void {
+        throw new Error('no');
+      }
+    }
+    await apps.service({ controllers: [Orders] });
+    const { client } = await apps.client({ producer: { maxRequestSize: 4 * 1024 * 1024 } });
+    const value = 'x'.repeat(2 * 1024 * 1024);
+    await lastValueFrom(client.emit(topic, value));
+    const [letter] = await read(`${topic}-dlt`, 1);
+    expect(letter?.value?.length).toBe(value.length);
+    expect(letter?.headers).toMatchObject({ 'kafka_dlt-exception-message': 'no' });
+  });
+
+  it('holds up its partition alone while its dead-letter topic has no room for it, and is not handled again', async () => {
+    const topic = await cluster.newTopic(2);
+    const deadLetterTopic = await cluster.newTopic(2, { 'max.message.bytes': '1000' }, `${topic}-dlt`);
+    const handled: unknown[] = [];
+    let calls = 0;
+
+    @Controller()
+    class Orders {
+      @EventPattern(topic)
+      @OnFailure({ retries: 0 })
+      placed(@Payload() payload: string): void {
+        if (payload.length > 1_000) {
+          calls += 1;
+          throw new Error('no');
+        }
+        handled.push(payload);
+      }
+    }
+    const logger = new Lines();
+    const app = await apps.service({ controllers: [Orders], options: { logger } });
+    const large = randomBytes(5_000).toString('hex');
+    const { client } = await apps.client();
+    const messages = [large, 'behind'].map((value) => ({ value, partition: 0 }));
+    await lastValueFrom(client.emitBatch(topic, { messages }));
+    await until('the refusal', () => logger.all.some((line) => line.includes('it holds up its partition')));
+    await lastValueFrom(client.emit(topic, { value: 'beside', partition: 1 }));
+    await until('the other partition', () => handled.length === 1);
+    expect([...app.get(KrafkaServer).groups.values()]).toMatchObject([{ state: 'stable', error: undefined }]);
+    await cluster.configure([{ type: 'topic', name: deadLetterTopic, set: { 'max.message.bytes': '100000' } }]);
+    await until('the event behind it', () => handled.length === 2);
+    expect({ handled, calls }).toEqual({ handled: ['beside', 'behind'], calls: 1 });
+    expect(String((await read(deadLetterTopic, 1))[0]?.value)).toBe(large);
   });
 
   it('that a pipe refuses goes to its dead-letter topic at once, under the name of what the pipe threw', async () => {
