@@ -23,11 +23,17 @@ function setUp(existing: Record<string, number>, declared: readonly TopicDeclara
     ]);
     return { topics: new Map(found as never) } as unknown as ClusterMetadata;
   };
+  let cached: ClusterMetadata['topics'] = new Map();
+  const refresh = async (names: readonly string[] = []): Promise<ClusterMetadata> => {
+    const metadata = metadataOf(names);
+    cached = metadata.topics;
+    return metadata;
+  };
   const topics = new Topics({
     cluster: {
-      cachedTopic: () => undefined,
+      cachedTopic: (name) => cached.get(name),
       look: async (names) => ({ metadata: metadataOf(names) }) as MetadataUpdate,
-      refresh: async (names) => metadataOf(names ?? []),
+      refresh,
     },
     admin: {
       createTopics: async (specs) => {
@@ -46,7 +52,7 @@ function setUp(existing: Record<string, number>, declared: readonly TopicDeclara
     ports: { clock, random: seededRandom(1), logger },
     connectTimeoutMs: 10_000,
   });
-  return { topics, clock, logger, looks, created, failures };
+  return { topics, clock, logger, looks, created, failures, existing, refresh };
 }
 
 describe('Topics', () => {
@@ -101,8 +107,24 @@ describe('Topics', () => {
     expect(await topics.ensure({ name: 'there' })).toBe(3);
     expect(await Promise.all([topics.ensure({ name: 'new' }), topics.ensure({ name: 'new' })])).toEqual([4, 4]);
     expect(created).toEqual([[{ name: 'new' }]]);
-    await topics.ensure({ name: 'new' });
-    expect(looks).toHaveLength(2);
+    expect(looks).toEqual([['there'], ['new']]);
+  });
+
+  it('are not asked for again while the cluster knows of them', async () => {
+    const { topics, looks } = setUp({ there: 3 });
+    await topics.ensure({ name: 'there' });
+    expect(await topics.ensure({ name: 'there' })).toBe(3);
+    expect(looks).toHaveLength(1);
+  });
+
+  it('are created again when they are gone', async () => {
+    const { topics, created, existing, refresh } = setUp({ letters: 3 });
+    await topics.ensure({ name: 'letters' });
+    delete existing['letters'];
+    // Whoever writes there is told, and asks for news.
+    await refresh(['letters']);
+    expect(await topics.ensure({ name: 'letters', partitions: 2 })).toBe(2);
+    expect(created).toEqual([[{ name: 'letters', partitions: 2 }]]);
   });
 
   it('that will be used next are asked for in the same request', async () => {

@@ -30,7 +30,8 @@ export interface TopicsParts {
 /** Which topics there are, and the creation of those that an application counts on. */
 export class Topics {
   readonly #parts: TopicsParts;
-  readonly #known = new Map<string, Promise<number>>();
+  /** What is asked for now; the answers are the cluster's to keep, which hears of it when a topic is gone. */
+  readonly #asking = new Map<string, Promise<number>>();
   #declared: Promise<void> | undefined;
 
   constructor(parts: TopicsParts) {
@@ -66,21 +67,21 @@ export class Topics {
   }
 
   /**
-   * How many partitions a topic has, which is created when it is missing. Asked once: the answer is kept. `beside` is asked for
-   * in the same request, for whoever will use those topics next.
+   * How many partitions a topic has, which is created when it is missing: when it went missing later, too. Asked only where the
+   * cluster's metadata does not tell. `beside` is asked for in the same request, for whoever will use those topics next.
    *
    * @throws KrafkaProtocolError UNKNOWN_TOPIC_OR_PARTITION when it is missing and `mayCreate` is false
    */
-  ensure(declaration: TopicDeclaration, mayCreate = true, beside: readonly string[] = []): Promise<number> {
+  async ensure(declaration: TopicDeclaration, mayCreate = true, beside: readonly string[] = []): Promise<number> {
     const { name } = declaration;
-    let known = this.#known.get(name);
-    if (known === undefined) {
-      known = this.#ensure(declaration, mayCreate, beside);
-      this.#known.set(name, known);
-      // The next to ask tries again.
-      known.catch(() => this.#known.delete(name));
+    const known = this.partitionsOf(name);
+    if (known !== undefined) return known;
+    let asking = this.#asking.get(name);
+    if (asking === undefined) {
+      asking = this.#ensure(declaration, mayCreate, beside).finally(() => this.#asking.delete(name));
+      this.#asking.set(name, asking);
     }
-    return known;
+    return asking;
   }
 
   /** Asks for topics that will be used soon, whether they are there or not. @throws KrafkaConnectionError when no broker answers */

@@ -191,6 +191,34 @@ describe('An event whose handler fails', () => {
     expect(String((await read(deadLetterTopic, 1))[0]?.value)).toBe(large);
   });
 
+  it('goes to its dead-letter topic although somebody has deleted that meanwhile', async () => {
+    const topic = await cluster.newTopic();
+    const handled: unknown[] = [];
+
+    @Controller()
+    class Orders {
+      @EventPattern(topic)
+      @OnFailure({ retries: 0 })
+      placed(@Payload() payload: string): void {
+        if (payload.startsWith('bad')) throw new Error('no');
+        handled.push(payload);
+      }
+    }
+    const options = { producer: { deliveryTimeoutMs: 3_000, requestTimeoutMs: 1_000 } };
+    const app = await apps.service({ controllers: [Orders], options });
+    await apps.emit(topic, 'bad before');
+    await until('a dead letter', () => app.get(KrafkaServer).deliveryCounts().deadLetters === 1);
+    const admin = cluster.krafka().admin();
+    await admin.deleteTopics([`${topic}-dlt`]);
+    await until(
+      'the topic to be gone',
+      async () => !(await admin.listTopics()).some(({ name }) => name === `${topic}-dlt`),
+    );
+    await apps.emit(topic, 'bad after', 'behind');
+    await until('the event behind it', () => handled.length === 1);
+    expect(String((await read(`${topic}-dlt`, 1))[0]?.value)).toBe('bad after');
+  });
+
   it('that a pipe refuses goes to its dead-letter topic at once, under the name of what the pipe threw', async () => {
     const topic = await cluster.newTopic();
     let refusals = 0;
