@@ -118,13 +118,21 @@ export class KrafkaDeadLetters {
   async list(topic: string, options: DeadLetterRange = {}): Promise<DeadLetterList> {
     const range = checkOptions<CheckedRange>(options, rangeRules(100), '');
     const letters: DeadLetter[] = [];
-    const { next, done } = await this.#read(topic, range, undefined, async (letter) => void letters.push(letter));
+    const { next, done, failure } = await this.#read(
+      topic,
+      range,
+      undefined,
+      async (letter) => void letters.push(letter),
+    );
+    if (failure !== undefined) throw failure;
     return { letters, next, done };
   }
 
   /**
    * Writes dead letters to the topics they came from, with the bytes, the key and the headers they had, to the same
    * partition where it exists. It ends with what was there when it began, so that letters that come back don't go round.
+   *
+   * When something goes wrong on the way, `timeoutMs` passes for one, the report says what was done before: it is lost to nobody.
    *
    * Every group that reads the topic gets them again. At least once: a letter whose acknowledgment was lost is replayed
    * again by whoever goes on from `next`.
@@ -144,9 +152,10 @@ export class KrafkaDeadLetters {
       '',
     );
     const replay = new Replay(this.#shared, checked);
-    const { next, done } = await this.#read(topic, checked, checked.signal, (letter) => replay.take(letter));
+    const reading = await this.#read(topic, checked, checked.signal, (letter) => replay.take(letter));
+    if (reading.failure !== undefined && reading.looked === 0) throw reading.failure;
     await replay.settle();
-    return replay.report(next, done);
+    return replay.report(reading);
   }
 
   async #read(
@@ -154,7 +163,7 @@ export class KrafkaDeadLetters {
     { from, limit, timeoutMs }: CheckedRange,
     signal: AbortSignal | undefined,
     take: (letter: DeadLetter) => Promise<unknown>,
-  ): Promise<{ readonly next: DeadLetterCursor; readonly done: boolean }> {
+  ): Promise<Reading> {
     const { admin, ports, krafka } = this.#shared;
     const topic = aString(given, 'topic').endsWith('-dlt') ? given : deadLetterTopicOf(given);
     const deadline = new Deadline(ports.clock, timeoutMs, 'timeoutMs');
@@ -168,23 +177,36 @@ export class KrafkaDeadLetters {
     const left = (): number[] =>
       [...ends.keys()].filter((partition) => (next[partition] ?? 0) < (ends.get(partition) ?? 0));
     const partitions = left();
-    if (partitions.length === 0) return { next, done: true };
+    if (partitions.length === 0) return { looked: 0, next, done: true, failure: undefined };
     const consumer = krafka.consumer({
       assignments: partitions.map((partition) => ({ topic, partition, offset: next[partition] })),
     });
+    let looked = 0;
+    let failure: unknown;
     try {
-      let count = 0;
       for await (const record of boundedRecords(consumer, { topic, ends, next, deadline, ports, signal })) {
         if (record.offset >= (ends.get(record.partition) ?? 0)) continue;
         await take(decodeDeadLetter(record.detach()));
         next[record.partition] = record.offset + 1;
-        if (++count === limit) break;
+        if (++looked === limit) break;
       }
+    } catch (error) {
+      failure = error;
     } finally {
       await consumer.close();
     }
-    return { next, done: left().length === 0 };
+    return { looked, next, done: left().length === 0, failure };
   }
+}
+
+/** How far a dead-letter topic was read. */
+interface Reading {
+  /** How many letters were taken. */
+  readonly looked: number;
+  readonly next: DeadLetterCursor;
+  readonly done: boolean;
+  /** What ended it, where something went wrong. */
+  readonly failure: unknown;
 }
 
 interface Bounds {
@@ -224,6 +246,7 @@ async function* boundedRecords(consumer: Consumer, bounds: Bounds): AsyncGenerat
       if (result.done === true) return;
       yield result.value;
       if ([...ends].every(([partition, end]) => (next[partition] ?? 0) >= end)) return;
+      if (deadline.expired) throw deadline.error(`dead letters of '${topic}'`);
       upcoming = records.next();
       upcoming.catch(() => undefined);
     }
@@ -280,21 +303,17 @@ class Replay {
         return;
       }
       this.#keep((chunk[index] as Outgoing).letter);
-      const error: unknown = outcome.reason;
-      this.#failure ??=
-        error instanceof KrafkaError
-          ? error
-          : new KrafkaError('a dead letter was not replayed', { code: 'REPLAY_FAILED', cause: error });
+      this.#failure ??= failureOf(outcome.reason);
     });
   }
 
-  report(next: DeadLetterCursor, done: boolean): ReplayReport {
+  report({ next, done, failure }: Reading): ReplayReport {
     return {
       replayed: this.#replayed,
       skipped: this.#skipped,
       next: { ...next, ...Object.fromEntries(this.#stuck) },
       done: done && this.#stuck.size === 0,
-      failure: this.#failure,
+      failure: this.#failure ?? (failure === undefined ? undefined : failureOf(failure)),
     };
   }
 
@@ -309,3 +328,8 @@ class Replay {
     await sendOfAnySize(this.#shared.letterProducers, record, { signal: this.#options.signal });
   }
 }
+
+const failureOf = (error: unknown): KrafkaError =>
+  error instanceof KrafkaError
+    ? error
+    : new KrafkaError('a dead letter was not replayed', { code: 'REPLAY_FAILED', cause: error });

@@ -8,7 +8,10 @@ import {
   RecordHeaders,
   RecordKey,
 } from '../../../lib/index.js';
+import { checkModuleOptions } from '../../../lib/nest/options.js';
+import { SharedKrafka } from '../../../lib/nest/shared-krafka.js';
 import { NestApps, until } from '../../support/nest-apps.js';
+import { SkippingClock } from '../../support/skipping-clock.js';
 import { openTestCluster, type TestCluster } from '../../support/test-cluster.js';
 
 let cluster: TestCluster;
@@ -104,6 +107,35 @@ describe('Dead letters', () => {
     const report = await deadLetters.replay(topic, { to: cluster.name('nowhere') });
     expect(report).toMatchObject({ replayed: 0, done: false, next: { 0: 0, 1: 0 } });
     expect(report.failure).toMatchObject({ code: 'UNKNOWN_TOPIC_OR_PARTITION' });
+  });
+
+  it.each([
+    ['time is up', 'TIMEOUT', (clock: SkippingClock) => clock.skip(10_000)],
+    [
+      'the filter fails',
+      'REPLAY_FAILED',
+      () => {
+        throw new Error('a bug');
+      },
+    ],
+  ])('that were replayed before %s are in the report, which says why it ended', async (_what, code, interrupt) => {
+    const { topic, state, done } = await aServiceWithLetters();
+    state.mended = true;
+    const clock = new SkippingClock();
+    const shared = new SharedKrafka(checkModuleOptions(apps.options()), undefined, { clock });
+    const deadLetters = new KrafkaDeadLetters(apps.add(shared));
+    let looked = 0;
+    const filter = (): boolean => {
+      if (++looked === 3) interrupt(clock);
+      return true;
+    };
+    const first = await deadLetters.replay(topic, { filter, timeoutMs: 10_000 });
+    expect(first).toMatchObject({ done: false, failure: { code } });
+    expect(first.replayed).toBeGreaterThan(0);
+    const second = await deadLetters.replay(topic, { from: first.next });
+    expect(second).toMatchObject({ done: true, failure: undefined });
+    expect(first.replayed + second.replayed).toBe(5);
+    await until('each of them', () => done.length === 5);
   });
 
   it('of a topic that has none are an error by name', async () => {
