@@ -15,6 +15,7 @@ import { handlersOf, type HandlerRegistry } from './handler-registry.js';
 import { isFor } from './record-condition.js';
 import { redeliverTo } from './retry-delivery.js';
 import {
+  checkFieldsAreReadable,
   checkWhereFailuresGo,
   planWorkers,
   readingPlanOf,
@@ -81,6 +82,7 @@ function answers(registry: HandlerRegistry, record: ConsumerRecord): boolean {
 function workersOf(group: HandlerGroup, groupId: string, parts: WorkerParts): GroupWorker[] {
   const { registry } = group;
   checkWhereFailuresGo(registry, parts.delivery.unmatched);
+  checkFieldsAreReadable(registry, parts.delivery.payloads);
   const options = optionsOf(group, parts);
   const defaults: PlanDefaults = { commitMode: parts.settings.commitMode, concurrency: parts.settings.concurrency };
   const workers = planWorkers(registry, defaults).map(({ commitMode, patterns }, index) =>

@@ -4,8 +4,11 @@ import 'reflect-metadata';
 import { KrafkaConfigError } from '../../core/support/index.js';
 import { DEFAULT_FAILURE_POLICY } from '../failure-policy/failure-policy.js';
 import type { TopicPattern } from '../topic-name.js';
+import { Payloads } from '../wire/payloads.js';
+import { rawSerde, type SerdeOptions } from '../wire/serde.js';
 import { HandlerGroups } from './handler-groups.js';
 import {
+  checkFieldsAreReadable,
   checkWhereFailuresGo,
   planWorkers,
   readingPlanOf,
@@ -178,5 +181,29 @@ describe('A topic', () => {
 
   it('may have any name where failed records go nowhere else', () => {
     expect(() => check(249, skips, 'dead-letter')).not.toThrow();
+  });
+});
+
+describe('Handlers that are told apart by a field of the payload', () => {
+  const byField = { when: { field: 'type', is: 'placed' } };
+  const check = (pattern: TopicPattern, serde: SerdeOptions, extras: Record<string, unknown> = byField) => {
+    const [group] = groupsOf([pattern, extras]).all;
+    checkFieldsAreReadable(group!.registry, new Payloads({ serde }));
+  };
+  const ofOrders = { topics: { orders: rawSerde } };
+
+  it.each([
+    ['orders', { default: rawSerde }],
+    ['orders', ofOrders],
+    [/^ord/, { default: rawSerde }],
+    [/^ord/, ofOrders],
+  ])('are refused where a serde reads the topic: %s, %j', (pattern, serde) => {
+    expect(() => check(pattern, serde)).toThrow(`Option 'pattern ${String(pattern)}.when.field' of`);
+  });
+
+  it('are welcome where the topic is JSON, and by a header everywhere', () => {
+    expect(() => check('payments', ofOrders)).not.toThrow();
+    expect(() => check(/^pay/, ofOrders)).not.toThrow();
+    expect(() => check('orders', ofOrders, { when: { header: 'type', is: 'placed' } })).not.toThrow();
   });
 });

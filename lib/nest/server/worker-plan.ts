@@ -2,6 +2,7 @@ import { KrafkaConfigError } from '../../core/support/index.js';
 import { deadLetterTopicOf } from '../failure-policy/dead-letter.js';
 import { retryTopicOf } from '../failure-policy/retry-letter.js';
 import { describePattern, MAX_TOPIC_LENGTH, type TopicPattern } from '../topic-name.js';
+import type { Payloads } from '../wire/payloads.js';
 import type { Delivery } from './delivery.js';
 import type { BatchOptions, CommitMode, ConcurrencyOptions } from './handler-options.js';
 import { handlersOf, type Handler, type HandlerRegistry, type TopicHandlers } from './handler-registry.js';
@@ -117,6 +118,22 @@ export function checkWhereFailuresGo(registry: HandlerRegistry, unmatched: Deliv
     throw new KrafkaConfigError(
       `pattern ${pattern}`,
       `is too long: records that fail would go to '${pattern.slice(0, 8)}...${tooLong.slice(pattern.length)}', and no topic has a name of more than ${MAX_TOPIC_LENGTH} characters (@OnFailure({ then: 'skip' }) or 'stop' needs no other topic)`,
+    );
+  }
+}
+
+/**
+ * Refuses handlers that are told apart by a field of payloads which only a serde can read: it would never be found.
+ *
+ * @throws KrafkaConfigError naming the pattern
+ */
+export function checkFieldsAreReadable(registry: HandlerRegistry, payloads: Pick<Payloads, 'isSerdes'>): void {
+  for (const topic of registry.patterns) {
+    const routed = handlersOf(topic).find(({ when }) => when?.field !== undefined);
+    if (routed === undefined || !payloads.isSerdes(topic.pattern)) continue;
+    throw new KrafkaConfigError(
+      `pattern ${describePattern(topic.pattern)}.when.field`,
+      `of ${routed.name} is looked for in bytes that are JSON, and a serde reads this topic: tell its records apart by a header`,
     );
   }
 }

@@ -1,4 +1,5 @@
 import type { ConsumerRecord } from '../../core/protocol/index.js';
+import { matches, type TopicPattern } from '../topic-name.js';
 import { parseHeaders, parseValue, parseValueOf } from './incoming-value.js';
 import { asMessage, toOutgoingRecord, type OutgoingRecord } from './outgoing-record.js';
 import type { KrafkaSerde, SerdeOptions } from './serde.js';
@@ -74,6 +75,12 @@ export class Payloads {
     }
     if (this.#serializer === undefined) return toOutgoingRecord(data);
     return then(this.#serializer.serialize(data, { pattern: topic }), toOutgoingRecord);
+  }
+
+  /** Whether a serde reads what is in a topic of this pattern: then what its bytes look like tells nothing. */
+  isSerdes(pattern: TopicPattern): boolean {
+    if (typeof pattern === 'string') return this.#of(pattern) !== undefined;
+    return this.#default !== undefined || [...this.#byTopic.keys()].some((topic) => matches(pattern, topic));
   }
 
   #of(topic: string): KrafkaSerde | undefined {
