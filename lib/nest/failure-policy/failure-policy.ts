@@ -67,7 +67,8 @@ export const DEFAULT_FAILURE_POLICY: FailurePolicy = Object.freeze({
 });
 
 const MAX_TIMER_MS = 2_147_483_647;
-const MAX_RETRY_TOPICS = 20;
+/** How many retry topics a topic may have. */
+export const MAX_RETRY_TOPICS = 20;
 
 const someDelays: OptionRule<readonly number[]> = (value, path) => {
   const delays = aListOf(aWhole('milliseconds', 0, MAX_TIMER_MS))(value, path);

@@ -22,9 +22,11 @@ import type { DeliveryCounts, HandlerFailure } from './delivery.js';
 import { employ } from './employment.js';
 import { mergedHealth, type GroupHealth, type GroupWorker } from './group-worker.js';
 import { HandlerGroups } from './handler-groups.js';
+import type { HandlerRegistry } from './handler-registry.js';
 import { InFlight } from './in-flight.js';
 import type { Listeners } from './listeners.js';
 import type { ProcessingHooks } from './processing-hooks.js';
+import { tellOfStrandedRetries } from './stranded-retries.js';
 
 /** What `status` tells, in the words of Nest's Kafka transport. */
 export type KrafkaStatus = 'connected' | 'disconnected' | 'rebalancing' | 'crashed' | 'stopped';
@@ -270,6 +272,15 @@ export class KrafkaServer extends Server<KrafkaServerEvents, KrafkaStatus> imple
     }
     this.#state = 'listening';
     this._status$.next('connected');
+    // Nobody waits for it: it is news for whoever reads the log.
+    void tellOfStrandedRetries(this.#groupsById(), this.#shared);
+  }
+
+  #groupsById(): readonly { readonly groupId: string; readonly registry: HandlerRegistry }[] {
+    const own = this.#settings.consumer.groupId;
+    return this.#handlers.all.flatMap(({ groupId = own, registry }) =>
+      groupId === undefined ? [] : [{ groupId, registry }],
+    );
   }
 
   /** While the groups are joined: the first answers need not wait for what is known then. */

@@ -1,4 +1,4 @@
-import { Controller } from '@nestjs/common';
+import { Controller, type Type } from '@nestjs/common';
 import { Ctx, Payload } from '@nestjs/microservices';
 import { lastValueFrom } from 'rxjs';
 import {
@@ -13,7 +13,7 @@ import {
   RecordHeader,
   RetryTopics,
 } from '../../../lib/index.js';
-import { aDoor, NestApps, until } from '../../support/nest-apps.js';
+import { aDoor, Lines, NestApps, until } from '../../support/nest-apps.js';
 import { openTestCluster, type TestCluster } from '../../support/test-cluster.js';
 
 let cluster: TestCluster;
@@ -404,6 +404,32 @@ describe('Retry topics', () => {
     await until('both', () => seen.length === 2);
     expect(seen.toSorted((a, b) => a.localeCompare(b))).toEqual(['bad', 'good']);
     expect(app.get(KrafkaServer).deliveryCounts()).toMatchObject({ retriedLater: 1, deadLetters: 0 });
+  });
+
+  it('that hold events when there are fewer delays than before are named at start', async () => {
+    const topic = await cluster.newTopic();
+    const consumer = { groupId: cluster.name('group') };
+
+    const failing = (...delaysMs: readonly number[]): Type => {
+      @Controller()
+      class Orders {
+        @EventPattern(topic)
+        @RetryTopics({ delaysMs })
+        @OnFailure({ retries: 0 })
+        bill(): void {
+          throw new Error('never');
+        }
+      }
+      return Orders;
+    };
+    const before = await apps.service({ controllers: [failing(1, 600_000)], options: { consumer } });
+    await apps.emit(topic, 'bad');
+    await until('the second retry topic', () => before.get(KrafkaServer).deliveryCounts().retriedLater === 2);
+    await before.close();
+    const logger = new Lines();
+    await apps.service({ controllers: [failing(1)], options: { consumer, logger } });
+    const warning = `warn records wait in ${topic}-retry-1, which nobody reads`;
+    await until('the warning', () => logger.all.some((line) => line.startsWith(warning)));
   });
 
   it('end in the dead-letter topic, with the place and the headers the event had at first', async () => {
