@@ -252,6 +252,28 @@ describe('An event whose handler fails', () => {
     expect({ refusals, handled }).toEqual({ refusals: 1, handled: [{ id: 1 }] });
   });
 
+  it('is called again, or not, as the policy says of the class of its error', async () => {
+    const topic = await cluster.newTopic();
+    const calls: string[] = [];
+
+    class Closed extends Error {}
+
+    @Controller()
+    class Orders {
+      @EventPattern(topic)
+      @OnFailure({ retries: 1, backoffMs: 1, neverRetry: [Closed], alwaysRetry: [BadRequestException], then: 'skip' })
+      placed(@Payload() name: string): void {
+        calls.push(name);
+        if (name === 'closed') throw new Closed();
+        if (name === 'refused') throw new BadRequestException();
+      }
+    }
+    await apps.service({ controllers: [Orders] });
+    await apps.emit(topic, 'closed', 'refused', 'good');
+    await until('the last of them', () => calls.includes('good'));
+    expect(calls).toEqual(['closed', 'refused', 'refused', 'good']);
+  });
+
   it('calls only the handler that failed again', async () => {
     const topic = await cluster.newTopic();
     const calls = { good: 0, bad: 0 };

@@ -6,6 +6,7 @@ import {
   CommitMode,
   ConsumerGroup,
   EventPattern,
+  KrafkaBatchContext,
   KrafkaContext,
   KrafkaServer,
   MessagePattern,
@@ -403,6 +404,28 @@ describe('Retry topics', () => {
     await apps.emit(topic, 'bad', 'good');
     await until('both', () => seen.length === 2);
     expect(seen.toSorted((a, b) => a.localeCompare(b))).toEqual(['bad', 'good']);
+    expect(app.get(KrafkaServer).deliveryCounts()).toMatchObject({ retriedLater: 1, deadLetters: 0 });
+  });
+
+  it('bring the events of a batch that fail alone back to its handler, each as a batch of its own', async () => {
+    const topic = await cluster.newTopic();
+    const handled: string[] = [];
+
+    @Controller()
+    class Orders {
+      @BatchPattern(topic, { maxRecords: 10 })
+      @RetryTopics({ delaysMs: [1] })
+      @OnFailure({ retries: 0 })
+      bill(@Payload() names: string[], @Ctx() context: KrafkaBatchContext): void {
+        const retried = context.records.every((record) => record.topic === `${topic}-retry-0`);
+        if (names.includes('bad') && !retried) throw new Error('not yet');
+        handled.push(...names.map((name) => (retried ? `${name} again` : name)));
+      }
+    }
+    const app = await apps.service({ controllers: [Orders] });
+    await apps.emit(topic, 'a', 'bad', 'b');
+    await until('all of them', () => handled.length === 3);
+    expect(handled.toSorted((a, b) => a.localeCompare(b))).toEqual(['a', 'b', 'bad again']);
     expect(app.get(KrafkaServer).deliveryCounts()).toMatchObject({ retriedLater: 1, deadLetters: 0 });
   });
 

@@ -1,5 +1,5 @@
 import { Controller } from '@nestjs/common';
-import { Ctx, Payload, RpcException, type Deserializer, type Serializer } from '@nestjs/microservices';
+import { Ctx, KafkaRetriableException, Payload, RpcException, type Deserializer, type Serializer } from '@nestjs/microservices';
 import { firstValueFrom, lastValueFrom, NEVER, of, range, toArray } from 'rxjs';
 import {
   EventPattern,
@@ -7,6 +7,7 @@ import {
   KrafkaRecordBuilder,
   KrafkaServer,
   MessagePattern,
+  OnFailure,
   schemaRegistrySerde,
   type KafkaMessageView,
   type KrafkaSerde,
@@ -50,6 +51,31 @@ describe('A request', () => {
     await firstValueFrom(client.send(topic, 'after'));
     expect(calls.map((call) => (call as { payload: unknown }).payload)).toEqual(['in time', 'no deadline', 'after']);
     expect(app.get(KrafkaServer).deliveryCounts().lateRequests).toBe(1);
+  });
+
+  it('is called again for a KafkaRetriableException alone, and answered with what it failed of in the end', async () => {
+    const topic = await cluster.newTopic();
+    const calls: string[] = [];
+
+    @Controller()
+    class Prices {
+      @MessagePattern(topic)
+      @OnFailure({ retries: 2, backoffMs: 1 })
+      price(@Payload() sku: string): string {
+        calls.push(sku);
+        if (sku === 'sold out') throw new RpcException('there is none');
+        if (sku === 'locked' || calls.filter((one) => one === sku).length < 2) {
+          throw new KafkaRetriableException('somebody has it');
+        }
+        return `price of ${sku}`;
+      }
+    }
+    await apps.service({ controllers: [Prices] });
+    const { client } = await apps.client();
+    expect(await firstValueFrom(client.send(topic, 'tea'))).toBe('price of tea');
+    await expect(firstValueFrom(client.send(topic, 'locked'))).rejects.toMatchObject({ message: 'somebody has it' });
+    await expect(firstValueFrom(client.send(topic, 'sold out'))).rejects.toMatchObject({ message: 'there is none' });
+    expect(calls).toEqual(['tea', 'tea', 'locked', 'locked', 'locked', 'sold out']);
   });
 
   it('ends with the reason of its signal', async () => {
