@@ -57,6 +57,12 @@ describe('GroupCoordinator', () => {
     expect(asked).toEqual(['find group g', 'connect b:2 coordination:me', 'send {"timeoutMs":7}']);
   });
 
+  it('asks what the coordinator may hold by another connection: nothing stands behind it', async () => {
+    const { coordinator, asked } = setUp();
+    await coordinator.request(Heartbeat, BEAT, { held: true });
+    expect(asked[1]).toBe('connect b:2 coordination:me:held');
+  });
+
   it('sends first of all what is to go first', async () => {
     const { coordinator, asked } = setUp();
     await coordinator.request(Heartbeat, BEAT, { priority: RequestPriority.High });
@@ -87,9 +93,9 @@ describe('GroupCoordinator', () => {
     expect(asked).toEqual(['forget group g 2', 'forget group g 2']);
   });
 
-  it('lets go of its own connections only', async () => {
+  it('lets go of what the coordinator holds only', async () => {
     const { coordinator, asked } = setUp();
     await coordinator.release();
-    expect(asked).toEqual(['release coordination:me']);
+    expect(asked).toEqual(['release coordination:me:held']);
   });
 });

@@ -20,13 +20,16 @@ export interface CoordinatorRequest {
   readonly signal?: AbortSignal;
   readonly maxVersion?: number;
   readonly priority?: RequestPriority;
+  /** The coordinator may hold the answer back: it goes by a connection of its own, so that nothing stands behind it. */
+  readonly held?: boolean;
 }
 
 const MOVED: ReadonlySet<number> = new Set([ERROR_CODES.NOT_COORDINATOR, ERROR_CODES.COORDINATOR_NOT_AVAILABLE]);
 
 /**
- * The coordinator of one group, wherever it is at the moment: joins, heartbeats and commits of a member travel on one
- * connection that nothing else uses, so that no fetch and no produce ever holds them up.
+ * The coordinator of one group, wherever it is at the moment: heartbeats and commits of a member travel on one
+ * connection that nothing else uses, so that no fetch and no produce ever holds them up. Nor does a join: a broker
+ * works on one request of a connection at a time, and holds a JoinGroup until the whole group has gathered.
  */
 export class GroupCoordinator {
   readonly groupId: string;
@@ -47,7 +50,8 @@ export class GroupCoordinator {
     request: RequestOf<A> | ((connection: BrokerConnection) => RequestOf<A>),
     options: CoordinatorRequest = {},
   ): Promise<ResponseOf<A>> {
-    const { cluster, groupId, purpose, ports, requestTimeoutMs } = this.#options;
+    const { cluster, groupId, ports, requestTimeoutMs } = this.#options;
+    const purpose = options.held === true ? this.#heldPurpose : this.#options.purpose;
     const { priority, deadline = new Deadline(ports.clock, requestTimeoutMs, 'requestTimeoutMs'), signal } = options;
     const node = await cluster.coordinator('group', groupId, { deadline, signal });
     this.#node = node;
@@ -77,9 +81,13 @@ export class GroupCoordinator {
     if (MOVED.has(errorCode)) this.#options.cluster.forgetCoordinator('group', this.groupId, this.#node);
   }
 
-  /** Closes this member's connections to coordinators. Requests under way fail. */
+  /** Lets go of the connection by which `held` requests go. One that is under way fails. */
   async release(): Promise<void> {
-    await this.#options.cluster.pool.release(this.#options.purpose, { timeoutMs: 0 });
+    await this.#options.cluster.pool.release(this.#heldPurpose, { timeoutMs: 0 });
+  }
+
+  get #heldPurpose(): `coordination:${string}` {
+    return `${this.#options.purpose}:held`;
   }
 }
 

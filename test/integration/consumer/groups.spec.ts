@@ -262,6 +262,39 @@ describe('a group', () => {
     expect(calls).toEqual(['assigned 0,1', 'revoked 0,1', `assigned ${kept}`, `revoked ${kept}`]);
   });
 
+  it("commits and asks for offsets while it gathers: a join that the coordinator holds stands in nobody's way", async () => {
+    const topic = await cluster.newTopic(2);
+    const groupId = cluster.name('gathering');
+    const sticky: Partial<ConsumerOptions> = { assignors: ['cooperative-sticky'] };
+    const first = member(topic, groupId, sticky);
+    await first.start();
+    const listening = gate();
+    const release = gate();
+    const second = member(topic, groupId, {
+      ...sticky,
+      rebalanceListener: {
+        assigned: async () => {
+          listening.open();
+          await release.opened;
+        },
+      },
+    });
+    const others = [second.start()];
+    await listening.opened;
+    await until(() => first.groupState() === 'stable');
+    const third = member(topic, groupId, sticky);
+    others.push(third.start());
+    await until(() => first.groupState() === 'joining');
+    const [kept] = first.assignment() as [TopicPartition];
+    await first.commit([{ ...kept, offset: 7 }]);
+    expect(await first.committed([kept])).toMatchObject([{ offset: 7 }]);
+    expect(first.groupState()).toBe('joining');
+    release.open();
+    await Promise.all(others);
+    await until(() => first.groupState() === 'stable');
+    await Promise.all([first.close(), second.close(), third.close()]);
+  });
+
   it('lets a listener seek before the first record', async () => {
     const topic = await cluster.newTopic(1);
     await produce(krafka, topic, 10, { partition: 0 });

@@ -136,6 +136,17 @@ describe('ClassicMember', () => {
     expect(coordinator.requests('JoinGroup')[0]?.options.timeoutMs).toBe(65_000);
   });
 
+  it('joins by a connection of its own, which the coordinator may hold, and lets go of it when it is stable', async () => {
+    const { coordinator, clock } = await stable();
+    await clock.advance(3_000);
+    expect(coordinator.sent.map(({ api, options }) => [api, options.held === true])).toEqual([
+      ['JoinGroup', true],
+      ['SyncGroup', true],
+      ['Heartbeat', false],
+    ]);
+    expect(coordinator.released).toBe(1);
+  });
+
   it('joins again at once with the id it is given, when it must have one first', async () => {
     const { member, coordinator } = setUp();
     coordinator
@@ -331,6 +342,26 @@ describe('ClassicMember', () => {
       expect(member.state).toBe('stable');
     });
 
+    it('is not what a commit tells between a join that was torn and the next one', async () => {
+      const sticky = { assignors: [new CooperativeStickyAssignor()] };
+      const { member, coordinator, owner, clock } = await stable([0, 1], sticky);
+      const { identity } = member;
+      coordinator.next('Heartbeat', error('REBALANCE_IN_PROGRESS'));
+      coordinator.next('JoinGroup', () => Promise.reject(new KrafkaConnectionError('b:1', 'reset')));
+      await clock.advance(3_000);
+      expect(coordinator.requests('JoinGroup')).toHaveLength(2);
+      member.heed(ERROR_CODES.ILLEGAL_GENERATION, identity as never);
+      expect(member.identity).toEqual(identity);
+      coordinator.next('JoinGroup', joined(2)).next('SyncGroup', synced(0, 1));
+      await clock.advance(200);
+      expect(member.identity?.generation).toBe(2);
+      expect(owner.calls.some((call) => call.startsWith('lose'))).toBe(false);
+      coordinator.next('JoinGroup', joined(3)).next('SyncGroup', synced(0, 1));
+      member.heed(ERROR_CODES.ILLEGAL_GENERATION, member.identity as never);
+      await settled();
+      expect(owner.calls).toContain('lose 0,1');
+    });
+
     it('by FENCED_INSTANCE_ID is for good', async () => {
       const { member, coordinator, fatal, clock } = await stable([0], { settings: { groupInstanceId: 'i' } });
       coordinator.next('Heartbeat', error('FENCED_INSTANCE_ID'));
@@ -505,6 +536,7 @@ describe('ClassicMember', () => {
       all.coordinator.next('Heartbeat', error('REBALANCE_IN_PROGRESS')).next('JoinGroup', () => joining.promise);
       await all.clock.advance(3_000);
       expect(all.member.state).toBe('joining');
+      all.coordinator.released = 0;
       return { ...all, joining };
     };
 
@@ -517,7 +549,6 @@ describe('ClassicMember', () => {
       joining.resolve(joined(2));
       await halting;
       expect(member.identity?.generation).toBe(2);
-      expect(coordinator.released).toBe(0);
       expect(owner.calls).toEqual(['assign 0,1']);
       expect(coordinator.requests('JoinGroup')).toHaveLength(2);
     });

@@ -69,7 +69,10 @@ export class ClassicMember implements GroupMember {
   #noted = new Deferred<void>();
   #reason: string | undefined;
   #rebalances = 0;
-  /** Settles with the JoinGroup or SyncGroup that is under way: its answer will tell more than any to a commit. */
+  /**
+   * Settles with the JoinGroup or SyncGroup that is under way, and stays after one that failed until another succeeds:
+   * what that answers will tell more than any answer to a commit.
+   */
   #gathering: Promise<unknown> | undefined;
   /** The group is about to be left: what a join brings is not taken any more. */
   #halting = false;
@@ -132,9 +135,9 @@ export class ClassicMember implements GroupMember {
     await this.#endJoin(deadline);
     this.#ending.abort(new KrafkaError('the group is being left', { code: 'CLOSED' }));
     this.#noted.resolve();
-    // A JoinGroup is held by the coordinator, and so is all that is sent behind it.
-    if (this.#gathering !== undefined) await this.#options.coordinator.release();
+    await this.#options.coordinator.release();
     await within(deadline, this.#options.ports.clock, this.#loop ?? Promise.resolve());
+    this.#gathering = undefined;
   }
 
   async leave(deadline: Deadline): Promise<void> {
@@ -146,8 +149,8 @@ export class ClassicMember implements GroupMember {
   }
 
   /**
-   * A cooperative member works on while it joins, and what it has done meanwhile can only be committed as the member it
-   * then is: so a join that is under way is waited for, but not for ever.
+   * A cooperative member works on while it joins, and as soon as the group has gathered what it has done can only be
+   * committed as the member it then is: so a join that is under way is waited for, but not for ever.
    */
   async #endJoin(deadline: Deadline): Promise<void> {
     const { owner, ports } = this.#options;
@@ -174,7 +177,7 @@ export class ClassicMember implements GroupMember {
         if (this.#halting) return;
         await this.#take(assigned);
         if (signal.aborted) return;
-        if (this.#reason === undefined) this.#enter('stable');
+        if (this.#reason === undefined) this.#settle();
         await this.#untilNoted();
       } catch (error) {
         if (signal.aborted) return;
@@ -225,11 +228,9 @@ export class ClassicMember implements GroupMember {
     this.#noted = new Deferred();
     const gathering = this.#gather(reason);
     this.#gathering = gathering;
-    try {
-      return await gathering;
-    } finally {
-      this.#gathering = undefined;
-    }
+    const assigned = await gathering;
+    this.#gathering = undefined;
+    return assigned;
   }
 
   async #gather(reason: string): Promise<TopicPartition[]> {
@@ -273,7 +274,11 @@ export class ClassicMember implements GroupMember {
           })),
           reason: reason.slice(0, MOST_REASON),
         },
-        { timeoutMs: Math.max(requestTimeoutMs, rebalanceTimeoutMs + JOIN_GRACE_MS), signal: this.#ending.signal },
+        {
+          timeoutMs: Math.max(requestTimeoutMs, rebalanceTimeoutMs + JOIN_GRACE_MS),
+          signal: this.#ending.signal,
+          held: true,
+        },
       );
       if (joined.errorCode === ERROR_CODES.NONE) return joined;
       if (joined.errorCode === ERROR_CODES.MEMBER_ID_REQUIRED) {
@@ -304,7 +309,7 @@ export class ClassicMember implements GroupMember {
           assignment: encodeAssignment(partitions),
         })),
       },
-      { signal: this.#ending.signal },
+      { signal: this.#ending.signal, held: true },
     );
     if (synced.errorCode !== ERROR_CODES.NONE) throw this.#refused(synced.errorCode, 'SyncGroup');
     return synced;
@@ -324,6 +329,12 @@ export class ClassicMember implements GroupMember {
       this.#rejoin('partitions were handed back and can be given to others');
     }
     await owner.assign(added);
+  }
+
+  /** The group has gathered, and what this member is given has been taken. */
+  #settle(): void {
+    void this.#options.coordinator.release();
+    this.#enter('stable');
   }
 
   /** Waits until there is a reason to join again, or the group is left. */
