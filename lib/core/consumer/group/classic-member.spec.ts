@@ -471,6 +471,21 @@ describe('ClassicMember', () => {
       expect(owner.calls).toEqual(['assign 0,1', 'revoke 0,1', 'assign 0,1']);
     });
 
+    it('gathers the group again when a topic has changed while what was given out was still being taken', async () => {
+      const { member, coordinator, counts, owner, states } = setUp({ counts: { t: 4, u: 2 } });
+      owner.holding = new Deferred();
+      coordinator.next('JoinGroup', asLeader(1)).next('SyncGroup', synced(0, 1));
+      member.start();
+      await settled();
+      counts['u'] = 3;
+      member.metadataChanged();
+      coordinator.next('JoinGroup', asLeader(2)).next('SyncGroup', synced(0, 1));
+      owner.holding.resolve();
+      await settled();
+      expect(coordinator.requests('JoinGroup')).toHaveLength(2);
+      expect(states.at(-1)).toBe('stable');
+    });
+
     it('fails by name when a subscription is malformed: it does not assign fewer partitions', async () => {
       const { member, coordinator, fatal } = setUp();
       const group = asLeader(1) as { members: object[] };

@@ -335,6 +335,8 @@ export class ClassicMember implements GroupMember {
   #settle(): void {
     void this.#options.coordinator.release();
     this.#enter('stable');
+    // What the leader has given out may have changed since, and nobody tells of that twice.
+    this.metadataChanged();
   }
 
   /** Waits until there is a reason to join again, or the group is left. */
