@@ -256,6 +256,20 @@ describe('ConsumerMember', () => {
     },
   );
 
+  it('does not storm a coordinator that contradicts itself', async () => {
+    const { member, coordinator, beats, clock } = setUp();
+    // A storm would never let the clock go on: it is left without an answer.
+    coordinator.always('ConsumerGroupHeartbeat', () =>
+      beats().length < 20 ? refusal('UNKNOWN_MEMBER_ID') : new Promise(() => undefined),
+    );
+    member.start();
+    await clock.advance(1_000);
+    expect(beats().length).toBeLessThan(8);
+    coordinator.always('ConsumerGroupHeartbeat', answer(1, [0]));
+    await clock.advance(1_000);
+    expect(member.state).toBe('stable');
+  });
+
   it('is nobody to commit as while it is lost', async () => {
     const { coordinator, owner, clock, member } = await stable();
     owner.holding = new Deferred();

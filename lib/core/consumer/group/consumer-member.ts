@@ -371,6 +371,11 @@ export class ConsumerMember implements GroupMember {
   /** A heartbeat was refused: what may pass is thrown, so that the next one comes after a while. */
   #refused({ errorCode, errorMessage }: HeartbeatResponse): void {
     const api = 'ConsumerGroupHeartbeat';
+    // To a member that joins it would be a contradiction: that is tried again, after a while.
+    if (this.#epoch === JOINING && LOST.has(errorName(errorCode))) {
+      const detail = `answered ${errorName(errorCode)} to a join`;
+      throw protocolError(ERROR_CODES.COORDINATOR_NOT_AVAILABLE, { api, detail });
+    }
     if (this.#heed(errorCode, api)) return;
     if (errorCode === ERROR_CODES.INVALID_REGULAR_EXPRESSION) {
       // It may have been subscribed to something else meanwhile.
