@@ -20,6 +20,7 @@ import { decodeAssignment, encodeAssignment, encodeSubscription, PROTOCOL_TYPE }
 import { GroupLeader } from './group-leader.js';
 import { within } from '../within.js';
 import type { GroupMember, MemberIdentity, MemberListener, PartitionOwner } from './group-member.js';
+import { revocationMs } from './revocation.js';
 
 export interface ClassicMemberOptions {
   readonly coordinator: CoordinatorLink;
@@ -212,10 +213,10 @@ export class ClassicMember implements GroupMember {
     }
   }
 
-  /** The coordinator counts from when it began the rebalance; we heard of that one heartbeat later at most. */
+  /** We heard of the rebalance one heartbeat after the coordinator began it at most. */
   #revocation(): Deadline {
     const { rebalanceTimeoutMs, heartbeatIntervalMs } = this.#options.settings;
-    const budgetMs = Math.max(rebalanceTimeoutMs / 2, rebalanceTimeoutMs - heartbeatIntervalMs);
+    const budgetMs = revocationMs(rebalanceTimeoutMs, heartbeatIntervalMs);
     return new Deadline(this.#options.ports.clock, budgetMs, 'rebalanceTimeoutMs');
   }
 

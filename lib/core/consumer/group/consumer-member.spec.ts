@@ -151,7 +151,7 @@ describe('ConsumerMember', () => {
     owner.holding = new Deferred();
     coordinator.next('ConsumerGroupHeartbeat', { ...answer(2, [0]), heartbeatIntervalMs: 1_000 });
     await clock.advance(10_000);
-    expect(owner.calls.at(-1)).toBe('revoke 1');
+    expect(owner.calls).toContain('revoke 1');
     expect(beats().length - before).toBe(10);
     owner.holding.resolve();
   });
@@ -167,7 +167,34 @@ describe('ConsumerMember', () => {
       .filter((partitions) => partitions !== undefined);
     expect(told).toEqual([[0, 1], [1], [1, 2]]);
     expect(member.identity?.generation).toBe(2);
-    expect(owner.deadlines).toEqual([60_000]);
+  });
+
+  it('gives handlers the rebalance timeout, less a heartbeat in which the coordinator is told', async () => {
+    const { coordinator, owner, clock } = await stable();
+    coordinator.next('ConsumerGroupHeartbeat', answer(2, [0]));
+    await clock.advance(5_000);
+    expect(owner.deadlines).toEqual([55_000]);
+  });
+
+  it('counts that from when it heard of the assignment: what a listener takes of it is gone', async () => {
+    const { member, coordinator, owner, clock } = setUp({ settings: { rebalanceTimeoutMs: 20_000 } });
+    owner.holding = new Deferred();
+    coordinator.next('ConsumerGroupHeartbeat', answer(1, [0, 1, 2]));
+    coordinator.next('ConsumerGroupHeartbeat', answer(2, [0, 1]));
+    member.start();
+    await clock.advance(5_000);
+    await clock.advance(10_000);
+    owner.holding.resolve();
+    owner.holding = new Deferred();
+    await settled();
+    expect(owner.calls).toEqual(['assign 0,1,2', 'revoke 2']);
+    coordinator.next('ConsumerGroupHeartbeat', answer(3, [0]));
+    await clock.advance(30_000);
+    owner.holding.resolve();
+    owner.holding = undefined;
+    await settled();
+    expect(owner.calls).toContain('revoke 1');
+    expect(owner.deadlines).toEqual([5_000, 2_500]);
   });
 
   it('is a member with its new epoch while it gives back: commits need that', async () => {

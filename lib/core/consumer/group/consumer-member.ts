@@ -16,6 +16,7 @@ import type { ConsumerSettings } from '../consumer-options.js';
 import { byTopic, describePartitions, difference, sorted, type TopicPartition } from '../topic-partition.js';
 import { within } from '../within.js';
 import type { GroupMember, MemberIdentity, MemberListener, PartitionOwner } from './group-member.js';
+import { revocationMs } from './revocation.js';
 
 export interface ConsumerMemberOptions {
   readonly coordinator: CoordinatorLink;
@@ -35,6 +36,12 @@ type HeartbeatRequest = RequestOf<typeof ConsumerGroupHeartbeat>;
 type HeartbeatResponse = ResponseOf<typeof ConsumerGroupHeartbeat>;
 /** Partitions as the coordinator names them. */
 type AssignedTopics = NonNullable<HeartbeatResponse['assignment']>['topicPartitions'];
+
+/** An assignment, and when it was heard of. */
+interface Target {
+  readonly partitions: AssignedTopics;
+  readonly heardAt: number;
+}
 
 /** What the coordinator knows of this member. */
 interface Told {
@@ -88,10 +95,12 @@ export class ConsumerMember implements GroupMember {
   #state: GroupState = 'unjoined';
   /** The coordinator's count of this member's changes; 0 while it is not a member. */
   #epoch = JOINING;
+  /** The coordinator's own, however often it is asked at the moment. */
+  #heartbeatMs = FIRST_INTERVAL_MS;
   /** Changes when the membership is lost: an answer to a heartbeat from before says nothing. */
   #life = 0;
   /** The newest assignment that the loop has not followed yet. */
-  #target: AssignedTopics | undefined;
+  #target: Target | undefined;
   #lost = false;
   #noted = new Deferred<void>();
   /** Ids of the topics that partitions were given of. */
@@ -210,7 +219,7 @@ export class ConsumerMember implements GroupMember {
   }
 
   /** Gives back what is not in the assignment any more, takes what is new, and has the coordinator told. */
-  async #follow(target: AssignedTopics): Promise<void> {
+  async #follow(target: Target): Promise<void> {
     const { owner } = this.#options;
     const life = this.#life;
     const assigned = await this.#named(target);
@@ -225,7 +234,7 @@ export class ConsumerMember implements GroupMember {
         this.#enter('rebalancing');
         this.#options.listener.onRebalance('the coordinator gives out the partitions anew');
       }
-      await this.#giveBack(revoked);
+      await this.#giveBack(revoked, target);
       if (outdated()) return this.#stir();
       await owner.assign(added);
       this.#heartbeats.soon();
@@ -235,13 +244,25 @@ export class ConsumerMember implements GroupMember {
     this.#enter('stable');
   }
 
-  async #giveBack(revoked: readonly TopicPartition[]): Promise<void> {
-    const { owner, settings, ports } = this.#options;
+  async #giveBack(revoked: readonly TopicPartition[], target: Target): Promise<void> {
+    const { owner, ports } = this.#options;
     if (revoked.length === 0) return;
     ports.logger.debug('partitions go to another member', { partitions: describePartitions(revoked) });
-    await owner.revoke(revoked, new Deadline(ports.clock, settings.rebalanceTimeoutMs, 'rebalanceTimeoutMs'));
+    await owner.revoke(revoked, this.#revocation(target));
     // Whoever gets them waits for the coordinator to be told.
     this.#heartbeats.soon();
+  }
+
+  /**
+   * The coordinator counts from when it answered with the assignment, and gives the whole membership up when it is over.
+   * Where listeners have used that time up already, what is done can still be committed.
+   */
+  #revocation({ heardAt }: Target): Deadline {
+    const { settings, ports } = this.#options;
+    const { rebalanceTimeoutMs } = settings;
+    const wholeMs = revocationMs(rebalanceTimeoutMs, this.#heartbeatMs);
+    const leftMs = Math.ceil(wholeMs - (ports.clock.monotonic() - heardAt));
+    return new Deadline(ports.clock, Math.max(leftMs, (rebalanceTimeoutMs - wholeMs) / 2), 'rebalanceTimeoutMs');
   }
 
   #stir(): void {
@@ -249,15 +270,15 @@ export class ConsumerMember implements GroupMember {
   }
 
   /** The names of the topics that the coordinator names by id: waits until the metadata tells them. */
-  async #named(target: AssignedTopics): Promise<TopicPartition[]> {
+  async #named(target: Target): Promise<TopicPartition[]> {
     const { cluster, ports } = this.#options;
     const { signal } = this.#ending;
     for (;;) {
       const { metadata } = cluster;
-      const unknown = target.filter(({ topicId }) => metadata.topicNameOf(topicId) === undefined);
+      const unknown = target.partitions.filter(({ topicId }) => metadata.topicNameOf(topicId) === undefined);
       if (unknown.length === 0) {
-        for (const { topicId } of target) this.#ids.set(metadata.topicNameOf(topicId) as string, topicId);
-        return target.flatMap(({ topicId, partitions }) =>
+        for (const { topicId } of target.partitions) this.#ids.set(metadata.topicNameOf(topicId) as string, topicId);
+        return target.partitions.flatMap(({ topicId, partitions }) =>
           partitions.map((partition) => ({ topic: metadata.topicNameOf(topicId) as string, partition })),
         );
       }
@@ -281,7 +302,7 @@ export class ConsumerMember implements GroupMember {
   }
 
   async #beat(): Promise<void> {
-    const { coordinator, settings, onUnsupported } = this.#options;
+    const { coordinator, settings, ports, onUnsupported } = this.#options;
     const life = this.#life;
     let told: Told | undefined;
     let response: HeartbeatResponse;
@@ -312,11 +333,12 @@ export class ConsumerMember implements GroupMember {
     }
     this.#told = told;
     this.#epoch = response.memberEpoch;
+    this.#heartbeatMs = response.heartbeatIntervalMs;
     this.#heartbeats.intervalMs = response.heartbeatIntervalMs;
     const given = response.assignment?.topicPartitions ?? (this.#askedSoon > 0 ? [] : undefined);
     if (given === undefined || (given.length === 0 && this.#asksSoon())) return;
     this.#askedSoon = 0;
-    this.#target = given;
+    this.#target = { partitions: given, heardAt: ports.clock.monotonic() };
     this.#stir();
   }
 
