@@ -112,6 +112,24 @@ describe('shared lookups', () => {
     await expect(find('x', 1, abort.signal)).rejects.toBe(reason);
   });
 
+  it('end with the first failure for one who wants a single try, and go on for the others', async () => {
+    const { clock, attempts, lookups, find } = setUp();
+    const deadline = new Deadline(clock, 10_000, 'testMs');
+    const patient = find('x');
+    const hasty = lookups.find('x', { deadline, once: true });
+    attempts[0]!.answer.reject(retriable);
+    await expect(hasty).rejects.toBe(retriable);
+    await clock.advance(1_000);
+    attempts[1]!.answer.resolve('X');
+    await expect(patient).resolves.toBe('X');
+    const alone = lookups.find('y', { deadline, once: true });
+    attempts[2]!.answer.reject(retriable);
+    await expect(alone).rejects.toBe(retriable);
+    expect(clock.timersWaiting).toBe(0);
+    await clock.advance(10_000);
+    expect(attempts).toHaveLength(3);
+  });
+
   it('stop when nobody waits any more, leaving no timer behind', async () => {
     const { clock, attempts, find } = setUp();
     const hasty = find('x', 50);

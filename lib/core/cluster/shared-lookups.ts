@@ -7,6 +7,8 @@ export interface WaitOptions {
   readonly deadline: Deadline;
   /** Ends this caller's waiting at once; the rejection is the signal's reason. */
   readonly signal?: AbortSignal | undefined;
+  /** The next try counts, and no other: for what is not worth waiting for. */
+  readonly once?: boolean | undefined;
 }
 
 export interface SharedLookupsOptions<T> {
@@ -52,7 +54,7 @@ export class SharedLookups<T> {
     }
   }
 
-  #join(key: string, lookup: Lookup<T>, { deadline, signal }: WaitOptions): Promise<T> {
+  #join(key: string, lookup: Lookup<T>, { deadline, signal, once = false }: WaitOptions): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const leave = (): void => {
         timer.cancel();
@@ -70,7 +72,7 @@ export class SharedLookups<T> {
         leave();
         reject(this.#options.expired(key, deadline, lookup.last));
       });
-      const waiter: Waiter<T> = { leave, resolve, reject };
+      const waiter: Waiter<T> = { once, leave, resolve, reject };
       signal?.addEventListener('abort', onAbort, { once: true });
       lookup.waiters.add(waiter);
     });
@@ -92,6 +94,7 @@ export class SharedLookups<T> {
           return;
         }
         lookup.last = error;
+        lookup.failOnce(error);
       }
       if (this.#lookups.get(key) === lookup) {
         const waitMs = backoffMs(backoff, failures, ports.random);
@@ -102,6 +105,7 @@ export class SharedLookups<T> {
 }
 
 interface Waiter<T> {
+  readonly once: boolean;
   readonly leave: () => void;
   readonly resolve: (value: T) => void;
   readonly reject: (error: unknown) => void;
@@ -125,6 +129,15 @@ class Lookup<T> {
       waiter.reject(error);
     }
     this.wake();
+  }
+
+  /** One try has failed: those leave who wait for no other. */
+  failOnce(error: unknown): void {
+    for (const waiter of this.waiters) {
+      if (!waiter.once) continue;
+      waiter.leave();
+      waiter.reject(error);
+    }
   }
 
   pause(timer: Timer, resume: () => void): void {

@@ -27,8 +27,8 @@ function setUp() {
     requestTimeoutMs: 30_000,
     ports: fakePorts(),
     cluster: {
-      coordinator: (type: string, key: string) => {
-        asked.push(`find ${type} ${key}`);
+      coordinator: (type: string, key: string, { once }: { once?: boolean }) => {
+        asked.push(`find ${type} ${key}${once === true ? ' once' : ''}`);
         return Promise.resolve(NODE);
       },
       forgetCoordinator: (type: string, key: string, node?: BrokerNode) => {
@@ -61,6 +61,12 @@ describe('GroupCoordinator', () => {
     const { coordinator, asked } = setUp();
     await coordinator.request(Heartbeat, BEAT, { held: true });
     expect(asked[1]).toBe('connect b:2 coordination:me:held');
+  });
+
+  it('looks for the coordinator once only where that is enough', async () => {
+    const { coordinator, asked } = setUp();
+    await coordinator.request(Heartbeat, BEAT, { once: true });
+    expect(asked[0]).toBe('find group g once');
   });
 
   it('sends first of all what is to go first', async () => {

@@ -22,6 +22,8 @@ export interface CoordinatorRequest {
   readonly priority?: RequestPriority;
   /** The coordinator may hold the answer back: it goes by a connection of its own, so that nothing stands behind it. */
   readonly held?: boolean;
+  /** The coordinator is looked up once, however much time there is: for a goodbye, which a session's end replaces. */
+  readonly once?: boolean;
 }
 
 const MOVED: ReadonlySet<number> = new Set([ERROR_CODES.NOT_COORDINATOR, ERROR_CODES.COORDINATOR_NOT_AVAILABLE]);
@@ -52,8 +54,13 @@ export class GroupCoordinator {
   ): Promise<ResponseOf<A>> {
     const { cluster, groupId, ports, requestTimeoutMs } = this.#options;
     const purpose = options.held === true ? this.#heldPurpose : this.#options.purpose;
-    const { priority, deadline = new Deadline(ports.clock, requestTimeoutMs, 'requestTimeoutMs'), signal } = options;
-    const node = await cluster.coordinator('group', groupId, { deadline, signal });
+    const {
+      priority,
+      deadline = new Deadline(ports.clock, requestTimeoutMs, 'requestTimeoutMs'),
+      signal,
+      once,
+    } = options;
+    const node = await cluster.coordinator('group', groupId, { deadline, signal, once });
     this.#node = node;
     try {
       const connection =

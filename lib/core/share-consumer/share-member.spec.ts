@@ -148,6 +148,7 @@ describe('a member of a share group', () => {
     await settled();
     await member.leave(new Deadline(clock, 1_000, 'close timeoutMs'));
     expect(bodies(coordinator).at(-1)).toEqual({ groupId: 'g', memberId: member.memberId, memberEpoch: -1 });
+    expect(coordinator.sent.at(-1)?.options.once).toBe(true);
     await clock.advance(60_000);
     expect(bodies(coordinator)).toHaveLength(2);
     expect(seen.slice(3)).toEqual(['[leaving]', '[left]']);

@@ -110,7 +110,7 @@ export class ShareMember {
         const left = await coordinator.request(
           ShareGroupHeartbeat,
           { groupId: coordinator.groupId, memberId: this.memberId, memberEpoch: LEAVING },
-          { deadline },
+          { deadline, once: true },
         );
         if (left.errorCode !== ERROR_CODES.NONE) throw protocolError(left.errorCode, { api: API });
       } catch (error) {

@@ -85,6 +85,21 @@ withFaults('a consumer of a broker that', () => {
     await end();
   });
 
+  it.each(['classic', 'consumer'] as const)(
+    'is gone for good: with nothing to commit a member of a %s group has closed long before its time is over',
+    async (groupProtocol) => {
+      const topic = await cluster.newTopic(1);
+      const options =
+        groupProtocol === 'classic' ? {} : { heartbeatIntervalMs: undefined, sessionTimeoutMs: undefined };
+      const consumer = consumerOf(topic, { groupProtocol, ...options });
+      await consumer.start();
+      await consumer.commit();
+      for (const nodeId of broker.nodeIds) await broker.stopNode(nodeId);
+      await consumer.close({ timeoutMs: 3_600_000 });
+      expect(consumer.groupState()).toBe('left');
+    },
+  );
+
   it('forgets fetch sessions: they are opened anew, and nothing is missed', async () => {
     const topic = await cluster.newTopic(3);
     const consumer = consumerOf(topic);

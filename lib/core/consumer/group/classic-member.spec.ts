@@ -516,6 +516,7 @@ describe('ClassicMember', () => {
         groupId: 'g',
         members: [{ memberId: 'me', groupInstanceId: null }],
       });
+      expect(all.coordinator.requests('LeaveGroup')[0]?.options.once).toBe(true);
       expect(all.member.state).toBe('left');
       expect(all.clock.timers).toEqual([]);
     });

@@ -423,7 +423,7 @@ export class ClassicMember implements GroupMember {
                 groupId: coordinator.groupId,
                 members: [{ memberId: this.#memberId, groupInstanceId: null, reason: 'the consumer is closing' }],
               },
-        { deadline },
+        { deadline, once: true },
       );
       if (left.errorCode !== ERROR_CODES.NONE) throw protocolError(left.errorCode, { api: 'LeaveGroup' });
     } catch (error) {

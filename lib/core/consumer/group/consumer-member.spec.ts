@@ -507,6 +507,7 @@ describe('ConsumerMember', () => {
       const all = await stable();
       await leave(all);
       expect(all.beats().at(-1)).toMatchObject({ memberEpoch: -1, instanceId: null });
+      expect(all.coordinator.sent.at(-1)?.options.once).toBe(true);
       expect(all.member.state).toBe('left');
       expect(all.clock.timers).toEqual([]);
     });

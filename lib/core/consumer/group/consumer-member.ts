@@ -455,7 +455,7 @@ export class ConsumerMember implements GroupMember {
           memberEpoch,
           instanceId: settings.groupInstanceId ?? null,
         },
-        { deadline },
+        { deadline, once: true },
       );
       if (left.errorCode !== ERROR_CODES.NONE) throw protocolError(left.errorCode, { api: 'ConsumerGroupHeartbeat' });
     } catch (error) {
