@@ -153,4 +153,27 @@ describe('a member of a share group', () => {
     expect(bodies(coordinator)).toHaveLength(2);
     expect(seen.slice(3)).toEqual(['[leaving]', '[left]']);
   });
+
+  it('leaves with a word before its join is answered, too: it may be counted in', async () => {
+    const { clock, coordinator, member } = setUp();
+    coordinator.next('ShareGroupHeartbeat', () => new Promise(() => undefined));
+    coordinator.next('ShareGroupHeartbeat', beat());
+    member.start();
+    await settled();
+    await member.leave(new Deadline(clock, 1_000, 'close timeoutMs'));
+    expect(bodies(coordinator).map(({ memberEpoch }) => memberEpoch)).toEqual([0, -1]);
+    expect(bodies(coordinator)[1]).toMatchObject({ memberId: member.memberId });
+  });
+
+  it('that leaves before it has reached the coordinator sends nothing, and no join afterwards', async () => {
+    const { clock, coordinator, member, seen } = setUp();
+    let connected = (): void => undefined;
+    coordinator.connecting = new Promise((resolve) => (connected = resolve));
+    member.start();
+    await member.leave(new Deadline(clock, 1_000, 'close timeoutMs'));
+    connected();
+    await settled();
+    expect(bodies(coordinator)).toEqual([]);
+    expect(seen).toEqual(['[joining]', '[left]']);
+  });
 });

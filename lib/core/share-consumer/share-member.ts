@@ -10,7 +10,7 @@ import {
   type ErrorName,
   type ResponseOf,
 } from '../protocol/index.js';
-import { KrafkaError, sleep, type Deadline, type Ports } from '../support/index.js';
+import { KrafkaClosedError, KrafkaError, sleep, type Deadline, type Ports } from '../support/index.js';
 import type { ShareConsumerSettings } from './share-consumer-options.js';
 import type { SharePartition } from './share-partition.js';
 
@@ -43,6 +43,9 @@ const EMPTY_BEATS = 20;
 /** The coordinator has given this member up. */
 const LOST: ReadonlySet<ErrorName> = new Set(['UNKNOWN_MEMBER_ID', 'FENCED_MEMBER_EPOCH']);
 
+/** To a goodbye: there was nobody to leave. */
+const NO_MEMBER: ReadonlySet<ErrorName> = new Set(['UNKNOWN_MEMBER_ID', 'GROUP_ID_NOT_FOUND']);
+
 /**
  * A member of a share group (KIP-932). The coordinator assigns and nobody waits for anybody: an assignment holds from
  * when it is heard of, and partitions may be several members' at once.
@@ -64,6 +67,8 @@ export class ShareMember {
   #epoch = JOINING;
   /** Changes when the membership is lost: an answer to a heartbeat from before says nothing. */
   #life = 0;
+  /** Whether a join has been sent that nobody has answered: the coordinator may count this member in. */
+  #joinUnanswered = false;
   /** The topics that the coordinator has been told of. */
   #told: readonly string[] | undefined;
   /** The newest assignment whose topics are not all known by name yet. */
@@ -104,7 +109,8 @@ export class ShareMember {
     this.#life++;
     this.#ending.abort(new KrafkaError('the group is being left', { code: 'CLOSED' }));
     const { coordinator, ports } = this.#options;
-    if (this.#epoch !== JOINING) {
+    // A join may be under way: its id is the member's own, and tells the coordinator who leaves (KIP-1082).
+    if (this.#epoch !== JOINING || this.#joinUnanswered) {
       if (this.#state !== 'fatal') this.#enter('leaving');
       try {
         const left = await coordinator.request(
@@ -112,7 +118,9 @@ export class ShareMember {
           { groupId: coordinator.groupId, memberId: this.memberId, memberEpoch: LEAVING },
           { deadline, once: true },
         );
-        if (left.errorCode !== ERROR_CODES.NONE) throw protocolError(left.errorCode, { api: API });
+        if (left.errorCode !== ERROR_CODES.NONE && !NO_MEMBER.has(errorName(left.errorCode))) {
+          throw protocolError(left.errorCode, { api: API });
+        }
       } catch (error) {
         ports.logger.warn('the share group was left without a goodbye: the session timeout ends the membership', {
           group: coordinator.groupId,
@@ -133,12 +141,16 @@ export class ShareMember {
     try {
       response = await coordinator.request(
         ShareGroupHeartbeat,
-        {
-          groupId: coordinator.groupId,
-          memberId: this.memberId,
-          memberEpoch: this.#epoch,
-          rackId: all ? (settings.rack ?? null) : null,
-          subscribedTopicNames: all || this.#told !== topics ? topics : null,
+        () => {
+          if (life !== this.#life) throw new KrafkaClosedError('the membership');
+          if (this.#epoch === JOINING) this.#joinUnanswered = true;
+          return {
+            groupId: coordinator.groupId,
+            memberId: this.memberId,
+            memberEpoch: this.#epoch,
+            rackId: all ? (settings.rack ?? null) : null,
+            subscribedTopicNames: all || this.#told !== topics ? topics : null,
+          };
         },
         { timeoutMs: settings.requestTimeoutMs, priority: RequestPriority.High },
       );
@@ -150,6 +162,7 @@ export class ShareMember {
       return;
     }
     if (life !== this.#life) return;
+    this.#joinUnanswered = false;
     coordinator.heed(response.errorCode);
     if (response.errorCode !== ERROR_CODES.NONE) {
       this.#told = undefined;

@@ -295,6 +295,28 @@ describe('a group', () => {
     await Promise.all([first.close(), second.close(), third.close()]);
   });
 
+  it('counts nobody in who was closed while joining', async () => {
+    if (await isRefused(BY_COORDINATOR)) return;
+    const topic = await cluster.newTopic(2);
+    const gone = async (error: unknown): Promise<[]> => {
+      expect(error).toMatchObject({ code: 'GROUP_ID_NOT_FOUND' });
+      return [];
+    };
+    for (let turns = 0; turns < 15; turns++) {
+      const groupId = cluster.name('hasty');
+      const hasty = member(topic, groupId, BY_COORDINATOR);
+      const joining = gate();
+      hasty.events.on('state', () => joining.open());
+      const started = hasty.start().catch((error: unknown) => error);
+      await joining.opened;
+      for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
+      await hasty.close();
+      await started;
+      const groups = await krafka.admin().describeGroups([groupId]).catch(gone);
+      expect(groups.filter(({ members }) => members.length > 0)).toEqual([]);
+    }
+  });
+
   it('lets a listener seek before the first record', async () => {
     const topic = await cluster.newTopic(1);
     await produce(krafka, topic, 10, { partition: 0 });

@@ -528,6 +528,38 @@ describe('ConsumerMember', () => {
       expect(all.member.state).toBe('leaving');
     });
 
+    it('before its join is answered says goodbye all the same: it may be counted in', async () => {
+      const all = setUp();
+      all.coordinator.next('ConsumerGroupHeartbeat', () => new Promise(() => undefined));
+      all.coordinator.next('ConsumerGroupHeartbeat', refusal('UNKNOWN_MEMBER_ID'));
+      all.member.start();
+      await settled();
+      await leave(all);
+      expect(all.beats().map(({ memberEpoch }) => memberEpoch)).toEqual([0, -1]);
+      expect(all.beats()[1].memberId).toBe(all.beats()[0].memberId);
+    });
+
+    it('before it has reached the coordinator sends nothing, and no join afterwards', async () => {
+      const all = setUp();
+      const connected = new Deferred<void>();
+      all.coordinator.connecting = connected.promise;
+      all.member.start();
+      await leave(all);
+      connected.resolve();
+      await settled();
+      expect(all.beats()).toEqual([]);
+      expect(all.fatal).toEqual([]);
+    });
+
+    it('after its join was refused says nothing: nobody counts it in', async () => {
+      const all = setUp();
+      all.coordinator.next('ConsumerGroupHeartbeat', refusal('GROUP_MAX_SIZE_REACHED'));
+      all.member.start();
+      await settled();
+      await leave(all);
+      expect(all.beats()).toHaveLength(1);
+    });
+
     it('before it ever was a member says nothing', async () => {
       const all = setUp();
       await leave(all);

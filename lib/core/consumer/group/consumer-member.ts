@@ -10,7 +10,7 @@ import {
   type RequestOf,
   type ResponseOf,
 } from '../../protocol/index.js';
-import { Deadline, Deferred, KrafkaError, sleep, type Ports } from '../../support/index.js';
+import { Deadline, Deferred, KrafkaClosedError, KrafkaError, sleep, type Ports } from '../../support/index.js';
 import type { GroupState } from '../consumer-events.js';
 import type { ConsumerSettings } from '../consumer-options.js';
 import { byTopic, describePartitions, difference, sorted, type TopicPartition } from '../topic-partition.js';
@@ -64,6 +64,8 @@ const NOT_MATCHED = 'PATTERN_NOT_MATCHED';
 
 /** The coordinator has given this member up. */
 const LOST: ReadonlySet<ErrorName> = new Set(['UNKNOWN_MEMBER_ID', 'FENCED_MEMBER_EPOCH', 'ILLEGAL_GENERATION']);
+/** To a goodbye: there was nobody to leave. */
+const NO_MEMBER: ReadonlySet<ErrorName> = new Set(['UNKNOWN_MEMBER_ID', 'GROUP_ID_NOT_FOUND']);
 /** Refusals of a coordinator that has no such groups, or a group that cannot become one. */
 const UNSUPPORTED: ReadonlySet<string> = new Set(['UNSUPPORTED_VERSION', 'GROUP_ID_NOT_FOUND']);
 
@@ -105,6 +107,8 @@ export class ConsumerMember implements GroupMember {
   #noted = new Deferred<void>();
   /** Ids of the topics that partitions were given of. */
   readonly #ids = new Map<string, string>();
+  /** Whether a join has been sent that nobody has answered: the coordinator may count this member in. */
+  #joinUnanswered = false;
   /** What the coordinator has been told already, and need not be told again; undefined when all must be told. */
   #told: Told | undefined;
   #rebalances = 0;
@@ -310,8 +314,11 @@ export class ConsumerMember implements GroupMember {
       response = await coordinator.request(
         ConsumerGroupHeartbeat,
         (connection) => {
+          if (life !== this.#life) throw new KrafkaClosedError('the membership');
           told = this.#toTell();
-          return this.#composed(told, connection.versionOf(ConsumerGroupHeartbeat));
+          const heartbeat = this.#composed(told, connection.versionOf(ConsumerGroupHeartbeat));
+          if (this.#epoch === JOINING) this.#joinUnanswered = true;
+          return heartbeat;
         },
         { timeoutMs: settings.requestTimeoutMs, priority: RequestPriority.High },
       );
@@ -325,6 +332,7 @@ export class ConsumerMember implements GroupMember {
       return;
     }
     if (life !== this.#life) return;
+    this.#joinUnanswered = false;
     coordinator.heed(response.errorCode);
     if (response.errorCode !== ERROR_CODES.NONE) {
       this.#told = undefined;
@@ -442,9 +450,10 @@ export class ConsumerMember implements GroupMember {
     this.#stir();
   }
 
+  /** Also while a join is under way: its id is the member's own, and tells the coordinator who leaves (KIP-1082). */
   async #sayGoodbye(deadline: Deadline): Promise<void> {
     const { coordinator, settings, ports } = this.#options;
-    if (this.#epoch === JOINING) return;
+    if (this.#epoch === JOINING && !this.#joinUnanswered) return;
     const memberEpoch = settings.groupInstanceId === undefined ? LEAVING : LEAVING_FOR_A_WHILE;
     try {
       const left = await coordinator.request(
@@ -457,7 +466,8 @@ export class ConsumerMember implements GroupMember {
         },
         { deadline, once: true },
       );
-      if (left.errorCode !== ERROR_CODES.NONE) throw protocolError(left.errorCode, { api: 'ConsumerGroupHeartbeat' });
+      if (left.errorCode === ERROR_CODES.NONE || NO_MEMBER.has(errorName(left.errorCode))) return;
+      throw protocolError(left.errorCode, { api: 'ConsumerGroupHeartbeat' });
     } catch (error) {
       ports.logger.warn('the group was left without a goodbye: the session timeout ends the membership', {
         group: coordinator.groupId,

@@ -20,6 +20,8 @@ export class ScriptedCoordinator implements CoordinatorLink {
   released = 0;
   readonly #answers = new Map<ApiName, Answer[]>();
   readonly #always = new Map<ApiName, Answer>();
+  /** Requests wait for it before they are composed: the connection is still being made. */
+  connecting: Promise<void> | undefined;
   /** The highest version that the broker speaks of every API. */
   version = 9;
 
@@ -42,6 +44,7 @@ export class ScriptedCoordinator implements CoordinatorLink {
   }
 
   readonly request = (async (api: Api, request: unknown, options: CoordinatorRequest = {}) => {
+    if (this.connecting !== undefined) await this.connecting;
     const connection = { versionOf: () => this.version } as unknown as BrokerConnection;
     const body = typeof request === 'function' ? (request as (c: BrokerConnection) => unknown)(connection) : request;
     const sent = { api: api.name, body, options };
