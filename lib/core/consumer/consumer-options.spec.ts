@@ -108,6 +108,7 @@ describe('consumerSettings', () => {
     'groupProtocol',
     'groupInstanceId',
     'assignors',
+    'groupRemoteAssignor',
     'autoCommit',
     'autoCommitIntervalMs',
     'rebalanceListener',
@@ -120,6 +121,7 @@ describe('consumerSettings', () => {
       groupProtocol: 'classic',
       groupInstanceId: 'i',
       assignors: ['range'],
+      groupRemoteAssignor: 'uniform',
       autoCommit: true,
       autoCommitIntervalMs: 1,
       rebalanceListener: {},
@@ -137,6 +139,18 @@ describe('consumerSettings', () => {
       expect(consumerSettings({ groupId: 'g', groupProtocol: 'auto' }).groupProtocol).toBe('auto');
     },
   );
+
+  it('refuses an assignor of the coordinator where a leader assigns', () => {
+    const options: ConsumerOptions = { groupId: 'g', groupRemoteAssignor: 'uniform' };
+    for (const classic of [
+      {},
+      { groupProtocol: 'classic' },
+      { groupProtocol: 'auto', sessionTimeoutMs: 50_000 },
+    ] as const)
+      expect(refusal({ ...options, ...classic })).toMatchObject({ option: 'groupRemoteAssignor' });
+    for (const groupProtocol of ['consumer', 'auto'] as const)
+      expect(consumerSettings({ ...options, groupProtocol }).groupRemoteAssignor).toBe('uniform');
+  });
 
   it('says where an option is when it is part of another', () => {
     expect(() => consumerSettings({ groupId: '' }, 'consumer')).toThrow(/consumer\.groupId/);

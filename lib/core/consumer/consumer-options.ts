@@ -99,6 +99,12 @@ export interface ConsumerOptions {
    * the Java client: by range, until a rolling restart takes it off the list. Classic groups only.
    */
   readonly assignors?: readonly (AssignorName | Assignor)[] | undefined;
+  /**
+   * How the coordinator gives out partitions: one of the brokers' `group.consumer.assignors`, as `uniform` and `range`;
+   * the group takes what most members ask for. Default: the brokers' first. Consumer protocol only (Java's
+   * `group.remote.assignor`).
+   */
+  readonly groupRemoteAssignor?: string | undefined;
   /** Default 'read_uncommitted'. With 'read_committed' records of open and aborted transactions are not seen. */
   readonly isolationLevel?: IsolationLevel | undefined;
   /** Commits what has been processed, every `autoCommitIntervalMs`, on revocation and on close. Default true. */
@@ -162,6 +168,7 @@ export interface ConsumerSettings extends Omit<
   | 'assignments'
   | 'fromBeginning'
   | 'groupInstanceId'
+  | 'groupRemoteAssignor'
   | 'rack'
   | 'keyDeserializer'
   | 'valueDeserializer'
@@ -171,6 +178,7 @@ export interface ConsumerSettings extends Omit<
   readonly topicPattern: RegExp | undefined;
   readonly assignments: readonly ManualAssignment[];
   readonly groupInstanceId: string | undefined;
+  readonly groupRemoteAssignor: string | undefined;
   readonly rack: string;
   readonly keyDeserializer: Deserializer<unknown> | undefined;
   readonly valueDeserializer: Deserializer<unknown> | undefined;
@@ -250,6 +258,7 @@ const RULES: Rules = {
   groupProtocol: withDefault(oneOf('auto', 'classic', 'consumer'), 'classic'),
   groupInstanceId: optional(aString),
   assignors: withDefault(aListOf(anAssignor), ['range', 'cooperative-sticky']),
+  groupRemoteAssignor: optional(aString),
   isolationLevel: withDefault(oneOf('read_uncommitted', 'read_committed'), 'read_uncommitted'),
   autoCommit: withDefault(aBoolean, true),
   autoCommitIntervalMs: milliseconds(5_000),
@@ -280,6 +289,7 @@ const OF_A_GROUP = [
   'groupProtocol',
   'groupInstanceId',
   'assignors',
+  'groupRemoteAssignor',
   'autoCommit',
   'autoCommitIntervalMs',
   'rebalanceListener',
@@ -344,12 +354,16 @@ export function consumerSettings(options: ConsumerOptions, path = ''): ConsumerS
   if (checked.groupProtocol === 'consumer' && classic !== undefined) {
     refuse(classic, "would be ignored with 'groupProtocol: consumer': there it is the coordinator's own");
   }
+  const groupProtocol = classic === undefined ? (checked.groupProtocol ?? 'classic') : 'classic';
+  if (checked.groupRemoteAssignor !== undefined && groupProtocol === 'classic') {
+    refuse('groupRemoteAssignor', "would be ignored: in a classic group a leader assigns, by 'assignors'");
+  }
   const { fromBeginning, ...rest } = checked;
   return Object.freeze({
     ...(rest as ConsumerSettings),
     topics: checked.topics ?? [],
     assignments: checked.assignments ?? [],
-    groupProtocol: classic === undefined ? (checked.groupProtocol ?? 'classic') : 'classic',
+    groupProtocol,
     offsetReset: checked.offsetReset ?? (fromBeginning === true ? 'earliest' : 'latest'),
     rack: checked.rack ?? '',
     onUndecodable: checked.onUndecodable ?? 'fail',

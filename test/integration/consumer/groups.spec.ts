@@ -317,6 +317,19 @@ describe('a group', () => {
     }
   });
 
+  it('has the coordinator assign by the assignor that its members ask for', async () => {
+    if (await isRefused(BY_COORDINATOR)) return;
+    const topic = await cluster.newTopic(2);
+    const consumer = member(topic, cluster.name('remote'), { ...BY_COORDINATOR, groupRemoteAssignor: 'range' });
+    await consumer.start();
+    const [group] = await krafka.admin().describeGroups([consumer.groupId as string]);
+    expect(group).toMatchObject({ assignor: 'range' });
+    await consumer.close();
+    const odd = member(topic, cluster.name('odd'), { ...BY_COORDINATOR, groupRemoteAssignor: 'odd' });
+    await expect(odd.start()).rejects.toMatchObject({ code: 'UNSUPPORTED_ASSIGNOR' });
+    await odd.close();
+  });
+
   it('lets a listener seek before the first record', async () => {
     const topic = await cluster.newTopic(1);
     await produce(krafka, topic, 10, { partition: 0 });

@@ -59,6 +59,7 @@ function setUp(options: { settings?: object; fallsBack?: boolean } = {}) {
       rebalanceTimeoutMs: 60_000,
       requestTimeoutMs: 30_000,
       groupInstanceId: undefined,
+      groupRemoteAssignor: undefined,
       rack: '',
       ...options.settings,
     },
@@ -123,6 +124,7 @@ describe('ConsumerMember', () => {
       rebalanceTimeoutMs: 60_000,
       subscribedTopicNames: ['t'],
       subscribedTopicRegex: '',
+      serverAssignor: null,
       topicPartitions: [],
     });
     expect(coordinator.requests('ConsumerGroupHeartbeat')[0]?.options.priority).toBe(RequestPriority.High);
@@ -141,6 +143,11 @@ describe('ConsumerMember', () => {
     });
     await clock.advance(5_000);
     expect(beats()[2]).toMatchObject({ rebalanceTimeoutMs: -1, subscribedTopicNames: null, topicPartitions: null });
+  });
+
+  it('says by which assignor it would be given partitions with all else, and not again', async () => {
+    const { beats } = await stable([0], { settings: { groupRemoteAssignor: 'range' } });
+    expect(beats().map(({ serverAssignor }) => serverAssignor)).toEqual(['range', null]);
   });
 
   it('beats as often as the coordinator says, whatever the owner is busy with', async () => {

@@ -21,7 +21,10 @@ import { revocationMs } from './revocation.js';
 export interface ConsumerMemberOptions {
   readonly coordinator: CoordinatorLink;
   readonly cluster: Pick<Cluster, 'metadata' | 'refreshById' | 'track'>;
-  readonly settings: Pick<ConsumerSettings, 'rebalanceTimeoutMs' | 'requestTimeoutMs' | 'groupInstanceId' | 'rack'>;
+  readonly settings: Pick<
+    ConsumerSettings,
+    'rebalanceTimeoutMs' | 'requestTimeoutMs' | 'groupInstanceId' | 'groupRemoteAssignor' | 'rack'
+  >;
   readonly topics: readonly string[];
   readonly owner: PartitionOwner;
   readonly listener: MemberListener;
@@ -385,6 +388,7 @@ export class ConsumerMember implements GroupMember {
       subscribedTopicNames: all || this.#told?.topics !== told.topics ? told.topics : null,
       // What is not said stays as it was, which for a static member may be its former self's; the empty one is none.
       ...(matches && (all || this.#told?.pattern !== told.pattern) && { subscribedTopicRegex: told.pattern ?? '' }),
+      serverAssignor: all ? (settings.groupRemoteAssignor ?? null) : null,
       topicPartitions:
         all || this.#told?.partitions !== told.partitions ? (JSON.parse(told.partitions) as AssignedTopics) : null,
     };
