@@ -129,7 +129,10 @@ export interface ConsumerOptions {
   readonly bufferBytes?: number | undefined;
   /** The most that one compressed batch may become. Default 104,857,600 (100 MiB). */
   readonly maxDecompressedBytes?: number | undefined;
-  /** Where this consumer runs (`client.rack`, KIP-392): a replica there is read rather than the leader. */
+  /**
+   * Where this consumer runs (`client.rack`, KIP-392): a replica there is read rather than the leader. The group is told;
+   * the assignors here do not go by it (KIP-881).
+   */
   readonly rack?: string | undefined;
   /** How long a request that is not held by the broker may take. Default 30,000. */
   readonly requestTimeoutMs?: number | undefined;

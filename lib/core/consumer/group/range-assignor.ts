@@ -9,7 +9,8 @@ import {
 
 /**
  * Topic by topic: the partitions in number order are cut into one run for each member in member order; the first
- * members have one more where it does not divide. The Java client's default, with the same result.
+ * members have one more where it does not divide. The Java client's default, with the same result where nobody names a
+ * rack: it does not go by racks (KIP-881), so a Java leader of the same members may give out other partitions.
  */
 export const rangeAssignor: Assignor = {
   name: 'range',
