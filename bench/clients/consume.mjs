@@ -5,9 +5,9 @@ import { finish, Meter } from './meter.mjs';
 const load = JSON.parse(process.argv[3]);
 const { consume } = await import(`./adapters/${load.adapter}.mjs`);
 let read = 0;
-const absent = await warmUp();
-if (absent !== undefined) {
-  finish(absent);
+const missing = await warmUp();
+if (missing !== undefined) {
+  finish(missing);
 } else {
   // The clock runs from the assignment, before the first fetch, to the last record: whatever was read and decoded ahead of
   // its handler counts, the joining of the group does not.

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { FakeClock, settled } from '../network/spec-support/fake-clock.js';
 import {
   Deadline,
@@ -165,5 +166,17 @@ describe('shared lookups', () => {
     await clock.advance(10_000);
     expect(attempts).toHaveLength(2);
     expect(clock.timersWaiting).toBe(0);
+  });
+
+  it('has one listener on a signal, however many wait by it', async () => {
+    const { lookups, attempts, clock } = setUp();
+    const { signal } = new AbortController();
+    const found = Array.from({ length: 20 }, (_, index) =>
+      lookups.find(`topic-${index}`, { deadline: new Deadline(clock, 1_000, 'waitMs'), signal }),
+    );
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+    for (const { key, answer } of attempts) answer.resolve(key);
+    await Promise.all(found);
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 });

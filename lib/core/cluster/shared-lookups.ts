@@ -1,4 +1,12 @@
-import { backoffMs, KrafkaError, type Backoff, type Deadline, type Ports, type Timer } from '../support/index.js';
+import {
+  backoffMs,
+  KrafkaError,
+  onAbort,
+  type Backoff,
+  type Deadline,
+  type Ports,
+  type Timer,
+} from '../support/index.js';
 import { DEFAULT_BACKOFF } from './retrying.js';
 
 /** How long somebody waits for an answer. */
@@ -58,22 +66,23 @@ export class SharedLookups<T> {
     return new Promise<T>((resolve, reject) => {
       const leave = (): void => {
         timer.cancel();
-        signal?.removeEventListener('abort', onAbort);
+        stopHearing?.();
         lookup.waiters.delete(waiter);
         if (lookup.waiters.size > 0 || this.#lookups.get(key) !== lookup) return;
         this.#lookups.delete(key);
         lookup.wake();
       };
-      const onAbort = (): void => {
-        leave();
-        reject(signal?.reason as Error);
-      };
+      const stopHearing =
+        signal &&
+        onAbort(signal, (reason) => {
+          leave();
+          reject(reason);
+        });
       const timer = this.#options.ports.clock.setTimer(deadline.remainingMs, () => {
         leave();
         reject(this.#options.expired(key, deadline, lookup.last));
       });
       const waiter: Waiter<T> = { once, leave, resolve, reject };
-      signal?.addEventListener('abort', onAbort, { once: true });
       lookup.waiters.add(waiter);
     });
   }

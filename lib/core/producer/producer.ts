@@ -7,6 +7,7 @@ import {
   KrafkaFencedError,
   KrafkaSerializationError,
   KrafkaTimeoutError,
+  onAbort,
   systemPorts,
   TypedEvents,
   type Ports,
@@ -19,7 +20,6 @@ import type { TopicQueues } from './accumulator/topic-queues.js';
 import type { ProducerEvents } from './events.js';
 import { RecordEncoder } from './intake/encoder.js';
 import { CallerOfOne, HeardOwner, MemberOfGroup, type Owner } from './intake/owner.js';
-import { onAbort } from './intake/on-abort.js';
 import { Preparation } from './intake/preparation.js';
 import { checkIsRecord, checkRecord, checkTopicName, isContent, wrongContent } from './intake/record-checks.js';
 import { WaitingRoom } from './intake/waiting-room.js';

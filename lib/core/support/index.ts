@@ -4,6 +4,7 @@ export * from './deadline.js';
 export * from './deferred.js';
 export * from './errors.js';
 export * from './logger.js';
+export * from './on-abort.js';
 export * from './options.js';
 export * from './ports.js';
 export * from './random.js';

@@ -1,5 +1,12 @@
 import { Controller } from '@nestjs/common';
-import { Ctx, KafkaRetriableException, Payload, RpcException, type Deserializer, type Serializer } from '@nestjs/microservices';
+import {
+  Ctx,
+  KafkaRetriableException,
+  Payload,
+  RpcException,
+  type Deserializer,
+  type Serializer,
+} from '@nestjs/microservices';
 import { firstValueFrom, lastValueFrom, NEVER, of, range, toArray } from 'rxjs';
 import {
   EventPattern,
