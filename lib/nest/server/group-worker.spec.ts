@@ -1,8 +1,14 @@
 import { KrafkaHandlerError } from '../../core/consumer/index.js';
-import { KrafkaConnectionError, KrafkaError, KrafkaFencedError, seededRandom } from '../../core/support/index.js';
+import {
+  Deferred,
+  KrafkaConnectionError,
+  KrafkaError,
+  KrafkaFencedError,
+  seededRandom,
+} from '../../core/support/index.js';
 import type { SharedKrafka } from '../shared-krafka.js';
 import { KeepingLogger } from '../spec-support/delivery.js';
-import { HandClock } from '../spec-support/hand-clock.js';
+import { HandClock, turns } from '../spec-support/hand-clock.js';
 import { HandConsumer } from '../spec-support/hand-consumer.js';
 import { aRecord } from '../spec-support/records.js';
 import type { TopicPattern } from '../topic-name.js';
@@ -16,7 +22,10 @@ function setUp(patterns: readonly TopicPattern[], existing: string[]) {
   const told: string[] = [];
   const failures: Error[] = [];
   let refusal: Error | undefined;
-  const look = () => {
+  let answered = Promise.resolve();
+  let joined = Promise.resolve();
+  const look = async () => {
+    await answered;
     const failure = failures.shift();
     if (failure !== undefined) throw failure;
   };
@@ -24,16 +33,16 @@ function setUp(patterns: readonly TopicPattern[], existing: string[]) {
     ports: { clock, logger, random: seededRandom(1) },
     topics: {
       existing: async (names: readonly string[]) => {
-        look();
+        await look();
         return new Set(existing.filter((topic) => names.includes(topic)));
       },
       names: async () => {
-        look();
+        await look();
         return existing;
       },
     },
     consumer: (options: ConstructorParameters<typeof HandConsumer>[0]) => {
-      const consumer = new HandConsumer(options, refusal);
+      const consumer = new HandConsumer(options, refusal, joined);
       consumers.push(consumer);
       return consumer.consumer;
     },
@@ -61,6 +70,10 @@ function setUp(patterns: readonly TopicPattern[], existing: string[]) {
     existing,
     failures,
     refuseStart: (error: Error) => (refusal = error),
+    /** Whoever looks for topics from here on is answered when the door opens. */
+    lookBehind: (door: Promise<void>) => (answered = door),
+    /** Consumers that are made from here on have their partitions when the door opens. */
+    joinBehind: (door: Promise<void>) => (joined = door),
   };
 }
 
@@ -170,6 +183,33 @@ describe('A group of handlers', () => {
     await worker.close(1_000);
     expect(consumers[0]?.closes).toBe(1);
     expect(clock.waits).toEqual([]);
+  });
+
+  it('that is closed while it looks for its topics begins to read none of them', async () => {
+    const { worker, consumers, clock, lookBehind } = setUp(['a', 'late'], ['a']);
+    const door = new Deferred<void>();
+    lookBehind(door.promise);
+    const starting = worker.start();
+    await worker.close(1_000);
+    door.resolve();
+    await expect(starting).rejects.toMatchObject({ code: 'CLOSED' });
+    expect(consumers).toEqual([]);
+    expect(clock.waits).toEqual([]);
+  });
+
+  it('that is closed while its consumer joins calls no handler, and tells of no crash', async () => {
+    const { worker, consumers, told, joinBehind } = setUp(['a'], ['a']);
+    const door = new Deferred<void>();
+    joinBehind(door.promise);
+    const starting = worker.start();
+    await turns();
+    await worker.close(1_000);
+    door.resolve();
+    await expect(starting).rejects.toMatchObject({ code: 'CLOSED' });
+    expect(consumers.map(({ closes, isRun }) => ({ closes: closes > 0, isRun }))).toEqual([
+      { closes: true, isRun: false },
+    ]);
+    expect(told).toEqual([]);
   });
 
   describe('whose consumer died', () => {

@@ -1,5 +1,5 @@
 import type { Consumer, ConsumerOptions, GroupState, RunOptions } from '../../core/consumer/index.js';
-import type { KrafkaError, Timer } from '../../core/support/index.js';
+import { KrafkaClosedError, type KrafkaError, type Timer } from '../../core/support/index.js';
 import type { KrafkaServerConsumerOptions } from '../options.js';
 import type { SharedKrafka } from '../shared-krafka.js';
 import type { TopicPattern } from '../topic-name.js';
@@ -85,7 +85,11 @@ export class GroupWorker {
     this.#parts = parts;
   }
 
-  /** Resolves when the group has given this member its partitions. */
+  /**
+   * Resolves when the group has given this member its partitions.
+   *
+   * @throws KrafkaClosedError when it is closed meanwhile: then no consumer is left
+   */
   async start(): Promise<void> {
     this.#choice = await this.#choose();
     this.#warnOfMissing(this.#choice.missing);
@@ -141,6 +145,7 @@ export class GroupWorker {
       await consumer.close({ timeoutMs: 0 });
       throw error;
     }
+    this.#assertOpen();
     this.#runningSince = shared.ports.clock.monotonic();
     this.#done = consumer.run(run(consumer)).catch((error: KrafkaError) => this.#died(error));
   }
@@ -171,7 +176,6 @@ export class GroupWorker {
     }
     try {
       const choice = await this.#choose();
-      if (this.#closed) return;
       this.#choice = choice;
       this.#runningSince = this.#parts.shared.ports.clock.monotonic();
       if (choice.topics.length > 0) await this.#consume(choice.topics);
@@ -190,9 +194,18 @@ export class GroupWorker {
     const names = patterns.filter((pattern) => typeof pattern === 'string');
     const existing =
       names.length === patterns.length ? await shared.topics.existing(names) : new Set(await shared.topics.names());
+    this.#assertOpen();
     const { topics, missing } = chooseTopics(patterns, existing);
     const owned = owns === undefined ? topics : topics.filter(owns);
-    return { topics: inPlaceOf === undefined ? owned : await inPlaceOf(owned), missing };
+    if (inPlaceOf === undefined) return { topics: owned, missing };
+    const instead = await inPlaceOf(owned);
+    this.#assertOpen();
+    return { topics: instead, missing };
+  }
+
+  // Closing waits for no broker's answer: who comes back from one finds out here, before anything is begun.
+  #assertOpen(): void {
+    if (this.#closed) throw new KrafkaClosedError(`the worker of the group '${this.groupId}'`);
   }
 
   #watchTopics(): void {
@@ -207,7 +220,7 @@ export class GroupWorker {
     try {
       const choice = await this.#choose();
       // A consumer that is started again chooses by itself.
-      if (this.#closed || this.#error !== undefined) return;
+      if (this.#error !== undefined) return;
       const before = this.#choice;
       if (choice.topics.join() !== before.topics.join()) {
         this.#parts.shared.ports.logger.info('the topics of a group have changed', {

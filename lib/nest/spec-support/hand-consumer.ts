@@ -26,18 +26,24 @@ export class HandConsumer {
   constructor(
     readonly options: ConsumerOptions,
     readonly refusal?: Error,
+    readonly joined?: Promise<void>,
   ) {
     for (const { topic, partition } of options.assignments ?? []) this.partitions.push({ topic, partition });
   }
 
   async start(): Promise<void> {
     if (this.refusal !== undefined) throw this.refusal;
+    await this.joined;
     this.state = 'stable';
   }
 
   run({ eachRecord }: RunOptions): Promise<void> {
     this.#handle = eachRecord;
     return this.#ended.promise;
+  }
+
+  get isRun(): boolean {
+    return this.#handle !== undefined;
   }
 
   /** Hands a record to whoever runs. */
