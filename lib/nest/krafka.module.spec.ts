@@ -1,4 +1,10 @@
-import { Injectable, Module } from '@nestjs/common';
+import {
+  Injectable,
+  Module,
+  type BeforeApplicationShutdown,
+  type OnApplicationShutdown,
+  type OnModuleDestroy,
+} from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
 import { Krafka } from '../core/index.js';
@@ -129,6 +135,57 @@ describe('KrafkaModule', () => {
     expect(() => app.connectMicroservice(connection)).toThrow('connected already');
     await app.close();
   });
+
+  it.each([true, false])(
+    'closes its server before any hook of the application is called, and its client after all of them (isGlobal %p)',
+    async (isGlobal) => {
+      const order: string[] = [];
+
+      @Injectable()
+      class Database implements OnModuleDestroy, BeforeApplicationShutdown, OnApplicationShutdown {
+        constructor(
+          private readonly server: KrafkaServer,
+          private readonly krafka: Krafka,
+        ) {}
+
+        onModuleDestroy(): void {
+          order.push(`onModuleDestroy: server ${this.server.state}`);
+          this.krafka.admin();
+        }
+
+        beforeApplicationShutdown(): void {
+          this.krafka.admin();
+          order.push('beforeApplicationShutdown');
+        }
+
+        onApplicationShutdown(): void {
+          this.krafka.admin();
+          order.push('onApplicationShutdown');
+        }
+      }
+
+      const kafka = KrafkaModule.forRoot({ ...options, isGlobal });
+
+      @Module({ imports: [kafka], providers: [Database] })
+      class DatabaseModule {}
+
+      @Module({ imports: [kafka, DatabaseModule], providers: [Database] })
+      class App {}
+      const app = await NestFactory.create(App, { logger: false, abortOnError: false });
+      app.connectMicroservice({ ...KrafkaServer.fromModule(), logger: false });
+      await app.init();
+      const krafka = app.get(Krafka);
+      expect(app.get(KrafkaServer).state).toBe('idle');
+      await app.close();
+      expect(order).toEqual(
+        ['onModuleDestroy: server closed', 'beforeApplicationShutdown', 'onApplicationShutdown'].flatMap((hook) => [
+          hook,
+          hook,
+        ]),
+      );
+      expect(() => krafka.admin()).toThrow('closed');
+    },
+  );
 
   it('lets a server that was never connected and a client that was never used close', async () => {
     const moduleRef = await Test.createTestingModule({ imports: [KrafkaModule.forRoot(options)] }).compile();

@@ -11,6 +11,7 @@ import { Krafka } from '../core/index.js';
 import { ConnectionConfig, ConnectionPool } from '../core/network/index.js';
 import { aBoolean, aFunction, aString, KrafkaConfigError, nearestOf } from '../core/support/index.js';
 import { KrafkaClient } from './client/krafka-client.js';
+import { Departure, DepartureModule } from './departure.js';
 import {
   checkClientOptions,
   checkModuleOptions,
@@ -65,9 +66,9 @@ const ROOT_PROVIDERS: readonly Provider[] = [
   },
   {
     provide: KrafkaServer,
-    inject: [SETTINGS, SharedKrafka, Listeners],
-    useFactory: (settings: KrafkaSettings, shared: SharedKrafka, listeners: Listeners) =>
-      shared.closeFirst(new KrafkaServer(settings, shared, listeners)),
+    inject: [SETTINGS, SharedKrafka, Listeners, Departure],
+    useFactory: (settings: KrafkaSettings, shared: SharedKrafka, listeners: Listeners, departure: Departure) =>
+      departure.closing(shared.closeFirst(new KrafkaServer(settings, shared, listeners))),
   },
   {
     provide: KrafkaClient,
@@ -87,7 +88,7 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<KrafkaModuleOp
   .setExtras({ isGlobal: false }, (definition, { isGlobal }) => ({
     ...definition,
     global: aBoolean(isGlobal, 'isGlobal'),
-    imports: [...(definition.imports ?? []), DiscoveryModule],
+    imports: [...(definition.imports ?? []), DiscoveryModule, DepartureModule],
     providers: [...(definition.providers ?? []), ...ROOT_PROVIDERS],
     exports: ROOT_EXPORTS,
   }))
@@ -123,7 +124,8 @@ export interface KrafkaFeatureAsyncOptions extends Pick<ModuleMetadata, 'imports
  * ```
  *
  * Injectable from it: {@link KrafkaClient}, {@link KrafkaServer}, {@link Krafka}, {@link ConnectionPool} and
- * {@link ConnectionConfig}. What it opens it closes when the application has shut down.
+ * {@link ConnectionConfig}. When the application shuts down, its server is closed before any hook of another module is
+ * called, and what it opens when all of them have been.
  */
 @Module({})
 export class KrafkaModule extends ConfigurableModuleClass {

@@ -6,6 +6,7 @@ import {
   Module,
   type BeforeApplicationShutdown,
   type OnApplicationShutdown,
+  type OnModuleDestroy,
 } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Ctx, Payload } from '@nestjs/microservices';
@@ -26,13 +27,17 @@ let isFirst = true;
 
 /** Stands for a database: work after it is closed would be lost. */
 @Injectable()
-class Database implements BeforeApplicationShutdown, OnApplicationShutdown {
+class Database implements OnModuleDestroy, BeforeApplicationShutdown, OnApplicationShutdown {
+  onModuleDestroy(): void {
+    open = false;
+    say({ hook: 'onModuleDestroy' });
+  }
+
   beforeApplicationShutdown(): void {
     say({ hook: 'beforeApplicationShutdown' });
   }
 
   onApplicationShutdown(): void {
-    open = false;
     say({ hook: 'onApplicationShutdown' });
   }
 }

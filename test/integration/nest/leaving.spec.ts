@@ -73,7 +73,13 @@ describe('A process that is told to end by SIGTERM in the middle of its batches'
     expect(first.handled().length).toBeLessThan(600);
     const order = first.facts.flatMap(({ hook, status, handled }) => hook ?? status ?? (handled && 'handled') ?? []);
     expect(order.lastIndexOf('handled')).toBeLessThan(order.indexOf('stopped'));
-    expect(order.slice(order.indexOf('stopped'))).toEqual(['stopped', 'disconnected', 'onApplicationShutdown']);
+    expect(order.slice(order.indexOf('stopped'))).toEqual([
+      'stopped',
+      'disconnected',
+      'onModuleDestroy',
+      'beforeApplicationShutdown',
+      'onApplicationShutdown',
+    ]);
     const second = service(groupId, topic, 'batches');
     await until('the rest', () => first.handled().length + second.handled().length >= 600);
     second.child.kill('SIGTERM');

@@ -1,4 +1,4 @@
-import { Controller, Get, Injectable, Module, type OnApplicationShutdown } from '@nestjs/common';
+import { Controller, Get, Injectable, Module, type OnApplicationShutdown, type OnModuleDestroy } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Ctx, Payload, type MicroserviceOptions } from '@nestjs/microservices';
 import { concatMap, firstValueFrom, interval, lastValueFrom, Subject, take } from 'rxjs';
@@ -12,7 +12,7 @@ import {
   KrafkaServer,
   MessagePattern,
 } from '../../../lib/index.js';
-import { Lines, NestApps, until } from '../../support/nest-apps.js';
+import { aDoor, Lines, NestApps, until } from '../../support/nest-apps.js';
 import { openTestCluster, type TestCluster } from '../../support/test-cluster.js';
 
 let cluster: TestCluster;
@@ -228,6 +228,58 @@ describe('A hybrid application', () => {
     await expect(pool.getConnection(cluster.bootstrap.split(',')[0] as string)).rejects.toMatchObject({
       code: 'CLOSED',
     });
+  });
+});
+
+describe('A hybrid application that shuts down in the middle of its work', () => {
+  it('lets its handler ask another service and finish, before a provider closes what it works with', async () => {
+    const [orders, prices] = [await cluster.newTopic(), await cluster.newTopic()];
+    const order: string[] = [];
+    const begun = aDoor();
+
+    @Controller()
+    class Prices {
+      @MessagePattern(prices)
+      answer(): unknown {
+        return { price: 3 };
+      }
+    }
+
+    @Injectable()
+    class Database implements OnModuleDestroy {
+      onModuleDestroy(): void {
+        order.push('closed');
+      }
+
+      async save(value: unknown): Promise<void> {
+        order.push(`saved ${JSON.stringify(value)}`);
+      }
+    }
+
+    @Controller()
+    class Orders {
+      constructor(
+        private readonly krafka: KrafkaClient,
+        private readonly database: Database,
+      ) {}
+
+      @EventPattern(orders)
+      async placed(@Payload() _payload: unknown, @Ctx() { signal }: KrafkaContext): Promise<void> {
+        begun.open();
+        await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+        await this.database.save(await firstValueFrom(this.krafka.send(prices, {})));
+      }
+    }
+    await apps.service({ controllers: [Prices] });
+    const module = apps.module({ controllers: [Orders], providers: [Database] });
+    const app = apps.add(await NestFactory.create(module, { logger: false }));
+    app.connectMicroservice(KrafkaServer.fromModule(), { inheritAppConfig: true });
+    await app.startAllMicroservices();
+    await app.init();
+    await apps.emit(orders, 'placed');
+    await begun.opened;
+    await app.close();
+    expect(order).toEqual(['saved {"price":3}', 'closed']);
   });
 });
 
