@@ -227,6 +227,34 @@ describe('A group of handlers', () => {
       expect(told).toEqual(['UNKNOWN_SERVER_ERROR', 'restarted']);
     });
 
+    it('has it started again though a handler of the dead one does not end', async () => {
+      const { worker, consumers, told, clock } = setUp(['a'], ['a']);
+      await worker.start();
+      const [dead] = consumers as [HandConsumer];
+      dead.handlersEnd = new Deferred<void>().promise;
+      dead.crash(fall);
+      await clock.pass(3_000);
+      expect(consumers).toHaveLength(2);
+      expect(told).toEqual(['UNKNOWN_SERVER_ERROR', 'restarted']);
+    });
+
+    it.each(['fatal', 'restarting'])('is closed in time though a handler of it does not end (%s)', async (state) => {
+      const { worker, consumers, clock } = setUp(['a'], ['a']);
+      await worker.start();
+      const [dead] = consumers as [HandConsumer];
+      dead.handlersEnd = new Deferred<void>().promise;
+      dead.crash(state === 'fatal' ? new KrafkaFencedError('fenced') : fall);
+      await clock.pass(0);
+      // The one that is started again is in the middle of being closed for that.
+      if (state === 'restarting') await clock.pass(clock.waits[0] ?? 0);
+      expect(worker.health.state).toBe(state);
+      const closing = worker.close(1_000).catch((error: unknown) => error);
+      await clock.pass(1_500);
+      expect(await closing).toMatchObject({ code: 'TIMEOUT' });
+      expect(consumers).toHaveLength(1);
+      expect(clock.waits).toEqual([]);
+    });
+
     it('gives up after as many times in a row as the policy says', async () => {
       const { worker, consumers, clock, refuseStart, told } = setUp(['a'], ['a']);
       await worker.start();

@@ -1,5 +1,6 @@
+import { within } from '../../core/cluster/index.js';
 import type { Consumer, ConsumerOptions, GroupState, RunOptions } from '../../core/consumer/index.js';
-import { KrafkaClosedError, type KrafkaError, type Timer } from '../../core/support/index.js';
+import { Deadline, KrafkaClosedError, type KrafkaError, type Timer } from '../../core/support/index.js';
 import type { KrafkaServerConsumerOptions } from '../options.js';
 import type { SharedKrafka } from '../shared-krafka.js';
 import type { TopicPattern } from '../topic-name.js';
@@ -60,6 +61,8 @@ export interface GroupWorkerEvents {
 /** How soon a topic that is missing is found once it exists, and one that fits a RegExp once it is new. */
 const MISSING_TOPICS_EVERY_MS = 5_000;
 const NEW_TOPICS_EVERY_MS = 30_000;
+/** How long after its time a consumer is left behind instead of waited for, in milliseconds. */
+const OVERSTAY_MS = 500;
 
 /**
  * The one consumer of a group, and the handlers behind it. Topics that don't exist yet keep nobody waiting: the others are
@@ -123,13 +126,24 @@ export class GroupWorker {
     return this.#consumer;
   }
 
-  /** Takes in no more, lets handlers finish within the time, commits and leaves the group. */
+  /**
+   * Takes in no more, lets handlers finish within the time, commits and leaves the group.
+   *
+   * @throws KrafkaTimeoutError when they did not, or the consumer is not closed half a second later
+   */
   async close(timeoutMs: number): Promise<void> {
     this.#closed = true;
     this.#watch?.cancel();
     this.#restart?.cancel();
-    await this.#consumer?.close({ timeoutMs });
-    await this.#done;
+    if (this.#consumer !== undefined) await this.#end(this.#consumer, timeoutMs);
+  }
+
+  // A consumer that can't go on closes by itself, and would have this wait as long as it gives its own handlers.
+  #end(consumer: Consumer, timeoutMs: number): Promise<void> {
+    const { clock } = this.#parts.shared.ports;
+    const deadline = new Deadline(clock, timeoutMs + OVERSTAY_MS, 'close timeoutMs');
+    const closed = consumer.close({ timeoutMs }).then(() => this.#done);
+    return within(clock, { deadline }, `the consumer of the group '${this.groupId}' to close`, closed);
   }
 
   async #consume(topics: readonly string[]): Promise<void> {
@@ -142,7 +156,7 @@ export class GroupWorker {
       await consumer.start();
     } catch (error) {
       this.#consumer = undefined;
-      await consumer.close({ timeoutMs: 0 });
+      await this.#end(consumer, 0);
       throw error;
     }
     this.#assertOpen();
@@ -166,14 +180,14 @@ export class GroupWorker {
   }
 
   async #revive(): Promise<void> {
-    const dead = this.#consumer;
-    this.#consumer = undefined;
     try {
-      await dead?.close({ timeoutMs: 0 });
+      // Known until then, so that closing meanwhile closes it.
+      if (this.#consumer !== undefined) await this.#end(this.#consumer, 0);
     } catch (error) {
       // It has died of something already, which was told.
       this.#parts.shared.ports.logger.debug('a dead consumer was not closed in good order', { error });
     }
+    this.#consumer = undefined;
     try {
       const choice = await this.#choose();
       this.#choice = choice;

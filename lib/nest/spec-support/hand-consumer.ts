@@ -88,8 +88,12 @@ export class HandConsumer {
     return this.state;
   }
 
+  /** What a test has its closing wait for. */
+  handlersEnd: Promise<void> = Promise.resolve();
+
   async close(): Promise<void> {
     this.closes += 1;
+    await this.handlersEnd;
     this.#ended.resolve();
   }
 
