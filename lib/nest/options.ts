@@ -90,10 +90,17 @@ export interface KrafkaClientOptions extends CommonOptions {
   readonly replyTopics?: ReplyTopicOptions | undefined;
 }
 
-/** How a server reads: the consumer's options but for what its handlers decide. */
+/** How a server reads: the consumer's options but for what its handlers, `serde` and `onFailure` decide. */
 export type KrafkaServerConsumerOptions = Omit<
   ConsumerOptions,
-  'topics' | 'assignments' | 'rebalanceListener' | 'autoCommit'
+  | 'topics'
+  | 'topicPattern'
+  | 'assignments'
+  | 'rebalanceListener'
+  | 'autoCommit'
+  | 'keyDeserializer'
+  | 'valueDeserializer'
+  | 'onUndecodable'
 >;
 
 /** The options of a {@link KrafkaServer} of its own, as in `{ strategy: new KrafkaServer(options) }`. */
