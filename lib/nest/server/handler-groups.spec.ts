@@ -53,6 +53,11 @@ describe('The handlers of an application', () => {
     );
   });
 
+  it('can say the same of one group, each in its own words', () => {
+    const anHour = () => search({ offsetReset: { durationMs: 3_600_000 }, assignors: ['range'] });
+    expect(groupsOf(['a', anHour()], ['b', anHour()]).all).toHaveLength(1);
+  });
+
   it.each([
     [{ concurrency: { by: 'keys' } }, "Option 'pattern a.concurrency.by' must be one of"],
     [{ commitMode: 'later' }, "Option 'pattern a.commitMode' must be one of"],

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { MessageHandler } from '@nestjs/microservices';
 import { KrafkaConfigError } from '../../core/support/index.js';
 import { HANDLER_NAME } from '../decorators/said.js';
@@ -90,7 +91,7 @@ export class HandlerGroups {
     }
     for (const [name, value] of Object.entries(given?.options ?? {})) {
       const said = (group.options as Record<string, unknown>)[name];
-      if (said !== undefined && said !== value) {
+      if (said !== undefined && !isDeepStrictEqual(said, value)) {
         throw new KrafkaConfigError(
           `@ConsumerGroup('${groupId}').${name}`,
           `is said twice and differently, once by ${written}`,
