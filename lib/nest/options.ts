@@ -111,7 +111,10 @@ export interface KrafkaServerOptions extends CommonOptions {
   readonly topics?: readonly TopicDeclaration[] | undefined;
   /** What happens when an event handler fails. Default: three retries, then the dead-letter topic. */
   readonly onFailure?: FailureOptions | undefined;
-  /** How many events of a topic are handled at once, where handlers don't say. Default: one of each partition. */
+  /**
+   * How many events of a topic are handled at once, where handlers don't say; of `by: 'key'` and `'none'` batches and handlers
+   * that commit by themselves take the limit alone. Default: one of each partition.
+   */
   readonly concurrency?: ConcurrencyOptions | undefined;
   /** When a record is done: when its handlers have succeeded ('auto'), or with `context.commit()` ('manual'). Default 'auto'. */
   readonly commitMode?: CommitMode | undefined;

@@ -1,7 +1,7 @@
 import type { Consumer, GroupState, RunOptions } from '../../core/consumer/index.js';
 import type { ConsumerRecord } from '../../core/protocol/index.js';
 import { KrafkaConfigError, type KrafkaError } from '../../core/support/index.js';
-import { retryTopicOf } from '../failure-policy/retry-letter.js';
+import { retriedTopicOf, retryTopicOf } from '../failure-policy/retry-letter.js';
 import type { KrafkaServerConsumerOptions, ServerSettings } from '../options.js';
 import type { SharedKrafka } from '../shared-krafka.js';
 import { describePattern, type TopicPattern } from '../topic-name.js';
@@ -138,14 +138,24 @@ function retryWorker(
       );
       return retries.map(({ retry }) => retry).toSorted();
     },
-    run: (consumer) => ({
-      eachRecord: redeliverTo(
+    run: (consumer) => {
+      const eachRecord = redeliverTo(
         registry,
         deliveryOf(parts, retryGroup, 'auto', consumer, inOrderAndAlone),
         groupId,
         (handlers) => readingPlanOf(handlers, defaults).commitMode,
-      ),
-    }),
+      );
+      return {
+        byTopic: (topic) => {
+          const handlers = registry.of(retriedTopicOf(topic) ?? topic);
+          if (handlers === undefined) return { eachRecord };
+          return {
+            eachRecord,
+            concurrency: { by: 'partition', limit: readingPlanOf(handlers, defaults).concurrency.limit },
+          };
+        },
+      };
+    },
   });
 }
 

@@ -86,7 +86,10 @@ describe('How the topics of a pattern are read', () => {
     expect(plansOf(['a'], ['b', { concurrency: { by: 'none' } }], ['c', { batch: { maxRecords: 7 } }])).toEqual([
       { commitMode: 'auto', concurrency: { by: 'key', limit: 4 }, batch: undefined },
       { commitMode: 'auto', concurrency: { by: 'none', limit: undefined }, batch: undefined },
-      { commitMode: 'auto', concurrency: { by: 'partition' }, batch: { maxRecords: 7, maxWaitMs: 0 } },
+      { commitMode: 'auto', concurrency: { by: 'partition', limit: 4 }, batch: { maxRecords: 7, maxWaitMs: 0 } },
+    ]);
+    expect(plansOf(['a', { commitMode: 'manual' }])).toEqual([
+      { commitMode: 'manual', concurrency: { by: 'partition', limit: 4 }, batch: undefined },
     ]);
   });
 

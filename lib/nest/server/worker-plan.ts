@@ -28,8 +28,6 @@ export interface WorkerPlan {
   readonly patterns: readonly TopicHandlers[];
 }
 
-const BY_PARTITION: ConcurrencyOptions = Object.freeze({ by: 'partition' });
-
 /**
  * How the topics of a pattern are read.
  *
@@ -67,7 +65,7 @@ export function readingPlanOf(topic: TopicHandlers, defaults: PlanDefaults): Rea
   }
   const commitMode = agreed('commitMode') ?? defaults.commitMode;
   const said = agreed('concurrency');
-  const concurrency = said ?? (batch === undefined && commitMode === 'auto' ? defaults.concurrency : BY_PARTITION);
+  const concurrency = said ?? (batch === undefined && commitMode === 'auto' ? defaults.concurrency : inOrder(defaults));
   const by = concurrency.by ?? 'partition';
   if (by !== 'partition' && commitMode === 'manual') {
     throw new KrafkaConfigError(
@@ -86,6 +84,9 @@ export function readingPlanOf(topic: TopicHandlers, defaults: PlanDefaults): Rea
       options === undefined ? undefined : { maxRecords: options.maxRecords ?? 500, maxWaitMs: options.maxWaitMs ?? 0 },
   };
 }
+
+// Batches and those that commit by themselves can't be side by side within a partition. How many there are at once can hold.
+const inOrder = ({ concurrency: { limit } }: PlanDefaults): ConcurrencyOptions => ({ by: 'partition', limit });
 
 /** Which consumers a group needs: one for each commit mode. @throws KrafkaConfigError as {@link readingPlanOf} */
 export function planWorkers(registry: HandlerRegistry, defaults: PlanDefaults): readonly WorkerPlan[] {

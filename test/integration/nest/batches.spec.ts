@@ -269,6 +269,45 @@ describe('Concurrency', () => {
     expect(most).toBe(3);
   });
 
+  it.each(['batches', 'handlers that commit by themselves'])(
+    'of the module limits %s, too, which are handled one after the other within a partition',
+    async (kind) => {
+      const topic = await cluster.newTopic(4);
+      let now = 0;
+      let most = 0;
+      let done = 0;
+      const work = async (): Promise<void> => {
+        most = Math.max(most, ++now);
+        // Long enough for those of other partitions to come, were they let.
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        now -= 1;
+        done += 1;
+      };
+
+      @Controller()
+      class Batches {
+        @BatchPattern(topic, { maxRecords: 1 })
+        audit(): Promise<void> {
+          return work();
+        }
+      }
+
+      @Controller()
+      class Committing {
+        @EventPattern(topic)
+        @CommitMode('manual')
+        placed(): Promise<void> {
+          return work();
+        }
+      }
+      await apps.emit(topic, ...[0, 1, 2, 3].map((partition) => ({ value: 'order', partition })));
+      const controllers = [kind === 'batches' ? Batches : Committing];
+      await apps.service({ controllers, options: { concurrency: { by: 'key', limit: 1 } } });
+      await until('all of them', () => done === 4);
+      expect(most).toBe(1);
+    },
+  );
+
   it('by key is refused where handlers commit by themselves, and for batches', async () => {
     const topic = await cluster.newTopic();
 

@@ -4,6 +4,7 @@ import { lastValueFrom } from 'rxjs';
 import {
   BatchPattern,
   CommitMode,
+  Concurrency,
   ConsumerGroup,
   EventPattern,
   KrafkaBatchContext,
@@ -382,6 +383,37 @@ describe('Retry topics', () => {
     expect(seen.filter((line) => line === 'pack bad')).toHaveLength(1);
     expect(outcomes).toEqual(['Orders.bill 1 retry-topic', 'Orders.bill 2 retry-topic']);
     expect(app.get(KrafkaServer).deliveryCounts()).toMatchObject({ retriedLater: 2, deadLetters: 0 });
+  });
+
+  it('are handled as many at once as their topic is', async () => {
+    const topic = await cluster.newTopic(4);
+    let now = 0;
+    let most = 0;
+    let done = 0;
+
+    @Controller()
+    class Orders {
+      constructor(private readonly server: KrafkaServer) {}
+
+      @EventPattern(topic)
+      @RetryTopics({ delaysMs: [1] })
+      @OnFailure({ retries: 0 })
+      @Concurrency({ limit: 1 })
+      async bill(@Payload() _payload: unknown, @Ctx() { attempt }: KrafkaContext): Promise<void> {
+        if (attempt === 1) throw new Error('not yet');
+        most = Math.max(most, ++now);
+        // Long enough for the others to come, were they let.
+        await until('all of them to be there', () => this.server.deliveryCounts().retriedLater === 4);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        now -= 1;
+        done += 1;
+      }
+    }
+    await cluster.newTopic(4, {}, `${topic}-retry-0`);
+    await apps.service({ controllers: [Orders] });
+    await apps.emit(topic, ...[0, 1, 2, 3].map((partition) => ({ value: 'order', partition })));
+    await until('all of them', () => done === 4);
+    expect(most).toBe(1);
   });
 
   it('bring events back to handlers that commit by themselves, too', async () => {
