@@ -218,6 +218,9 @@ describe('An application', () => {
     const server = app.get(KrafkaServer);
     const statuses: string[] = [];
     server.status.subscribe((status) => statuses.push(status));
+    const told: string[] = [];
+    server.on('crashed', ({ restartInMs }) => told.push(restartInMs === undefined ? 'crashed for good' : 'crashed'));
+    server.on('restarted', () => told.push('restarted'));
     const { client } = await apps.client();
     await lastValueFrom(client.emit(topic, 'a'));
     await until('the consumer to have died twice', () => statuses.filter((one) => one === 'crashed').length >= 2);
@@ -227,6 +230,34 @@ describe('An application', () => {
     expect(seen).toEqual(['a', 'b']);
     expect([...server.groups.values()]).toMatchObject([{ state: 'stable', error: undefined }]);
     expect(statuses.at(-1)).toBe('connected');
+    expect(told.slice(0, 4)).toEqual(['crashed', 'restarted', 'crashed', 'restarted']);
+    expect(told.at(-1)).toBe('restarted');
+  });
+
+  it('whose consumer dies again and again is left alone after as many restarts as it was given', async () => {
+    const topic = await cluster.newTopic(1, {}, `${cluster.name('long')}${'x'.repeat(249)}`.slice(0, 248));
+
+    @Controller()
+    class Orders {
+      @EventPattern(topic)
+      @OnFailure({ retries: 0 })
+      placed(): void {
+        throw new Error('broken');
+      }
+    }
+    const app = await apps.service({
+      controllers: [Orders],
+      // One that had run for longer than `maxBackoffMs` would be counted anew.
+      options: { onCrash: { restarts: 2, backoffMs: 10, maxBackoffMs: 2_000_000_000 } },
+    });
+    const server = app.get(KrafkaServer);
+    const told: string[] = [];
+    server.on('crashed', ({ restartInMs }) => told.push(restartInMs === undefined ? 'crashed for good' : 'crashed'));
+    server.on('restarted', () => told.push('restarted'));
+    await apps.emit(topic, 'a');
+    await until('its end', () => told.includes('crashed for good'));
+    expect(told).toEqual(['crashed', 'restarted', 'crashed', 'restarted', 'crashed for good']);
+    expect([...server.groups.values()]).toMatchObject([{ state: 'fatal' }]);
   });
 
   it('serializes asynchronously, and sends and receives bytes as they are (#7657, #3726)', async () => {
