@@ -104,7 +104,7 @@ export class GroupWorker {
     const { partitions, stuck } = this.#consumer?.stats() ?? { partitions: [], stuck: [] };
     const lags = partitions.flatMap(({ lag }) => lag ?? []);
     return {
-      state: this.#state,
+      state: this.state,
       partitions: partitions.length,
       lag: lags.length === 0 ? undefined : sum(lags),
       atWork: partitions.flatMap(({ topic, partition, handlingMs }) =>
@@ -116,7 +116,8 @@ export class GroupWorker {
     };
   }
 
-  get #state(): GroupHealth['state'] {
+  /** Of {@link health}, where nobody asks for the rest. */
+  get state(): GroupHealth['state'] {
     if (this.#isRestarting) return 'restarting';
     return this.#error === undefined ? (this.#consumer?.groupState() ?? 'waiting') : 'fatal';
   }

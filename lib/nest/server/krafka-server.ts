@@ -28,7 +28,7 @@ import type { Listeners } from './listeners.js';
 import type { ProcessingHooks } from './processing-hooks.js';
 import { tellOfStrandedRetries } from './stranded-retries.js';
 
-/** What `status` tells, in the words of Nest's Kafka transport. */
+/** What `status` tells of all groups together, the worst first, in the words of Nest's Kafka transport. */
 export type KrafkaStatus = 'connected' | 'disconnected' | 'rebalancing' | 'crashed' | 'stopped';
 
 /** What `on()` can be told to listen to. */
@@ -47,6 +47,12 @@ export type KrafkaServerEvents = {
   /** An event handler failed: told each time, with what is done about it. */
   readonly failure: (failure: HandlerFailure) => void;
 };
+
+/** What all groups come to: one that can't go on is not made good by another that can. */
+function statusOf(states: readonly GroupHealth['state'][]): KrafkaStatus {
+  if (states.some((state) => state === 'fatal' || state === 'restarting')) return 'crashed';
+  return states.some((state) => state === 'rebalancing' || state === 'joining') ? 'rebalancing' : 'connected';
+}
 
 /** How long shutdown hooks may take, beside the server's own time, before a process that has to end is ended. */
 const SHUTDOWN_HOOKS_MS = 5_000;
@@ -271,7 +277,7 @@ export class KrafkaServer extends Server<KrafkaServerEvents, KrafkaStatus> imple
       throw error;
     }
     this.#state = 'listening';
-    this._status$.next('connected');
+    this.#tellStatus();
     // Nobody waits for it: it is news for whoever reads the log.
     void tellOfStrandedRetries(this.#groupsById(), this.#shared);
   }
@@ -318,24 +324,33 @@ export class KrafkaServer extends Server<KrafkaServerEvents, KrafkaStatus> imple
       events: {
         state: (groupId, state) => this.#groupState(groupId, state),
         fatal: (groupId, error, restartInMs) => this.#groupCrashed(groupId, error, restartInMs),
-        restarted: (groupId) => this.#events.emit('restarted', { groupId }),
+        restarted: (groupId) => this.#groupRestarted(groupId),
       },
     });
   }
 
   #groupState(groupId: string, state: GroupState): void {
     this.#events.emit('state', { groupId, state });
-    if (this.#state !== 'listening') return;
-    if (state === 'stable') this._status$.next('connected');
-    else if (state === 'rebalancing' || state === 'joining') this._status$.next('rebalancing');
+    this.#tellStatus();
   }
 
   #groupCrashed(groupId: string, error: KrafkaError, restartInMs: number | undefined): void {
     const outlook = restartInMs === undefined ? '' : ` (it is started again in ${restartInMs} ms)`;
     this.logger.error(`The consumer of the group '${groupId}' can't go on${outlook}: ${error.message}`);
-    this._status$.next('crashed');
+    if (this.#state !== 'closed') this._status$.next('crashed');
     this.#events.emit('crashed', { groupId, error, restartInMs });
-    if (restartInMs === undefined && this.#settings.onCrash.then === 'exit') void this.#endProcess();
+    // Whoever has closed it decides what becomes of the process.
+    if (this.#state === 'closed' || restartInMs !== undefined) return;
+    if (this.#settings.onCrash.then === 'exit') void this.#endProcess();
+  }
+
+  #groupRestarted(groupId: string): void {
+    this.#tellStatus();
+    this.#events.emit('restarted', { groupId });
+  }
+
+  #tellStatus(): void {
+    if (this.#state === 'listening') this._status$.next(statusOf(this.#workers.map(({ state }) => state)));
   }
 
   async #endProcess(): Promise<void> {

@@ -2,7 +2,14 @@ import { randomBytes } from 'node:crypto';
 import { BadRequestException, Controller, UsePipes, type PipeTransform } from '@nestjs/common';
 import { Ctx, Payload } from '@nestjs/microservices';
 import { lastValueFrom } from 'rxjs';
-import { EventPattern, KrafkaContext, KrafkaServer, OnFailure, type ConsumerOptions } from '../../../lib/index.js';
+import {
+  ConsumerGroup,
+  EventPattern,
+  KrafkaContext,
+  KrafkaServer,
+  OnFailure,
+  type ConsumerOptions,
+} from '../../../lib/index.js';
 import { Lines, NestApps, until } from '../../support/nest-apps.js';
 import { openTestCluster, type TestCluster } from '../../support/test-cluster.js';
 
@@ -336,5 +343,43 @@ describe('An event whose handler fails', () => {
     await apps.service({ controllers: [Mended], options });
     await until('what was kept', () => seen.length === 2);
     expect(seen).toEqual(['1', '2']);
+  });
+
+  it("stops one group's consumer: the status says crashed, whatever becomes of the other groups", async () => {
+    const [broken, sound] = [await cluster.newTopic(), await cluster.newTopic(2)];
+    const soundGroup = cluster.name('sound');
+
+    @Controller()
+    class Broken {
+      @EventPattern(broken)
+      @OnFailure({ retries: 0, then: 'stop' })
+      placed(): void {
+        throw new Error('no');
+      }
+    }
+
+    @Controller()
+    class Sound {
+      @EventPattern(sound)
+      @ConsumerGroup(soundGroup)
+      placed(): void {}
+    }
+    const app = await apps.service({ controllers: [Broken, Sound] });
+    const told: string[] = [];
+    const server = app.get(KrafkaServer);
+    server.status.subscribe((status) => told.push(status));
+    server.on('state', ({ groupId, state }) => void (groupId === soundGroup && told.push(`sound ${state}`)));
+    server.on('crashed', ({ groupId, error, restartInMs }) =>
+      told.push(`${groupId === soundGroup ? 'sound' : 'broken'} ${error.code} ${String(restartInMs)}`),
+    );
+    await apps.emit(broken, 1);
+    await until('the crash', () => told.includes('broken HANDLER_FAILED undefined'));
+    await apps.service({ controllers: [Sound] });
+    await until('the sound group to be stable again', () => told.includes('sound stable'));
+    expect(told.filter((one) => !one.startsWith('sound '))).toEqual([
+      'connected',
+      'crashed',
+      'broken HANDLER_FAILED undefined',
+    ]);
   });
 });
