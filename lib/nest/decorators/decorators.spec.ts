@@ -16,11 +16,13 @@ const MESSAGE = 1;
 
 function metadataOf(type: { readonly prototype: object }, name: string) {
   const method = (type.prototype as Record<string, object>)[name] as object;
+  const said = Reflect.getMetadata(PATTERN_EXTRAS_METADATA, method) as Record<string, unknown> | undefined;
+  const { saidPatterns: _, ...extras } = said ?? {};
   return {
     patterns: Reflect.getMetadata(PATTERN_METADATA, method) as unknown,
     kind: Reflect.getMetadata(PATTERN_HANDLER_METADATA, method) as unknown,
     transport: Reflect.getMetadata(TRANSPORT_METADATA, method) as unknown,
-    extras: Reflect.getMetadata(PATTERN_EXTRAS_METADATA, method) as unknown,
+    extras: said && extras,
   };
 }
 

@@ -14,7 +14,7 @@ import {
 } from '../server/handler-options.js';
 import { TopicFromConfig } from '../topic-from-config.js';
 import { describePattern, topicPatternOf, type TopicPattern } from '../topic-name.js';
-import { nameOfMethod, say, type Extras } from './said.js';
+import { nameOfMethod, SAID_PATTERNS, say, type Extras } from './said.js';
 
 type Pattern = TopicPattern | TopicFromConfig;
 type Patterns = Pattern | readonly Pattern[];
@@ -76,7 +76,7 @@ function patternDecorator<Options extends object>(
     const written = `@${name}(${patterns.map(describePattern).join(', ')})`;
     if (patterns.length === 0) throw new KrafkaConfigError(written, 'needs a topic');
     if (transport === undefined || transport === Transport.KAFKA) patterns.forEach(checkPattern);
-    const extras: Extras = { ...check(options, written) };
+    const extras: Extras = { ...check(options, written), [SAID_PATTERNS]: patterns };
     return (target, key, descriptor) => {
       const method = descriptor.value as object;
       const before: unknown = Reflect.getMetadata(PATTERN_METADATA, method);

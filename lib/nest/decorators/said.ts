@@ -1,12 +1,31 @@
 import { PATTERN_EXTRAS_METADATA } from '@nestjs/microservices/constants.js';
 import { KrafkaConfigError } from '../../core/support/index.js';
 import type { FailureOptions } from '../failure-policy/failure-policy.js';
+import { describePattern } from '../topic-name.js';
 
 /** What decorators have said of a handler method: Nest hands it to the transport beside the pattern. */
 export type Extras = Readonly<Record<string, unknown>>;
 
 /** Under this name {@link Extras} say what a method is called. */
 export const HANDLER_NAME = 'handlerName';
+
+/** Under this name {@link Extras} hold the patterns that a decorator of ours gave. */
+export const SAID_PATTERNS = 'saidPatterns';
+
+/**
+ * Nest's pattern decorators take the place of one that stands below them, silently.
+ *
+ * @throws KrafkaConfigError when `pattern` is not what our decorator of the method gave
+ */
+export function checkPatternStands(pattern: unknown, extras: Extras): void {
+  const given = extras[SAID_PATTERNS] as readonly unknown[] | undefined;
+  if (given === undefined || given.includes(pattern)) return;
+  const written = `pattern ${describePattern(pattern)}`;
+  throw new KrafkaConfigError(
+    written,
+    `stands on ${String(extras[HANDLER_NAME])}, which has the pattern '${given.map(describePattern).join(', ')}' already: one method, one pattern decorator (give it a list of patterns)`,
+  );
+}
 
 /** What has been said of a method so far. */
 export const extrasOf = (method: object): Extras | undefined =>

@@ -11,6 +11,7 @@ import type { Consumer, GroupState } from '../../core/consumer/index.js';
 import type { Krafka } from '../../core/index.js';
 import type { Producer } from '../../core/producer/index.js';
 import { Deadline, KrafkaClosedError, KrafkaError, TypedEvents } from '../../core/support/index.js';
+import { checkPatternStands } from '../decorators/said.js';
 import { DeadLetters } from '../failure-policy/dead-letters.js';
 import { rememberOriginalErrors } from '../failure-policy/original-error.js';
 import { checkServerOptions, type KrafkaServerOptions, type ServerSettings } from '../options.js';
@@ -164,6 +165,7 @@ export class KrafkaServer extends Server<KrafkaServerEvents, KrafkaStatus> imple
     isEventHandler = false,
     extras: Record<string, unknown> = {},
   ): void {
+    checkPatternStands(pattern, extras);
     callback.isEventHandler = isEventHandler;
     callback.extras = extras;
     for (const topicPattern of topicPatternsOf(pattern, this.#settings.topicNames)) {

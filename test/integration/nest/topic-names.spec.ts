@@ -87,4 +87,19 @@ describe('Topic names that the configuration knows (#3912)', () => {
       "Option 'topicNames.ORDERS_TOPIC' is missing",
     );
   });
+
+  it("that a decorator of Nest's takes the place of are refused at start, by the name of the method", async () => {
+    const [one, other] = [await cluster.newTopic(), await cluster.newTopic()];
+
+    @Controller()
+    class Orders {
+      @NestEventPattern(one)
+      @EventPattern(other)
+      placed(@Payload() _payload: unknown): void {}
+    }
+
+    await expect(apps.service({ controllers: [Orders] })).rejects.toThrow(
+      `'pattern ${one}' stands on Orders.placed, which has the pattern '${other}' already`,
+    );
+  });
 });
