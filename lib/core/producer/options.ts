@@ -181,7 +181,7 @@ export function checkProducerOptions<Key, Value>(
   if (config.deliveryTimeoutMs < config.lingerMs + config.requestTimeoutMs) {
     throw new KrafkaConfigError(
       option('deliveryTimeoutMs'),
-      `of ${config.deliveryTimeoutMs} must be at least lingerMs + requestTimeoutMs, ${config.lingerMs} + ${config.requestTimeoutMs}`,
+      `of ${config.deliveryTimeoutMs} must be at least lingerMs + the producer's own requestTimeoutMs, ${config.lingerMs} + ${config.requestTimeoutMs}`,
     );
   }
   if (config.batchSize > config.maxRequestSize) {

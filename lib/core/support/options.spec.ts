@@ -113,6 +113,22 @@ describe('rules', () => {
 });
 
 describe('nearestOf', () => {
+  it.each([
+    ['ssl', ['brokers', 'connection'], 'connection.tls'],
+    ['sasl', ['brokers', 'pool', 'connection'], 'connection.sasl'],
+    ['user', ['username', 'password'], 'username'],
+    ['maxBlockMs', ['lingerMs', 'accumulator'], 'accumulator.maxBlockMs'],
+    ['eachMessage', ['eachRecord', 'eachBatch'], 'eachRecord'],
+    ['client', ['clientId', 'brokers'], 'brokers'],
+    ['dlq', ['dead-letter', 'skip', 'stop'], 'dead-letter'],
+    ['topic', ['name', 'partitions'], 'name'],
+    // Nothing of the kind can be said here.
+    ['ssl', ['pool', 'name'], undefined],
+    ['constructor', ['name'], undefined],
+  ])('knows what %s is called elsewhere among %j', (given, known, name) => {
+    expect(nearestOf(given, known)).toBe(name);
+  });
+
   it('looks past case and small slips', () => {
     expect(nearestOf('batchsize', ['bufferMemory', 'batchSize'])).toBe('batchSize');
     expect(nearestOf('conectTimeoutMs', ['connectTimeoutMs', 'requestTimeoutMs'])).toBe('connectTimeoutMs');

@@ -1,5 +1,6 @@
 import { LONGEST_MS } from './clock.js';
 import { KrafkaConfigError } from './errors.js';
+import { nameHereOf } from './other-names.js';
 
 /** Checks one value of an options object and returns it as it will be used. `path` names it in the error. */
 export type OptionRule<T> = (value: unknown, path: string) => T;
@@ -28,11 +29,13 @@ export function checkOptions<T extends object>(given: unknown, rules: OptionRule
 
 const join = (path: string, key: string): string => (path === '' ? key : `${path}.${key}`);
 
-/** The known name that differs least from the one given, when it is near enough to be meant. */
+/** The known name that is meant by another elsewhere, or differs least from the one given and is near enough to be meant. */
 export function nearestOf(given: string, known: readonly string[]): string | undefined {
+  const here = nameHereOf(given, known);
+  if (here !== undefined) return here;
   const lower = given.toLowerCase();
   let best: string | undefined;
-  let bestDistance = Math.max(3, Math.floor(given.length / 2)) + 1;
+  let bestDistance = (given.length < 5 ? 2 : Math.max(3, Math.floor(given.length / 2))) + 1;
   for (const candidate of known) {
     const distance = editDistance(lower, candidate.toLowerCase());
     if (distance < bestDistance) {
@@ -61,6 +64,7 @@ export function describe(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'an array';
+  if (typeof value === 'object') return 'an object';
   return `a ${typeof value}`;
 }
 
