@@ -28,7 +28,7 @@ function setUp(options: Partial<KrafkaClientOptions> = {}) {
     },
   } as unknown as SharedKrafka;
   const settings = checkClientOptions({ brokers: 'b', logger: silentLogger, ...options });
-  const client = new KrafkaClient(settings as KrafkaClientOptions, { shared });
+  const client = new KrafkaClient(settings, { shared });
   /** Answers the last request, on what reads replies now. */
   const answer = (value: string): void => {
     const headers = { ...(producer.sent.at(-1)?.headers as Record<string, string>), 'kafka_nest-is-disposed': 'true' };

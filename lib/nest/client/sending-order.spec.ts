@@ -30,10 +30,9 @@ describe('The order of sends', () => {
   it('is free for what comes next in the very turn in which the last one was handed over', async () => {
     const { order, give, handed } = setUp();
     const free: boolean[] = [order.isFree];
-    const first = order.inTurn(
-      Promise.resolve('first'),
-      async () => void queueMicrotask(() => free.push(order.isFree)),
-    );
+    const first = order.inTurn(Promise.resolve('first'), async () => {
+      queueMicrotask(() => free.push(order.isFree));
+    });
     free.push(order.isFree);
     await first;
     expect(free).toEqual([true, false, true]);

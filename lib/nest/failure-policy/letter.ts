@@ -31,15 +31,15 @@ export const isTooLarge = (error: unknown): error is KrafkaRecordTooLargeError =
 
 /** Sends a record that must not be lost for its size: a producer's limit is no topic's. @throws as `Producer.send` */
 export async function sendOfAnySize(
-  { usual, large }: LetterProducers,
+  producers: LetterProducers,
   record: ProducerRecord,
   options: SendOptions,
 ): Promise<void> {
   try {
-    await usual.send(record, options);
+    await producers.usual.send(record, options);
   } catch (error) {
     if (!isTooLarge(error)) throw error;
-    await large().send(record, options);
+    await producers.large().send(record, options);
   }
 }
 

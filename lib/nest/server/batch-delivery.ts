@@ -82,9 +82,8 @@ async function leaveUnmatched(
   partition: Tenure,
 ): Promise<void> {
   const isMeant = (record: ConsumerRecord): boolean => handlers.some(({ when }) => isFor(when, record));
-  await Promise.all(
-    records.filter((record) => !isMeant(record)).map((record) => deliverUnmatched(delivery, record, partition)),
-  );
+  const unmatched = records.filter((record) => !isMeant(record));
+  await Promise.all(unmatched.map(async (record) => deliverUnmatched(delivery, record, partition)));
 }
 
 /**

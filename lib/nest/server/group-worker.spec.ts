@@ -188,7 +188,7 @@ describe('A group of handlers', () => {
   it('that is closed while it looks for its topics begins to read none of them', async () => {
     const { worker, consumers, clock, lookBehind } = setUp(['a', 'late'], ['a']);
     const door = new Deferred<void>();
-    lookBehind(door.promise);
+    void lookBehind(door.promise);
     const starting = worker.start();
     await worker.close(1_000);
     door.resolve();
@@ -200,7 +200,7 @@ describe('A group of handlers', () => {
   it('that is closed while its consumer joins calls no handler, and tells of no crash', async () => {
     const { worker, consumers, told, joinBehind } = setUp(['a'], ['a']);
     const door = new Deferred<void>();
-    joinBehind(door.promise);
+    void joinBehind(door.promise);
     const starting = worker.start();
     await turns();
     await worker.close(1_000);

@@ -186,7 +186,7 @@ const firstPulled = (asked: Asked, source: AsyncIterable<unknown>, end: () => vo
       replies.complete();
     } catch (error) {
       if (replies.begun || !partition.signal.aborted) replies.fail(errorOfAnIterable(delivery, error));
-      else answered.reject(error as Error);
+      else answered.reject(error);
     } finally {
       bound?.cancel();
       delivery.streams.release(letGo);

@@ -170,7 +170,7 @@ describe('handlers side by side', () => {
     const running = consumer.run({
       signal: controller.signal,
       eachRecord: async (_record, { signal }) => {
-        signal.addEventListener('abort', told.open, { once: true });
+        signal.addEventListener('abort', () => told.open(), { once: true });
         called.open();
         await go.opened;
       },
