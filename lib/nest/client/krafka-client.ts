@@ -12,6 +12,7 @@ import type { Producer, ProducerRecord, RecordMetadata } from '../../core/produc
 import { Deadline, KrafkaClosedError, KrafkaConfigError, KrafkaError, TypedEvents } from '../../core/support/index.js';
 import { checkClientOptions, type ClientSettings, type KrafkaClientOptions } from '../options.js';
 import { SharedKrafka } from '../shared-krafka.js';
+import { pointedAt, type TestingTarget } from '../testing-target.js';
 import { oneTopicOf } from '../topic-from-config.js';
 import type { OutgoingRecord } from '../wire/outgoing-record.js';
 import { isPromise, Payloads } from '../wire/payloads.js';
@@ -54,7 +55,7 @@ export interface ClientSurroundings {
 // Nest's types take a class for `customClass` only with a status of `string`; ours is told by the getter.
 export class KrafkaClient extends ClientProxy<KrafkaClientEvents> {
   readonly #logger = new Logger(KrafkaClient.name);
-  readonly #settings: ClientSettings;
+  #settings: ClientSettings;
   readonly #surroundings: ClientSurroundings | undefined;
   readonly #events = new TypedEvents<EventPayloads>();
   readonly #pending: PendingRequests;
@@ -123,6 +124,13 @@ export class KrafkaClient extends ClientProxy<KrafkaClientEvents> {
     await Promise.all([inbox?.close(), core && this.#handedOver(core.ports)]);
     await own?.close();
     this.#tell('disconnected');
+  }
+
+  /** @internal Has a client with a core of its own work at the target of tests, from the next use on. */
+  pointAt(target: TestingTarget): void {
+    if (this.#surroundings !== undefined) return;
+    this.#settings = pointedAt(this.#settings, target);
+    this.#ownShared = new SharedKrafka(this.#settings);
   }
 
   /** @internal Closes for good: the core that it shares with its module closes next. */

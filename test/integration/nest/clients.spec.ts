@@ -366,6 +366,31 @@ describe('A testing module', () => {
     expect(await firstValueFrom(other.send(topic, 2))).toEqual({ echo: '2' });
   });
 
+  it("points clients of Nest's ClientsModule there too, whenever their options come", async () => {
+    const topic = await cluster.newTopic();
+    await echo(topic);
+    const options = { brokers: 'kafka.prod:9093', connection: { tls: true } };
+    @Module({
+      imports: [
+        ClientsModule.register([{ name: 'NOW', customClass: KrafkaClient, options }]),
+        ClientsModule.registerAsync([
+          { name: 'LATER', useFactory: async () => ({ customClass: KrafkaClient, options }) },
+        ]),
+      ],
+    })
+    class App {}
+    const moduleRef = await Test.createTestingModule({
+      imports: [App, KrafkaTestingModule.forBroker(cluster, cluster.connection)],
+    }).compile();
+    apps.add(moduleRef);
+    await moduleRef.init();
+    for (const name of ['NOW', 'LATER']) {
+      const client = moduleRef.get<ClientProxy>(name, { strict: false });
+      expect(await firstValueFrom(client.send<unknown>(topic, name))).toEqual({ echo: name });
+    }
+    expect(() => KrafkaTestingModule.forBroker(undefined as never)).toThrow("Option 'broker' must have a 'bootstrap'");
+  });
+
   it('may override the ConnectionConfig', async () => {
     const config = ConnectionConfig.from({ ...cluster.connection, connectionsPerBroker: 3, clientId: 'overridden' });
     const moduleRef = await Test.createTestingModule({ imports: [KrafkaModule.forRoot(apps.options())] })
