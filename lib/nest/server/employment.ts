@@ -133,6 +133,8 @@ function retryWorker(
         const count = handlers === undefined ? 0 : retryTopicsOf(handlers);
         return Array.from({ length: count }, (_nothing, hop) => ({ name, retry: retryTopicOf(name, hop) }));
       });
+      // A record keeps its partition's number, so a topic that is made here has as many.
+      await topics.learn(names.filter((name) => topics.partitionsOf(name) === undefined));
       await Promise.all(
         retries.map(({ name, retry }) => topics.ensure({ name: retry, partitions: topics.partitionsOf(name) })),
       );

@@ -409,8 +409,9 @@ describe('Retry topics', () => {
         done += 1;
       }
     }
-    await cluster.newTopic(4, {}, `${topic}-retry-0`);
     await apps.service({ controllers: [Orders] });
+    const [made] = await cluster.krafka().admin().describeTopics([`${topic}-retry-0`]);
+    expect(made?.partitions).toHaveLength(4);
     await apps.emit(topic, ...[0, 1, 2, 3].map((partition) => ({ value: 'order', partition })));
     await until('all of them', () => done === 4);
     expect(most).toBe(1);
