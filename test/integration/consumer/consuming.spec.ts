@@ -220,7 +220,7 @@ describe('consuming', () => {
     });
     await started.opened;
     await until(() => others === 5);
-    await expect(consumer.close({ timeoutMs: 3_000 })).rejects.toThrow(`the handlers of ${topic}[0]`);
+    await expect(consumer.close({ timeoutMs: 6_000 })).rejects.toThrow(`the handlers of ${topic}[0]`);
     await running;
     const admin = krafka.admin();
     expect(await admin.describeGroups([groupId as string])).toMatchObject([{ state: 'Empty', members: [] }]);
@@ -256,7 +256,7 @@ describe('consuming', () => {
     const told = gate();
     const consumer = consumerOf(topic, { rebalanceListener: { revoked: () => told.opened } });
     await consumer.start();
-    await expect(consumer.close({ timeoutMs: 3_000 })).rejects.toThrow("the rebalance listener's 'revoked' to end");
+    await expect(consumer.close({ timeoutMs: 6_000 })).rejects.toThrow("the rebalance listener's 'revoked' to end");
     const [group] = await krafka.admin().describeGroups([consumer.groupId as string]);
     expect(group).toMatchObject({ state: 'Empty', members: [] });
     told.open();

@@ -410,7 +410,10 @@ describe('Retry topics', () => {
       }
     }
     await apps.service({ controllers: [Orders] });
-    const [made] = await cluster.krafka().admin().describeTopics([`${topic}-retry-0`]);
+    const [made] = await cluster
+      .krafka()
+      .admin()
+      .describeTopics([`${topic}-retry-0`]);
     expect(made?.partitions).toHaveLength(4);
     await apps.emit(topic, ...[0, 1, 2, 3].map((partition) => ({ value: 'order', partition })));
     await until('all of them', () => done === 4);
