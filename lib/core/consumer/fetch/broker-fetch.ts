@@ -80,6 +80,7 @@ export class BrokerFetch {
   readonly #unasked = new Set<AssignedPartition>();
   /** Until the fetch that is held is given up for them, unless it is answered before. */
   #haste: Timer | undefined;
+  /** Whether this fetch was given up. */
   #interrupted = false;
   /** Partitions of which records have come that are not handed out yet. */
   #arrived: AssignedPartition[] = [];
@@ -170,10 +171,7 @@ export class BrokerFetch {
         this.#deliver();
         if (signal.aborted) return;
         this.#session.failed();
-        if (this.#interrupted) {
-          this.#interrupted = false;
-          continue;
-        }
+        if (this.#interrupted) continue;
         this.#options.counters.sessionResets++;
         this.#options.failed([...this.#places.keys()], error, ++failures);
         const delayMs = backoffMs(BACKOFF, failures, this.#options.ports.random);
@@ -183,6 +181,7 @@ export class BrokerFetch {
   }
 
   async #fetch(): Promise<void> {
+    this.#interrupted = false;
     const { settings, counters, ready, connect, ports } = this.#options;
     const deadline = new Deadline(ports.clock, settings.requestTimeoutMs, 'requestTimeoutMs');
     let connection = ready();

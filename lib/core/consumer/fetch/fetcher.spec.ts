@@ -165,6 +165,20 @@ describe('Fetcher', () => {
       });
     });
 
+    it('is named by the next fetch where the answer came after all, and whose failure is a failure again', async () => {
+      const { fetcher, cluster, clock, fetches, reply } = setUp({ hastens: true });
+      fetcher.add([standing(0)]);
+      await settled();
+      fetcher.add([standing(1)]);
+      await clock.advance(5);
+      expect(cluster.dropped).toHaveLength(1);
+      await reply(answer([]));
+      expect(fetches().map(named)).toEqual([['0@10'], ['1@10']]);
+      await reply(new KrafkaConnectionError('b:1', 'lost'));
+      expect(fetcher.counters.sessionResets).toBe(1);
+      expect(cluster.suspected).not.toEqual([]);
+    });
+
     it('waits for an answer that comes in a moment, and where a group assigned it for any', async () => {
       for (const hastens of [true, false]) {
         const { fetcher, cluster, clock, fetches, reply } = setUp({ hastens });
