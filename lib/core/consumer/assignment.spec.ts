@@ -205,8 +205,23 @@ describe('Assignment', () => {
       await revoked;
       expect(log).toContain('commit 0,1');
       expect(leftMs[0]).toBeGreaterThan(100);
-      expect(numbers(assignment.abandoned)).toBe('0');
+      expect(numbers(assignment.ending)).toBe('0');
       expect(assignment.owned).toEqual([]);
+    });
+
+    it('knows whose handlers have not ended also while it cannot commit', async () => {
+      const { assignment, gates, self, deadline, clock } = setUp();
+      await assignment.assign(t(0, 1));
+      gates.set(0, new Deferred());
+      const committed = new Deferred<void>();
+      self.commit = () => committed.promise;
+      const revoked = assignment.revoke(t(0, 1), deadline());
+      await clock.advance(1_000);
+      expect(numbers(assignment.owned)).toBe('0,1');
+      expect(numbers(assignment.ending)).toBe('0');
+      committed.resolve();
+      await revoked;
+      expect(numbers(assignment.ending)).toBe('0');
     });
 
     it('is committed and told once when whoever closes takes over from a rebalance', async () => {
@@ -236,10 +251,10 @@ describe('Assignment', () => {
       const revoked = assignment.revoke(t(0), deadline());
       await clock.advance(1_000);
       await revoked;
-      expect(numbers(assignment.abandoned)).toBe('1,0');
+      expect(numbers(assignment.ending)).toBe('1,0');
       gate.resolve();
       await settled();
-      expect(numbers(assignment.abandoned)).toBe('');
+      expect(numbers(assignment.ending)).toBe('');
     });
 
     it('for good waits for handlers of what was given up and lost before, too', async () => {

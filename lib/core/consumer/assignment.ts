@@ -66,9 +66,9 @@ export class Assignment implements PartitionOwner {
     return this.#settled.promise;
   }
 
-  /** Partitions that were given up, though their handlers have not ended yet. */
-  get abandoned(): readonly TopicPartition[] {
-    return [...this.#ending.keys()].filter(({ owned }) => !owned);
+  /** Partitions that nothing more is handed out of, though handlers of theirs have not ended: given up already or not. */
+  get ending(): readonly TopicPartition[] {
+    return [...this.#ending.keys()];
   }
 
   /** What of the rebalance listener is under way. */

@@ -574,8 +574,8 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
 
   /** The error of what had to end before everything was given up, and has not. */
   #overstayed(deadline: Deadline): KrafkaTimeoutError | undefined {
-    const { abandoned, listening } = this.#assignment;
-    if (abandoned.length > 0) return deadline.error(`the handlers of ${describePartitions(abandoned)} to end`);
+    const { ending, listening } = this.#assignment;
+    if (ending.length > 0) return deadline.error(`the handlers of ${describePartitions(ending)} to end`);
     return listening && deadline.error(`the rebalance listener's '${listening}' to end`);
   }
 
