@@ -127,6 +127,36 @@ describe('options that make no sense', () => {
   });
 });
 
+describe('partitions and offsets that are none', () => {
+  const krafka = new Krafka({ brokers: 'localhost:9092' });
+  const consumer = krafka.consumer({ groupId: 'g', topics: ['a'] });
+  const one = { topic: 'a', partition: 0 };
+  afterAll(() => krafka.close());
+
+  it.each([
+    ['pause, one partition', () => consumer.pause(one as never), 'partitions'],
+    ['pause, a number', () => consumer.pause([0] as never), 'partitions[0]'],
+    ['resume, one partition', () => consumer.resume(one as never), 'partitions'],
+    ['resume, no partition number', () => consumer.resume([{ topic: 'a' }] as never), 'partitions[0].partition'],
+    ['position, a topic', () => consumer.position('a' as never), 'partition'],
+    ['lag, nothing', () => consumer.lag(undefined as never), 'partition'],
+    ['seek, without a partition', () => consumer.seek('a' as never, 0), 'partition'],
+    ['committed, one partition', () => consumer.committed(one as never), 'partitions'],
+    ['commit, one offset', () => consumer.commit({ ...one, offset: 1 } as never), 'offsets'],
+    ['commit, an offset as text', () => consumer.commit([{ ...one, offset: '1' }] as never), 'offsets[0].offset'],
+    ['commit, a negative offset', () => consumer.commit([{ ...one, offset: -1 }]), 'offsets[0].offset'],
+    [
+      'commit, metadata that is no text',
+      () => consumer.commit([{ ...one, offset: 1, metadata: {} }] as never),
+      'offsets[0].metadata',
+    ],
+  ])('are refused by name: %s', async (_what, attempt: () => unknown, option) => {
+    const error = await failure(Promise.resolve().then(attempt));
+    expect(error).toBeInstanceOf(KrafkaConfigError);
+    expect(error).toMatchObject({ option });
+  });
+});
+
 describe('a topic that does not exist', () => {
   let cluster: TestCluster;
   beforeAll(async () => void (cluster = await openTestCluster()));

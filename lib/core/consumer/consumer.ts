@@ -30,6 +30,7 @@ import { Membership } from './group/membership.js';
 import { RecordDecoder } from './decoding/record-decoder.js';
 import { ConsumerStream, type StreamOptions } from './delivery/consumer-stream.js';
 import type { HandledRecord, RunOptions } from './handlers.js';
+import { checkOffsetsToCommit, checkPartition, checkPartitions } from './given-partitions.js';
 import { LagReporter } from './lag-reporter.js';
 import { EpochValidator } from './offsets/epoch-validator.js';
 import { notOursAnyMore, type OffsetToCommit } from './offsets/commission.js';
@@ -322,12 +323,12 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
 
   /** Hands out nothing more of these partitions, by default of all; what was read ahead of them is dropped. */
   pause(partitions: readonly TopicPartition[] = this.assignment()): void {
-    for (const partition of partitions) this.#assignment.pause(this.#assigned(partition));
+    for (const partition of checkPartitions(partitions)) this.#assignment.pause(this.#assigned(partition));
   }
 
   /** Goes on with these partitions, by default with all. */
   resume(partitions: readonly TopicPartition[] = this.assignment()): void {
-    for (const partition of partitions) this.#assignment.resume(this.#assigned(partition));
+    for (const partition of checkPartitions(partitions)) this.#assignment.resume(this.#assigned(partition));
   }
 
   /** The partitions that are paused. */
@@ -340,11 +341,12 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
    * Goes on elsewhere in a partition; what is before counts as done. An offset takes effect at once; otherwise the
    * position is known when the promise resolves.
    *
-   * @throws KrafkaError NOT_ASSIGNED; REVOKED when the partition goes before its position is known
+   * @throws KrafkaConfigError, KrafkaError NOT_ASSIGNED; REVOKED when the partition goes before its position is known
    */
   async seek(partition: TopicPartition, target: SeekTarget, { signal }: WaitOptions = {}): Promise<void> {
+    const assigned = this.#assigned(partition);
     checkTarget(target);
-    const found = this.#assignment.positions.seek(this.#assigned(partition), target);
+    const found = this.#assignment.positions.seek(assigned, target);
     if (typeof target === 'number') return found;
     const deadline = this.#deadline('defaultApiTimeoutMs');
     if (!(await waitFor(within(deadline, this.#ports.clock, found), signal)))
@@ -365,7 +367,7 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
     await waitFor(
       offsets === undefined
         ? membership.commitDone(this.#assignment.partitions, deadline)
-        : membership.commit(offsets, deadline),
+        : membership.commit(checkOffsetsToCommit(offsets), deadline),
       signal,
     );
   }
@@ -380,7 +382,10 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
     { signal }: WaitOptions = {},
   ): Promise<readonly CommittedOffset[]> {
     const deadline = this.#deadline('defaultApiTimeoutMs');
-    const { kept, refused } = await waitFor(this.#group('committed()').committed(partitions, deadline, signal), signal);
+    const { kept, refused } = await waitFor(
+      this.#group('committed()').committed(checkPartitions(partitions), deadline, signal),
+      signal,
+    );
     for (const error of refused.values()) throw error;
     return [...kept.values()];
   }
@@ -579,7 +584,8 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
     return listening && deadline.error(`the rebalance listener's '${listening}' to end`);
   }
 
-  #assigned({ topic, partition }: TopicPartition): AssignedPartition {
+  #assigned(given: TopicPartition): AssignedPartition {
+    const { topic, partition } = checkPartition(given);
     const assigned = this.#assignment.get(topic, partition);
     if (assigned !== undefined) return assigned;
     throw new KrafkaError(`topic '${topic}' partition ${partition} is not assigned to this consumer`, {

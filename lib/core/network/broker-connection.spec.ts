@@ -225,6 +225,25 @@ describe('opening a connection', () => {
   });
 });
 
+describe('a call that is none', () => {
+  it.each([
+    ['an API by its name', ['Metadata', {}], 'api'],
+    ['no API', [undefined, {}], 'api'],
+  ])('is refused: %s', async (_what, [api, request], option) => {
+    const connection = await new Simulation().connect();
+    expect(await failure(connection.sendRequest(api as never, request as never))).toMatchObject({ option });
+    expect(await failure(connection.sendRequestWithPriority(api as never, {} as never, 'high'))).toMatchObject({
+      option,
+    });
+  });
+
+  it('is refused: a priority that is no channel', async () => {
+    const connection = await new Simulation().connect();
+    const sent = connection.sendRequestWithPriority(Heartbeat, heartbeat, 'urgent' as never);
+    expect(await failure(sent)).toMatchObject({ option: 'priority' });
+  });
+});
+
 /** Lets in whoever comes, for `lifetimeMs`. */
 const welcoming =
   (lifetimeMs = 0, errorCode = 0) =>

@@ -1,5 +1,6 @@
 import type { Api, RequestOf, ResponseOf } from '../protocol/index.js';
 import {
+  describe,
   KrafkaClosedError,
   KrafkaConfigError,
   KrafkaConnectionError,
@@ -21,7 +22,7 @@ import { Handshake } from './handshake.js';
 import { systemNetworkPorts, type NetworkPorts } from './network-ports.js';
 import { PendingRequest } from './pending-request.js';
 import { RequestPipeline } from './request-pipeline.js';
-import { priorityOf, type RequestPriority } from './request-priority.js';
+import { priorityOf, RequestPriority } from './request-priority.js';
 import type { SendOptions } from './send-options.js';
 
 const DEFAULT_CLOSE_MS = 5_000;
@@ -133,7 +134,7 @@ export class BrokerConnection {
   ): Promise<undefined>;
   sendRequest<A extends Api>(api: A, request: RequestOf<A>, options?: SendOptions): Promise<ResponseOf<A>>;
   sendRequest(api: Api, request: unknown, options?: SendOptions): Promise<unknown> {
-    return this.#send(api, request, priorityOf(api), options);
+    return this.#send(api, request, undefined, options);
   }
 
   /** As {@link sendRequest}, in the channel that the caller chooses. */
@@ -186,8 +187,16 @@ export class BrokerConnection {
     return (this.#state as Extract<State, { name: 'ready' }>).versions;
   }
 
-  #send(api: Api, request: unknown, priority: RequestPriority, options: SendOptions | undefined): Promise<unknown> {
+  #send(
+    api: Api,
+    request: unknown,
+    given: RequestPriority | undefined,
+    options: SendOptions | undefined,
+  ): Promise<unknown> {
     if (this.#state.name !== 'ready') return Promise.reject(this.#refusal());
+    const wrong = wrongCall(api, given);
+    if (wrong !== undefined) return Promise.reject(wrong);
+    const priority = given ?? priorityOf(api);
     if (options?.timeoutMs !== undefined && !(options.timeoutMs >= 0 && options.timeoutMs < Infinity)) {
       return Promise.reject(
         new KrafkaConfigError('timeoutMs', `must be a number of milliseconds, got ${options.timeoutMs}`),
@@ -361,4 +370,17 @@ export class BrokerConnection {
     }
     return '';
   }
+}
+
+/** What a caller without types may have mistaken. */
+function wrongCall(
+  api: Partial<Api> | undefined,
+  priority: RequestPriority | undefined,
+): KrafkaConfigError | undefined {
+  if (typeof api?.request?.encode !== 'function') {
+    return new KrafkaConfigError('api', `must be one of 'apis', as apis.Metadata is, got ${describe(api)}`);
+  }
+  if (priority === undefined || priority === RequestPriority.High || priority === RequestPriority.Normal)
+    return undefined;
+  return new KrafkaConfigError('priority', 'must be RequestPriority.High or RequestPriority.Normal');
 }

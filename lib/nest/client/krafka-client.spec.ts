@@ -73,6 +73,17 @@ describe('A client whose replies can not be read any more', () => {
   });
 });
 
+describe('A call whose argument has another shape', () => {
+  it('is refused by name: messages, offsets', async () => {
+    const { client, producer } = setUp();
+    const batch = firstValueFrom(client.emitBatch('orders', ['a', 'b'] as never));
+    await expect(batch).rejects.toMatchObject({ code: 'INVALID_CONFIG', option: 'messages' });
+    const offset = { topic: 'orders', partition: 0, offset: 1 };
+    await expect(client.commitOffsets(offset as never)).rejects.toMatchObject({ option: 'offsets' });
+    expect(producer.sent).toEqual([]);
+  });
+});
+
 describe('A client that closes', () => {
   it('has the events handed over that are still being serialized', async () => {
     const { bytes, serde } = slowly();

@@ -9,7 +9,14 @@ import type { Krafka, KrafkaTransactionOptions } from '../../core/index.js';
 import type { NetworkPorts } from '../../core/network/index.js';
 import type { ConsumerRecord } from '../../core/protocol/index.js';
 import type { Producer, ProducerRecord, RecordMetadata } from '../../core/producer/index.js';
-import { Deadline, KrafkaClosedError, KrafkaConfigError, KrafkaError, TypedEvents } from '../../core/support/index.js';
+import {
+  Deadline,
+  describe,
+  KrafkaClosedError,
+  KrafkaConfigError,
+  KrafkaError,
+  TypedEvents,
+} from '../../core/support/index.js';
 import { checkClientOptions, type ClientSettings, type KrafkaClientOptions } from '../options.js';
 import { SharedKrafka } from '../shared-krafka.js';
 import { pointedAt, type TestingTarget } from '../testing-target.js';
@@ -161,6 +168,9 @@ export class KrafkaClient extends ClientProxy<KrafkaClientEvents> {
     if (isNil(pattern) || isNil(data)) return throwError(() => new InvalidMessageException());
     return this.#hot(async () => {
       const topic = this.#topicOf(pattern);
+      if (!Array.isArray(data.messages)) {
+        throw new KrafkaConfigError('messages', `must be an array, as in emitBatch('${topic}', { messages: [] })`);
+      }
       const encoding = encodeAll(data.messages, (message) => this.#event(topic, this.#packet(pattern, message)));
       const { producer } = this.#shared;
       const sending =
@@ -184,6 +194,7 @@ export class KrafkaClient extends ClientProxy<KrafkaClientEvents> {
   async commitOffsets(
     offsets: readonly { readonly topic: string; readonly partition: number; readonly offset: number | string }[],
   ): Promise<void> {
+    if (!Array.isArray(offsets)) throw new KrafkaConfigError('offsets', `must be an array, got ${describe(offsets)}`);
     const byConsumer = new Map<Consumer, OffsetToCommit[]>();
     for (const one of offsets) {
       const consumer = this.#surroundings?.consumerOf?.(one.topic);
