@@ -73,6 +73,11 @@ export class SharedKrafka {
     return under('consumer', () => this.krafka.consumer(options));
   }
 
+  /** Whether a broker has told of the topic. */
+  knows(topic: string): boolean {
+    return this.krafka.cluster.metadata.topics.has(topic);
+  }
+
   /** Checks how a server would read, before it does. @throws KrafkaConfigError with the path of the option at fault */
   checkConsumer(options: ConsumerOptions, path = 'consumer'): void {
     if (Object.keys(options).length === 0) return;

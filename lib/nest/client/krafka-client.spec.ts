@@ -12,15 +12,19 @@ import { aRecord } from '../spec-support/records.js';
 import { KrafkaClient } from './krafka-client.js';
 import { KrafkaRecordBuilder } from './krafka-record.js';
 
+const NEVER = new Promise<number>(() => undefined);
+
 /** A client of a module, on a core that does what a test makes it do. */
 function setUp(options: Partial<KrafkaClientOptions> = {}) {
   const clock = new HandClock();
+  const known = new Set(['price']);
   const producer = new KeepingProducer();
   const consumers: HandConsumer[] = [];
   const shared = {
     ports: { clock, random: seededRandom(1), logger: silentLogger },
     producer,
-    topics: { ensure: async () => 1 },
+    topics: { ensure: ({ name }: { name: string }) => (name === 'stuck.reply' ? NEVER : Promise.resolve(1)) },
+    knows: (topic: string) => known.has(topic),
     consumer: (consumerOptions: ConsumerOptions) => {
       const consumer = new HandConsumer(consumerOptions);
       consumers.push(consumer);
@@ -70,6 +74,22 @@ describe('A client whose replies can not be read any more', () => {
     expect(consumers).toHaveLength(2);
     answer('done');
     expect(await again).toBe('done');
+  });
+});
+
+describe('A request whose time has passed', () => {
+  it('says what it waited for: the reply, a topic that is missing, its reply partition', async () => {
+    const { client, clock } = setUp({ requestTimeoutMs: 100 });
+    const waitedFor = async (pattern: string): Promise<unknown> => {
+      const failure = firstValueFrom(client.send(pattern, 1)).catch((error: { waitedFor: string }) => error.waitedFor);
+      await clock.pass(100);
+      return failure;
+    };
+    expect(await waitedFor('price')).toBe("the reply to a request on 'price'");
+    expect(await waitedFor('cost')).toBe("topic 'cost' to be there, which no broker knows");
+    expect(await waitedFor('stuck')).toBe(
+      "a partition of 'stuck.reply' to be read, for the reply to a request on 'stuck'",
+    );
   });
 });
 

@@ -262,7 +262,7 @@ export class KrafkaClient extends ClientProxy<KrafkaClientEvents> {
       const signal = packet.data instanceof KrafkaRecord ? packet.data.signal : undefined;
       const waiting = (id = this.#pending.add(callback, {
         timeoutMs,
-        waitedFor: `the reply to a request on '${topic}'`,
+        waitedFor: () => this.#waitedFor(topic, replyTopic),
         signal,
       }));
       const encoding = this.#encode(topic, packet);
@@ -386,6 +386,16 @@ export class KrafkaClient extends ClientProxy<KrafkaClientEvents> {
       throw new KrafkaConfigError('setTimeout', `must be a whole number of milliseconds, at least 0, got ${own}`);
     }
     return own;
+  }
+
+  /** What a request on the topic waits for at this moment. */
+  #waitedFor(topic: string, replyTopic: string): string {
+    if (this.#inbox?.partitionOf(replyTopic) === undefined) {
+      return `a partition of '${replyTopic}' to be read, for the reply to a request on '${topic}'`;
+    }
+    return this.#shared.knows(topic)
+      ? `the reply to a request on '${topic}'`
+      : `topic '${topic}' to be there, which no broker knows`;
   }
 
   async #askSlowly(encoding: Sent | Promise<Sent>, { topic, ...address }: SlowAddress): Promise<void> {

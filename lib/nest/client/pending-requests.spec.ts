@@ -9,7 +9,7 @@ function setUp() {
   const requests = new PendingRequests(clock, 'me');
   const packets: WritePacket[] = [];
   const add = (timeoutMs = 1_000, signal?: AbortSignal) =>
-    requests.add((packet) => packets.push(packet), { timeoutMs, waitedFor: 'the reply', signal });
+    requests.add((packet) => packets.push(packet), { timeoutMs, waitedFor: () => 'the reply', signal });
   return { clock, requests, packets, add };
 }
 
@@ -100,7 +100,7 @@ describe('Pending requests', () => {
           outcomes.push(err);
           if (triesLeft > 0) ask(triesLeft - 1);
         },
-        { timeoutMs: 0, waitedFor: 'the reply' },
+        { timeoutMs: 0, waitedFor: () => 'the reply' },
       );
     };
     ask(100);

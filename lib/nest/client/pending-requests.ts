@@ -15,8 +15,8 @@ interface Pending {
 export interface RequestBounds {
   /** 0 lets it wait for ever. */
   readonly timeoutMs: number;
-  /** What the timeout's error says it waited for. */
-  readonly waitedFor: string;
+  /** What the timeout's error says it waited for, asked when it has run out. */
+  readonly waitedFor: () => string;
   /** Ends the request with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -116,7 +116,8 @@ export class PendingRequests {
     return () => signal.removeEventListener('abort', abort);
   }
 
-  #expire(id: string, timeoutMs: number, waitedFor: string): void {
-    this.fail(id, new KrafkaTimeoutError({ budget: 'requestTimeoutMs', budgetMs: timeoutMs, waitedFor }));
+  #expire(id: string, timeoutMs: number, waitedFor: () => string): void {
+    const error = new KrafkaTimeoutError({ budget: 'requestTimeoutMs', budgetMs: timeoutMs, waitedFor: waitedFor() });
+    this.fail(id, error);
   }
 }
