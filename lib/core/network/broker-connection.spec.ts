@@ -335,6 +335,38 @@ describe('authentication', () => {
     expect(await outcome(sent)).toMatchObject({ retriable: true, cause: { budget: 'connectTimeoutMs' } });
   });
 
+  it('gives what is in flight its own time to be answered: connectTimeoutMs begins when nothing is any more', async () => {
+    const simulation = new Simulation((received) =>
+      received.name === 'Produce' ? undefined : welcoming(10_000)(received),
+    );
+    const connection = await simulation.connect({ sasl, connectTimeoutMs: 1_000 });
+    const slow = quietly(connection.sendRequest(Produce, produce(1)));
+    await simulation.clock.advance(9_500);
+    const beat = quietly(connection.sendRequest(Heartbeat, heartbeat));
+    await simulation.clock.advance(15_000);
+    simulation.broker.answer(simulation.broker.received[2] as Received, EMPTY_ANSWERS.Produce as object);
+    expect(await outcome(slow)).toEqual(EMPTY_ANSWERS.Produce);
+    expect(await outcome(beat)).toEqual(EMPTY_ANSWERS.Heartbeat);
+  });
+
+  it('is renewed after the silence that the last answer before asks for', async () => {
+    const simulation = new Simulation((received) =>
+      received.name === 'Produce' ? undefined : welcoming(10_000)(received),
+    );
+    const connection = await simulation.connect({ sasl });
+    const slow = connection.sendRequest(Produce, produce(1));
+    await simulation.clock.advance(9_500);
+    const beat = connection.sendRequest(Heartbeat, heartbeat);
+    const answer = { ...EMPTY_ANSWERS.Produce, throttleTimeMs: 20_000 };
+    simulation.broker.answer(simulation.broker.received[2] as Received, answer);
+    await slow;
+    await simulation.clock.advance(19_999);
+    expect(simulation.broker.names.slice(2)).toEqual(['Produce']);
+    await simulation.clock.advance(1);
+    expect(await outcome(beat)).toEqual(EMPTY_ANSWERS.Heartbeat);
+    expect(simulation.broker.names.slice(2)).toEqual(['Produce', 'SaslHandshake', 'SaslAuthenticate', 'Heartbeat']);
+  });
+
   it('does not outlive the attempt in a token provider', async () => {
     let given: AbortSignal | undefined;
     const simulation = new Simulation(welcoming());

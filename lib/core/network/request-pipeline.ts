@@ -103,10 +103,10 @@ export class RequestPipeline implements FrameSink, RequestOwner {
     this.#setAlarm();
   }
 
-  /** Lets nothing but exchanges leave, and resolves when nothing is in flight. */
+  /** Lets nothing but exchanges leave, and resolves when nothing is in flight and the broker reads again (KIP-219). */
   async hold(): Promise<void> {
     if (this.#state === 'flowing') this.#state = 'held';
-    if (this.#isQuiet) return;
+    if (this.#isQuiet && !this.#isMuted) return;
     this.#quiet ??= new Deferred();
     await this.#quiet.promise;
   }
@@ -232,6 +232,10 @@ export class RequestPipeline implements FrameSink, RequestOwner {
 
   get #isQuiet(): boolean {
     return this.#state === 'closed' || (this.#inFlight.length === 0 && !this.#blocked);
+  }
+
+  get #isMuted(): boolean {
+    return this.#state !== 'closed' && this.#clock.monotonic() < this.#silence.until;
   }
 
   get #isEmpty(): boolean {
@@ -391,8 +395,12 @@ export class RequestPipeline implements FrameSink, RequestOwner {
 
   #noteProgress(): void {
     if (this.#quiet !== undefined && this.#isQuiet) {
-      this.#quiet.resolve();
-      this.#quiet = undefined;
+      if (this.#isMuted) {
+        this.#alarm.by(this.#silence.until);
+      } else {
+        this.#quiet.resolve();
+        this.#quiet = undefined;
+      }
     }
     if (this.#empty !== undefined && this.#isEmpty) {
       this.#empty.resolve();
