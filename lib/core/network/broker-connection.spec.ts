@@ -495,6 +495,19 @@ describe('closing a connection', () => {
     expect(await connection.close({ timeoutMs: 0 })).toEqual({ abandoned: 1 });
   });
 
+  it('waits for nothing once an unanswered kind of request has left behind a renewal of the session', async () => {
+    const simulation = new Simulation((received) =>
+      received.name === 'Produce' ? undefined : welcoming(10_000)(received),
+    );
+    const sasl = { mechanism: 'plain', username: 'ann', password: 'hunter2-secret' } as const;
+    const connection = await simulation.connect({ sasl });
+    await simulation.clock.advance(9_500);
+    const sent = connection.sendRequest(Produce, produce(), { awaitResponse: false });
+    const closing = connection.close();
+    expect(await sent).toBeUndefined();
+    expect(await outcome(closing)).toEqual({ abandoned: 0 });
+  });
+
   it('waits for an unanswered kind of request to leave', async () => {
     const simulation = new Simulation();
     const connection = await simulation.connect();

@@ -101,6 +101,8 @@ export class RequestPipeline implements FrameSink, RequestOwner {
     this.#lastUsedAt = this.#clock.monotonic();
     this.#pump();
     this.#setAlarm();
+    // What waited may have left for good: it wants no answer, or its time was over.
+    this.#noteProgress();
   }
 
   /** Lets nothing but exchanges leave, and resolves when nothing is in flight and the broker reads again (KIP-219). */
