@@ -1,4 +1,4 @@
-import type { Clock } from '../support/index.js';
+import { onAbort, type Clock } from '../support/index.js';
 import type { WaitOptions } from './shared-lookups.js';
 
 /** The outcome of work that others may share, for somebody with less time: the work goes on, only the waiting ends. */
@@ -11,12 +11,13 @@ export function within<T>(
   return new Promise<T>((resolve, reject) => {
     const stop = (): void => {
       timer.cancel();
-      signal?.removeEventListener('abort', onAbort);
+      stopHearing?.();
     };
-    const onAbort = (): void => {
+    const abort = (): void => {
       stop();
       reject(signal?.reason as Error);
     };
+    const stopHearing = signal && onAbort(signal, abort);
     const timer = clock.setTimer(deadline.remainingMs, () => {
       stop();
       reject(deadline.error(waitedFor));
@@ -32,7 +33,6 @@ export function within<T>(
       }
     };
     void settle();
-    if (signal?.aborted) onAbort();
-    else signal?.addEventListener('abort', onAbort, { once: true });
+    if (signal?.aborted) abort();
   });
 }

@@ -135,6 +135,20 @@ describe('ConnectionPool', () => {
     expect(simulation.dialer.dials).toHaveLength(1);
   });
 
+  it('has one listener at a signal, however many wait by it', async () => {
+    const { simulation, pool } = simulate();
+    simulation.dialer.listen(ADDRESS, 'silence');
+    const abort = new AbortController();
+    const waiting = Array.from({ length: 20 }, (_, owner) =>
+      quietly(pool.getConnection(ADDRESS, `fetch:${owner}`, { signal: abort.signal })),
+    );
+    expect(getEventListeners(abort.signal, 'abort')).toHaveLength(1);
+    const reason = new Error('enough');
+    abort.abort(reason);
+    expect(new Set(await Promise.all(waiting.map(outcome)))).toEqual(new Set([reason]));
+    await pool.close({ timeoutMs: 0 });
+  });
+
   it('leaves no timer and no listener behind for who got what they waited for', async () => {
     const { simulation, pool } = simulate({ idleTimeoutMs: 0, requestTimeoutMs: 500 });
     const { signal } = new AbortController();

@@ -1,5 +1,5 @@
 import type { Api } from '../protocol/index.js';
-import { KrafkaTimeoutError, type Deadline, type KrafkaError } from '../support/index.js';
+import { KrafkaTimeoutError, onAbort, type Deadline, type KrafkaError } from '../support/index.js';
 import type { QueueEntry } from './request-queue.js';
 import type { RequestPriority } from './request-priority.js';
 import type { SendOptions } from './send-options.js';
@@ -36,7 +36,7 @@ export class PendingRequest implements QueueEntry {
   state: 'waiting' | 'in flight' | 'settled' = 'waiting';
   readonly #budget: string;
   readonly #signal: AbortSignal | undefined;
-  readonly #owner: RequestOwner;
+  readonly #stopHearing: (() => void) | undefined;
   #resolve!: (value: unknown) => void;
   #reject!: (error: unknown) => void;
 
@@ -58,12 +58,11 @@ export class PendingRequest implements QueueEntry {
     this.deadline = options?.deadline;
     this.#budget = options?.timeoutMs === undefined ? 'requestTimeoutMs' : 'timeoutMs';
     this.#signal = options?.signal;
-    this.#owner = owner;
     this.promise = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    this.#signal?.addEventListener('abort', this);
+    this.#stopHearing = this.#signal && onAbort(this.#signal, () => owner.onAbort(this));
   }
 
   /** True when its caller has given it up, or its time is over, before it began. */
@@ -71,11 +70,6 @@ export class PendingRequest implements QueueEntry {
     if (this.#signal?.aborted) return this.#signal.reason;
     if (this.deadline?.expired) return this.deadline.error(`${this.api.name} to be sent`);
     return undefined;
-  }
-
-  /** The signal's listener: an object, so that no request needs a closure for it. */
-  handleEvent(): void {
-    this.#owner.onAbort(this);
   }
 
   /** Gives the caller its answer. */
@@ -101,7 +95,7 @@ export class PendingRequest implements QueueEntry {
   #settle(): boolean {
     if (this.state === 'settled') return false;
     this.state = 'settled';
-    this.#signal?.removeEventListener('abort', this);
+    this.#stopHearing?.();
     return true;
   }
 }

@@ -301,6 +301,21 @@ describe('waiting', () => {
     });
   });
 
+  it('has one listener at a signal, however many requests share it: Node warns of a leak at eleven', async () => {
+    const simulation = new Simulation();
+    const connection = await simulation.connect();
+    const abort = new AbortController();
+    const sent = Array.from({ length: 20 }, (_, number) =>
+      quietly(connection.sendRequest(Produce, produce(number), { signal: abort.signal })),
+    );
+    expect(getEventListeners(abort.signal, 'abort')).toHaveLength(1);
+    const reason = new Error('enough');
+    abort.abort(reason);
+    expect(new Set(await Promise.all(sent.map(outcome)))).toEqual(new Set([reason]));
+    expect(simulation.broker.received).toHaveLength(5);
+    expect(connection.stats()).toMatchObject({ inFlight: 5, queued: 0 });
+  });
+
   it('leaves no listener with a signal that outlives the request', async () => {
     const simulation = new Simulation(answerOf);
     const connection = await simulation.connect();

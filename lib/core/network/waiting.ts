@@ -1,4 +1,4 @@
-import type { Clock, Deadline } from '../support/index.js';
+import { onAbort, type Clock, type Deadline } from '../support/index.js';
 
 /**
  * Waits for what others may wait for as well, but no longer than one caller's deadline and interest allow. What is
@@ -15,16 +15,16 @@ export function waitFor<T>(
   return new Promise((resolve, reject) => {
     const settle = (settlement: () => void): void => {
       timer?.cancel();
-      signal?.removeEventListener('abort', onAbort);
+      stopHearing?.();
       settlement();
     };
-    const onAbort = (): void => settle(() => reject(signal?.reason));
+    const abort = (): void => settle(() => reject(signal?.reason));
     const timer =
       deadline === undefined
         ? undefined
         : clock.setTimer(deadline.remainingMs, () => settle(() => reject(deadline.error(what))));
-    signal?.addEventListener('abort', onAbort);
-    if (signal?.aborted) onAbort();
+    const stopHearing = signal && onAbort(signal, abort);
+    if (signal?.aborted) abort();
     shared.then(
       (value) => settle(() => resolve(value)),
       (error: unknown) => settle(() => reject(error)),

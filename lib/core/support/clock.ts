@@ -1,3 +1,5 @@
+import { onAbort } from './on-abort.js';
+
 /** A timer that was asked of a {@link Clock}; cancelling one that has fired does nothing. */
 export interface Timer {
   cancel(): void;
@@ -56,14 +58,16 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
       reject(signal.reason as Error);
       return;
     }
-    const onAbort = (): void => {
-      timer.cancel();
-      reject(signal?.reason as Error);
-    };
     const timer = clock.setTimer(delayMs, () => {
-      signal?.removeEventListener('abort', onAbort);
+      stopHearing?.();
       resolve();
     });
-    signal?.addEventListener('abort', onAbort, { once: true });
+    const stopHearing =
+      signal &&
+      onAbort(signal, (reason) => {
+        stopHearing?.();
+        timer.cancel();
+        reject(reason);
+      });
   });
 }

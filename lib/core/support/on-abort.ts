@@ -13,7 +13,10 @@ class AbortWatch {
   }
 
   readonly #tell = (): void => {
-    for (const callback of [...this.callbacks]) callback(this.#signal.reason as Error);
+    for (const callback of [...this.callbacks]) {
+      // One that was called before may have ended the waiting of others.
+      if (this.callbacks.has(callback)) callback(this.#signal.reason as Error);
+    }
   };
 }
 

@@ -1,5 +1,6 @@
 import type { Clock } from './clock.js';
 import type { Deadline } from './deadline.js';
+import { onAbort } from './on-abort.js';
 
 interface Waiting {
   readonly go: (release: () => void) => void;
@@ -37,17 +38,18 @@ export class Turns {
       const stop = (): void => {
         this.#waiting.delete(waiting);
         timer.cancel();
-        signal?.removeEventListener('abort', onAbort);
-      };
-      const onAbort = (): void => {
-        stop();
-        reject(signal?.reason as Error);
+        stopHearing?.();
       };
       const timer = this.#clock.setTimer(deadline.remainingMs, () => {
         stop();
         reject(deadline.error(waitedFor));
       });
-      signal?.addEventListener('abort', onAbort, { once: true });
+      const stopHearing =
+        signal &&
+        onAbort(signal, (reason) => {
+          stop();
+          reject(reason);
+        });
       this.#waiting.add(waiting);
     });
   }
