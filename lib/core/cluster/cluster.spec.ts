@@ -1,4 +1,5 @@
 import { settled } from '../network/spec-support/fake-clock.js';
+import type { Cluster } from './cluster.js';
 import type { ClusterMetadata } from './cluster-metadata.js';
 import { namesOf, ScriptedCluster, topicAnswer, type ReceivedAt } from './spec-support/scripted-cluster.js';
 
@@ -341,7 +342,11 @@ describe('finding a broker that answers', () => {
     expect([...cluster.metadata.brokers.values()].map(({ address }) => address)).toEqual(['new:9092']);
   });
 
-  it('starts over at the bootstrap addresses when a broker asks for it', async () => {
+  it.each<[string, (cluster: Cluster) => Promise<unknown>]>([
+    ['refreshed', (cluster) => cluster.refresh([])],
+    ['looked at', (cluster) => cluster.look('all')],
+    ['asked for by id', (cluster) => cluster.refreshById([])],
+  ])('starts over at the bootstrap addresses when a broker asks for it, %s', async (_how, ask) => {
     const scripted = new ScriptedCluster(1).start(2, 'retired', 9092);
     const cluster = scripted.cluster({ brokers: ['b1:9092'] });
     await cluster.refresh([]);
@@ -350,11 +355,16 @@ describe('finding a broker that answers', () => {
     await cluster.connection(2, 'data', { deadline: scripted.deadline() });
     scripted.received.length = 0;
     scripted.on('Metadata', ({ nodeId }) => ({ ...scripted.metadata([]), errorCode: nodeId === 2 ? 129 : 0 }));
-    const refreshed = cluster.refresh([]);
+    const asking = ask(cluster);
+    asking.catch(() => undefined);
     await scripted.clock.advance(100);
-    await refreshed;
+    await asking;
     expect(scripted.requests('Metadata').map(({ nodeId }) => nodeId)).toEqual([2, 1]);
     expect(scripted.logged.some(({ message }) => message.includes('start over'))).toBe(true);
+    // What it was told there counts again.
+    scripted.on('Metadata', undefined).stop(1);
+    await cluster.refresh([]);
+    expect(scripted.requests('Metadata').map(({ nodeId }) => nodeId)).toEqual([2, 1, 2]);
   });
 
   it('prefers brokers it is connected to', async () => {

@@ -63,6 +63,9 @@ export interface AnyConnectionOptions extends WaitOptions {
   readonly purpose?: ConnectionPurpose;
 }
 
+/** Topics by name or by id, as Metadata asks for them; null for all. */
+type AskedTopics = readonly { readonly name: string | null; readonly topicId?: string }[] | null;
+
 const METADATA_MAX_AGE_MS = 300_000;
 
 /**
@@ -194,14 +197,8 @@ export class Cluster {
    */
   async refreshById(topicIds: readonly string[]): Promise<ClusterMetadata> {
     this.#assertOpen();
-    const response = await this.#ask((connection) =>
-      askMetadata(
-        connection,
-        topicIds.map((topicId) => ({ topicId, name: null })),
-        false,
-      ),
-    );
-    this.#swap(applyMetadata(this.#metadata, response).metadata);
+    const response = await this.#askMetadata(topicIds.map((topicId) => ({ topicId, name: null })));
+    this.#takeOver(applyMetadata(this.#metadata, response).metadata);
     for (const { name } of response.topics) {
       if (name !== null && this.#metadata.topics.has(name)) this.#interest.want(name, this.#metadata.topics.get(name));
     }
@@ -219,11 +216,8 @@ export class Cluster {
   async look(topics: readonly string[] | 'all', wait?: WaitOptions): Promise<MetadataUpdate> {
     this.#assertOpen();
     const names = topics === 'all' ? null : topics.map((name) => ({ name }));
-    const response = await this.#within(
-      wait,
-      this.#ask((connection) => askMetadata(connection, names, false)),
-    );
-    this.#swap(applyMetadata(this.#metadata, { ...response, topics: [] }).metadata);
+    const response = await this.#within(wait, this.#askMetadata(names));
+    this.#takeOver(applyMetadata(this.#metadata, { ...response, topics: [] }).metadata);
     return applyMetadata(ClusterMetadata.empty, response);
   }
 
@@ -355,17 +349,33 @@ export class Cluster {
   }
 
   async #update(topics: readonly string[], create = false): Promise<MetadataUpdate> {
-    const names = topics.map((name) => ({ name }));
-    const response = await this.#ask((connection) => askMetadata(connection, names, create)).catch((error: unknown) => {
+    const response = await this.#askMetadata(
+      topics.map((name) => ({ name })),
+      create,
+    );
+    const update = applyMetadata(this.#metadata, response);
+    this.#takeOver(update.metadata);
+    return update;
+  }
+
+  /** What the cluster says of topics, null for all; asked at the bootstrap addresses when a broker sends us there. */
+  async #askMetadata(topics: AskedTopics, create = false): Promise<ResponseOf<typeof Metadata>> {
+    const question = (connection: BrokerConnection): Promise<ResponseOf<typeof Metadata>> =>
+      askMetadata(connection, topics, create);
+    try {
+      return await this.#ask(question);
+    } catch (error) {
       if (!(error instanceof KrafkaError) || error.code !== START_OVER) throw error;
       this.#ports.logger.info('a broker asks this client to start over at its bootstrap addresses');
       this.#anyBroker.startOver();
-      return this.#ask((connection) => askMetadata(connection, names, create));
-    });
-    const update = applyMetadata(this.#metadata, response);
-    this.#swap(update.metadata);
+      return await this.#ask(question);
+    }
+  }
+
+  /** What a broker has just told is the snapshot. */
+  #takeOver(metadata: ClusterMetadata): void {
+    this.#swap(metadata);
     this.#anyBroker.settled();
-    return update;
   }
 
   async #lookUpTopic(name: string): Promise<TopicMetadata> {
@@ -411,7 +421,7 @@ export class Cluster {
 /** A broker that has nothing to say of its cluster is starting up, or has been told to send us away (KIP-1102). */
 async function askMetadata(
   connection: BrokerConnection,
-  topics: readonly { readonly name: string | null; readonly topicId?: string }[] | null,
+  topics: AskedTopics,
   allowAutoTopicCreation: boolean,
 ): Promise<ResponseOf<typeof Metadata>> {
   const creates = allowAutoTopicCreation || connection.versionOf(Metadata) < 4;
