@@ -136,6 +136,18 @@ describe('coordinators', () => {
     await expect(find('g')).resolves.toMatchObject({ nodeId: 1, address: 'moved:9094' });
   });
 
+  it('are sought where the brokers say they are, though metadata has them elsewhere', async () => {
+    await cluster.refresh([]);
+    expect(cluster.metadata.brokers.get(2)).toMatchObject({ address: 'b2:9092' });
+    scripted.stop(2).start(2, 'moved', 9092);
+    scripted.on('FindCoordinator', (request) => ({
+      coordinators: keysOf(request).map((key) => ({ ...told(key, 2), host: 'moved' })),
+    }));
+    expect(await find('g')).toMatchObject({ nodeId: 2, address: 'moved:9092' });
+    expect((await cluster.connection(2, 'data', { deadline: scripted.deadline() })).address).toBe('moved:9092');
+    expect(scripted.requests('Metadata')).toHaveLength(1);
+  });
+
   it('are all forgotten when another cluster answers', async () => {
     await cluster.refresh([]);
     await find('g');

@@ -248,10 +248,13 @@ describe('news of a leader', () => {
 describe('a snapshot', () => {
   const known = after([topicAnswer('t', [[1, 5]])]);
 
-  it('learns of a broker it does not know, and believes what it knows', () => {
-    const stranger = describeBroker({ nodeId: 9, host: 'z', port: 1, rack: null });
-    expect(withBroker(known, stranger).brokers.get(9)).toBe(stranger);
-    expect(withBroker(known, describeBroker({ nodeId: 1, host: 'z', port: 1, rack: null }))).toBe(known);
+  it('learns of a broker it does not know, and where one is that it knows; its rack stays', () => {
+    const stranger = describeBroker({ nodeId: 9, host: 'z', port: 1, rack: 'r' });
+    const learned = withBroker(known, stranger);
+    expect(learned.brokers.get(9)).toBe(stranger);
+    expect(withBroker(learned, describeBroker({ nodeId: 9, host: 'z', port: 1, rack: null }))).toBe(learned);
+    const moved = withBroker(learned, describeBroker({ nodeId: 9, host: 'z', port: 2, rack: null }));
+    expect(moved.brokers.get(9)).toEqual(describeBroker({ nodeId: 9, host: 'z', port: 2, rack: 'r' }));
   });
 
   it('forgets topics', () => {

@@ -97,10 +97,12 @@ export function applyLeaders(previous: ClusterMetadata, changes: readonly Leader
   return topics === undefined ? previous : previous.with({ topics, brokers: brokers ?? previous.brokers });
 }
 
-/** The snapshot with one more broker, told of by FindCoordinator; a broker that is known stays as it is. */
+/** The snapshot with a broker where FindCoordinator, which tells of no racks, says it is now. */
 export function withBroker(previous: ClusterMetadata, broker: BrokerNode): ClusterMetadata {
-  if (previous.brokers.has(broker.nodeId)) return previous;
-  return previous.with({ brokers: new Map(previous.brokers).set(broker.nodeId, broker) });
+  const known = previous.brokers.get(broker.nodeId);
+  if (known?.address === broker.address) return previous;
+  const told = known === undefined ? broker : describeBroker({ ...broker, rack: known.rack });
+  return previous.with({ brokers: new Map(previous.brokers).set(broker.nodeId, told) });
 }
 
 /** The snapshot without these topics. */
