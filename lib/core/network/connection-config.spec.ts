@@ -1,3 +1,4 @@
+import { createSecureContext } from 'node:tls';
 import { inspect } from 'node:util';
 import { testTls } from '../../../test/support/tls/index.js';
 import { KrafkaConfigError } from '../support/index.js';
@@ -78,6 +79,15 @@ describe('ConnectionConfig', () => {
     [{ tls: 'yes' }, 'tls'],
     [{ tls: { servername: '10.0.0.1' } }, 'tls.servername'],
     [{ tls: { minVersion: 'TLSv1.4' } }, 'tls.minVersion'],
+    [{ tls: { minVersion: 'TLSv1.3', maxVersion: 'TLSv1.2' } }, 'tls.maxVersion'],
+    [{ tls: { maxVersion: 'TLSv1.1' } }, 'tls.maxVersion'],
+    [{ tls: { secureContext: {} } }, 'tls.secureContext'],
+    [{ tls: { ALPNProtocols: [] } }, 'tls.ALPNProtocols'],
+    [{ tls: { ALPNProtocols: [''] } }, 'tls.ALPNProtocols'],
+    [{ tls: { ALPNProtocols: [1] } }, 'tls.ALPNProtocols'],
+    [{ tls: { ALPNProtocols: ['x'.repeat(256)] } }, 'tls.ALPNProtocols'],
+    [{ tls: { ALPNProtocols: Buffer.from('\x02kafka', 'latin1') } }, 'tls.ALPNProtocols'],
+    [{ tls: { ALPNProtocols: Buffer.from('\x05kafka\0', 'latin1') } }, 'tls.ALPNProtocols'],
     [{ sasl: 'plain' }, 'sasl'],
     [{ sasl: {} }, 'sasl.mechanism'],
     [{ sasl: { mechanism: 'scram-sha-1', username: 'a', password: 'b' } }, 'sasl.mechanism'],
@@ -86,6 +96,7 @@ describe('ConnectionConfig', () => {
     [{ sasl: { mechanism: 'plain', username: 'a', password: '\ud800' } }, 'sasl.password'],
     [{ sasl: { mechanism: 'oauthbearer', tokenProvider: 'token' } }, 'sasl.tokenProvider'],
     [{ sasl: { name: 'GSSAPI', begin: 'now' } }, 'sasl'],
+    [{ sasl: { begin: () => undefined } }, 'sasl.name'],
   ])('refuses %j, naming the option', (options, option) => {
     expect(refusal(options).option).toBe(option);
   });
@@ -101,7 +112,7 @@ describe('ConnectionConfig', () => {
       { tls: { checkServerIdentity: () => undefined, rejectUnauthorized: false } },
       'tls.checkServerIdentity',
     ],
-    ['parts beside a whole context', { tls: { secureContext: {}, ca: 'x' } }, 'tls.ca'],
+    ['parts beside a whole context', { tls: { secureContext: createSecureContext(), ca: 'x' } }, 'tls.ca'],
     [
       'a token provider for a password mechanism',
       { sasl: { mechanism: 'plain', username: 'a', password: 'b', tokenProvider: (): string => 't' } },

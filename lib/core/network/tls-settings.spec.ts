@@ -15,6 +15,13 @@ describe('TlsSettings', () => {
     expect(new TlsSettings({ servername: 'kafka' }, 'tls').connectOptions('10.0.0.1').servername).toBe('kafka');
   });
 
+  it.each([[['kafka', Buffer.from('h2')]], [Buffer.from('\x05kafka\x02h2', 'latin1')]])(
+    'takes names of protocols as Node does: %j',
+    (ALPNProtocols) => {
+      expect(new TlsSettings({ ALPNProtocols } as object, 'tls').connectOptions('a')).toMatchObject({ ALPNProtocols });
+    },
+  );
+
   it('makes its context once, for all connections', () => {
     const settings = new TlsSettings({ ca: testTls.ca }, 'tls');
     expect(settings.connectOptions('a').secureContext).toBe(settings.connectOptions('b').secureContext);

@@ -1,4 +1,10 @@
-import { createSecureContext, type ConnectionOptions as NodeTlsOptions, type SecureContext } from 'node:tls';
+import {
+  createSecureContext,
+  DEFAULT_MAX_VERSION,
+  DEFAULT_MIN_VERSION,
+  type ConnectionOptions as NodeTlsOptions,
+  type SecureContext,
+} from 'node:tls';
 import { inspect } from 'node:util';
 import { isIP } from 'node:net';
 import {
@@ -42,6 +48,7 @@ const given =
     return value as T;
   };
 
+const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null;
 const isPem = (value: unknown): boolean => (typeof value === 'string' && value !== '') || value instanceof Uint8Array;
 const isKeyObject = (value: unknown): boolean =>
   typeof value === 'object' && value !== null && ('pem' in value || 'buf' in value);
@@ -59,7 +66,20 @@ const keys = <T>(): OptionRule<T | undefined> =>
       oneOrMany((value) => isPem(value) || isKeyObject(value)),
     ),
   );
-const tlsVersion = optional(oneOf('TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'));
+const VERSIONS = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'] as const;
+const tlsVersion = optional(oneOf(...VERSIONS));
+
+const isAlpnName = (value: unknown): boolean =>
+  typeof value === 'string'
+    ? value !== '' && Buffer.byteLength(value) <= 255
+    : value instanceof Uint8Array && value.length > 0 && value.length <= 255;
+
+/** Names with their length before each, as they are sent. Node ends the process over any others. */
+function areAlpnNames(bytes: Uint8Array): boolean {
+  let at = 0;
+  while (at < bytes.length && bytes[at] !== 0) at += 1 + (bytes[at] as number);
+  return at > 0 && at === bytes.length;
+}
 
 const RULES: OptionRules<TlsOptions> = {
   ca: pem<TlsOptions['ca']>(),
@@ -83,12 +103,17 @@ const RULES: OptionRules<TlsOptions> = {
   crl: pem<TlsOptions['crl']>(),
   ALPNProtocols: optional(
     given<TlsOptions['ALPNProtocols']>(
-      'an array of names or a Buffer',
-      (value) => Array.isArray(value) || value instanceof Uint8Array,
+      'an array of names of 1 to 255 bytes, or a Buffer of them with their lengths',
+      (value) =>
+        value instanceof Uint8Array
+          ? areAlpnNames(value)
+          : Array.isArray(value) && value.length > 0 && value.every(isAlpnName),
     ),
   ),
   secureContext: optional(
-    given<SecureContext>('what tls.createSecureContext made', (value) => typeof value === 'object' && value !== null),
+    given<SecureContext>('what tls.createSecureContext made', (value) =>
+      isObject((value as Partial<SecureContext> | null)?.context),
+    ),
   ),
 };
 
@@ -123,6 +148,13 @@ export class TlsSettings {
       throw new KrafkaConfigError(
         `${path}.passphrase`,
         "would be ignored: there is no 'key' or 'pfx' that it could open",
+      );
+    }
+    const { minVersion = DEFAULT_MIN_VERSION, maxVersion = DEFAULT_MAX_VERSION } = checked;
+    if (VERSIONS.indexOf(minVersion) > VERSIONS.indexOf(maxVersion)) {
+      throw new KrafkaConfigError(
+        `${path}.maxVersion`,
+        `of ${maxVersion} leaves nothing to speak from ${minVersion} on`,
       );
     }
     if (checked.rejectUnauthorized === false) {

@@ -21,7 +21,11 @@ export const saslMechanism: OptionRule<SaslMechanism> = (value, path) => {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new KrafkaConfigError(path, `must be an object with a mechanism, got ${describe(value)}`);
   }
-  if ('begin' in value) return anObjectWith<SaslMechanism>('begin')(value, path);
+  if ('begin' in value) {
+    const own = anObjectWith<SaslMechanism>('begin')(value, path);
+    aString(own.name, `${path}.name`);
+    return own;
+  }
   const { mechanism: given } = value as { mechanism?: unknown };
   const mechanism = aMechanism(typeof given === 'string' ? given.toLowerCase() : given, `${path}.mechanism`);
   const options = { ...value, mechanism };
