@@ -39,6 +39,25 @@ describe('the options of a producer', () => {
   });
 });
 
+describe('what is no options, or no work', () => {
+  it.each<[string, (krafka: Krafka) => unknown]>([
+    ['a producer', (krafka) => krafka.producer(null as never)],
+    ['a consumer', (krafka) => krafka.consumer(null as never)],
+    ['a share consumer', (krafka) => krafka.shareConsumer(null as never)],
+    ['an admin', (krafka) => krafka.admin(null as never)],
+    ['a close', (krafka) => krafka.close(null as never)],
+  ])('is refused by name: for %s', (_what, make) => {
+    const { krafka } = setUp();
+    expect(() => make(krafka)).toThrow(expect.objectContaining({ name: 'KrafkaConfigError' }) as Error);
+  });
+
+  it('is refused before anything is asked of a broker: for a transaction', async () => {
+    const { krafka, scripted } = setUp();
+    await expect(krafka.transaction(null as never)).rejects.toMatchObject({ option: 'transaction.work' });
+    expect(scripted.dialer.dials).toEqual([]);
+  });
+});
+
 describe('the options of a client', () => {
   it('need only name the brokers', () => {
     const krafka = new Krafka({ brokers: 'a, b:9093' });

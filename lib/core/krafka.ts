@@ -13,6 +13,7 @@ import { ShareConsumer, type ShareConsumerOptions } from './share-consumer/index
 import {
   aBoolean,
   aDuration,
+  aFunction,
   anObjectWith,
   aString,
   checkCloseTimeout,
@@ -169,7 +170,8 @@ export class Krafka {
     options: ProducerOptions<Key, Value> = {},
   ): Producer<Key, Value> {
     this.#assertOpen();
-    this.#checkWindow(options.maxInFlight);
+    // What is no object is for the producer to refuse, by name.
+    this.#checkWindow((options as ProducerOptions<Key, Value> | null)?.maxInFlight);
     const producer = new OwnProducer<Key, Value>(this.cluster, options, this.#ports, (closed) =>
       this.#producers.delete(closed),
     );
@@ -189,6 +191,7 @@ export class Krafka {
    * });
    * ```
    *
+   * @throws KrafkaConfigError naming the option, before anything is done
    * @throws what `work` throws, or what else failed first, with nothing committed
    * @throws KrafkaFencedError when another client has taken over the transactional id; nothing is committed
    * @throws KrafkaTimeoutError after `transactionTimeoutMs`; nothing is committed
@@ -199,6 +202,7 @@ export class Krafka {
     options: KrafkaTransactionOptions = {},
   ): Promise<Result> {
     this.#assertOpen();
+    aFunction(work, 'transaction.work');
     const checked = checkOptions<KrafkaTransactionOptions>(options, TRANSACTION_RULES, 'transaction');
     return this.#transactions.run(work, checked);
   }

@@ -18,6 +18,10 @@ describe('splitAddress', () => {
     },
   );
 
+  it.each([undefined, null, 9092, ['localhost:9092']])('refuses %j, which is no text', (address) => {
+    expect(() => splitAddress(address as never)).toThrow(KrafkaConfigError);
+  });
+
   it('repeats no password that was put in front of the host', () => {
     expect(() => splitAddress('ann:secret@host:9092')).toThrow(/^(?!.*secret)/);
   });
