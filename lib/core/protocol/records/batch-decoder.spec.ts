@@ -157,6 +157,34 @@ describe('decoding a compressed batch', () => {
     }
   });
 
+  it.each<[string, (bytes: Uint8Array) => unknown]>([
+    ['at once', (bytes) => bytes],
+    ['later', async (bytes) => bytes],
+  ])('takes bytes that are no Buffer from a codec of yours, %s', async (_when, answer) => {
+    const plain = ((bytes: Buffer) => answer(new Uint8Array(bytes))) as CompressionCodec['compress'];
+    const codec: CompressionCodec = { name: 'zstd', id: 4, compress: plain, decompress: plain };
+    const bytes = await batchOf([{ key: 'k', value: 'mine', headers: { h: 'x' } }], codec);
+    const [record] = await recordsIn(bytes, { codecs: codecs.with([codec]) });
+    expect([record?.key?.toString(), record?.valueText, String(record?.headers['h'])]).toEqual(['k', 'mine', 'x']);
+  });
+
+  it.each<[string, () => unknown, RegExp]>([
+    ['text', () => 'text', /answered with a string/],
+    ['text, later', async () => 'text', /answered with a string/],
+    ['nothing', () => undefined, /answered with nothing/],
+    ['nothing, later', async () => undefined, /answered with nothing/],
+  ])('names the place when a codec of yours answers with %s', async (_what, decompress, message) => {
+    const codec = {
+      name: 'zstd',
+      id: 4,
+      compress: (bytes: Buffer) => bytes,
+      decompress,
+    } as unknown as CompressionCodec;
+    const bytes = await batchOf([{ value: 'mine' }], codec);
+    const error = await errorOf(() => recordsIn(bytes, { codecs: codecs.with([codec]) }));
+    expect(error).toMatchObject({ code: 'MALFORMED', ...place, message: expect.stringMatching(message) });
+  });
+
   it.each([
     [
       'at once',

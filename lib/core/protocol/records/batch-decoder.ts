@@ -1,5 +1,6 @@
 import { atPlace } from './batch-errors.js';
 import { BATCH_HEADER_BYTES, type RecordBatchHeader } from './batch-header.js';
+import { bytesAnswered, isLater } from './compression/codec-answer.js';
 import { codecs as builtInCodecs, type CompressionCodecs } from './compression/index.js';
 import type { ConsumerRecord } from './consumer-record.js';
 import type { RecordBatch } from './record-batches.js';
@@ -49,7 +50,7 @@ function decompressed({ header, bytes }: RecordBatch, options: DecodeOptions): B
     const codec = (options.codecs ?? builtInCodecs).of(header.compressionId);
     const most = options.maxDecompressedBytes ?? DEFAULT_MAX_DECOMPRESSED_BYTES;
     const records = codec.decompress(bytes.subarray(BATCH_HEADER_BYTES), most);
-    return records instanceof Uint8Array ? records : records.catch(failed);
+    return isLater(records) ? records.then(bytesAnswered).catch(failed) : bytesAnswered(records);
   } catch (error) {
     return failed(error);
   }

@@ -266,6 +266,12 @@ describe('a record batch being compressed', () => {
     expect(builder.seal(stamp)[1]?.toString()).toBe('whatever');
   });
 
+  it('is made of Buffers, which a request can take, where a codec answers with other bytes', () => {
+    const builder = builderOf(twenty);
+    void builder.compress({ ...codecOf('lz4'), compress: () => new Uint8Array([1, 2]) as Buffer });
+    expect(builder.seal(stamp).map((piece) => Buffer.isBuffer(piece))).toEqual([true, true]);
+  });
+
   it.each([
     [
       'at once',

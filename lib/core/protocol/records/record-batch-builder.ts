@@ -1,5 +1,6 @@
 import { KrafkaClosedError, KrafkaError } from '../../support/index.js';
 import { ATTRIBUTE, BATCH_HEADER_BYTES, FIELD, writeBatchHeader } from './batch-header.js';
+import { bytesAnswered, isLater } from './compression/codec-answer.js';
 import { compressionFailed } from './compression/compression-errors.js';
 import type { CompressionCodec } from './compression/index.js';
 import { crc32c } from './crc32c.js';
@@ -184,7 +185,7 @@ export class RecordBatchBuilder {
     this.#state = 'compressing';
     try {
       const compressed = codec.compress(this.#encoded(), level);
-      if (!isPromise(compressed)) return this.#becomeCompressed(codec, compressed);
+      if (!isLater(compressed)) return this.#becomeCompressed(codec, compressed);
       return compressed
         .then((records) => this.#becomeCompressed(codec, records))
         .catch((error: unknown) => this.#stayClosed(codec, error));
@@ -231,7 +232,9 @@ export class RecordBatchBuilder {
     if (this.#compressed === undefined) return this.#halves(this.#encoded());
     const { codec, records } = this.#compressed;
     const plain = codec.decompress(records, this.uncompressedSizeInBytes - BATCH_HEADER_BYTES);
-    return plain instanceof Uint8Array ? this.#halves(plain) : plain.then((bytes) => this.#halves(bytes));
+    return isLater(plain)
+      ? plain.then((bytes) => this.#halves(bytesAnswered(bytes)))
+      : this.#halves(bytesAnswered(plain));
   }
 
   /** The records as they were appended, while they are not compressed. */
@@ -250,10 +253,9 @@ export class RecordBatchBuilder {
     return [first, second];
   }
 
-  #becomeCompressed(codec: CompressionCodec, records: Buffer): void {
-    // A codec of the user's own may answer with anything; found later, it would fail all batches of its request.
-    if (!(records instanceof Uint8Array)) throw new TypeError(`it answered with a ${typeof records} for a Buffer`);
-    this.#compressed = { codec, records };
+  #becomeCompressed(codec: CompressionCodec, answer: unknown): void {
+    // Found later, what is no Buffer would fail all batches of its request.
+    this.#compressed = { codec, records: bytesAnswered(answer) };
     this.#records.buffer = NO_BYTES;
     this.#state = 'compressed';
   }
@@ -294,8 +296,4 @@ export class RecordBatchBuilder {
       throw new KrafkaError(`a batch that is ${this.#state} cannot be ${what}`, { code: 'INVALID_STATE' });
     }
   }
-}
-
-function isPromise(compressed: Buffer | Promise<Buffer>): compressed is Promise<Buffer> {
-  return typeof (compressed as Partial<Promise<Buffer>> | undefined)?.then === 'function';
 }
