@@ -169,8 +169,13 @@ describe('ConnectionPool', () => {
       expect(connection.usable).toBe(false);
     }
     const last = quietly(pool.getConnection(ADDRESS, 'fetch:a'));
-    await simulation.clock.advance(40);
+    await simulation.clock.advance(600);
     expect(await outcome(last)).toBe('pending');
+    await simulation.clock.advance(400);
+    const connection = await last;
+    await connection.sendRequest(Heartbeat, heartbeat);
+    simulation.peer.end();
+    expect((await pool.getConnection(ADDRESS, 'fetch:a')).usable).toBe(true);
   });
 
   it('closes what its owner releases, at every address, and nothing else', async () => {

@@ -110,7 +110,7 @@ export class ConnectionSlot {
         await connection.close({ timeoutMs: 0 });
         throw signal.reason;
       }
-      this.#backoff.succeeded();
+      this.#backoff.succeeded(() => connection.stats().responseCount > 0);
       this.#state = { name: 'connected', connection };
       connection.onClose((error) => this.#onClose(connection, error));
       return connection;

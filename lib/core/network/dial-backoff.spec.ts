@@ -9,7 +9,7 @@ function backoff(): { clock: FakeClock; address: DialBackoff } {
 }
 
 describe('DialBackoff', () => {
-  it('doubles from failure to failure, up to its cap, and begins anew after a success', async () => {
+  it('doubles from failure to failure, up to its cap, and begins anew after a success that was one', async () => {
     const { clock, address } = backoff();
     const rests: number[] = [];
     for (let failure = 0; failure < 7; failure++) {
@@ -19,9 +19,18 @@ describe('DialBackoff', () => {
       await clock.advance(address.remainingMs);
     }
     expect(rests).toEqual([50, 100, 200, 400, 800, 1_000, 1_000]);
-    address.succeeded();
+    let answered = false;
+    address.succeeded(() => answered);
+    expect(address.remainingMs).toBe(0);
     address.failed();
-    expect(address.remainingMs).toBe(50);
+    expect(address.remainingMs).toBe(1_000);
+    address.succeeded(() => answered);
+    answered = true;
+    for (const restMs of [50, 100]) {
+      address.failed();
+      expect(address.remainingMs).toBe(restMs);
+      await clock.advance(restMs);
+    }
   });
 
   it('counts attempts that fail side by side once', async () => {
