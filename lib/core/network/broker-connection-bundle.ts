@@ -1,6 +1,6 @@
-import { KrafkaClosedError, KrafkaConnectionError } from '../support/index.js';
+import { checkCloseTimeout, KrafkaClosedError, KrafkaConnectionError } from '../support/index.js';
 import type { BrokerConnection } from './broker-connection.js';
-import type { CloseOptions, CloseReport, ConnectOptions } from './connection-lifetime.js';
+import { DEFAULT_CLOSE_MS, type CloseOptions, type CloseReport, type ConnectOptions } from './connection-lifetime.js';
 import { ConnectionConfig } from './connection-config.js';
 import { ConnectionSlot } from './connection-slot.js';
 import { sumStats, type ConnectionStats } from './connection-stats.js';
@@ -135,6 +135,7 @@ export class BrokerConnectionBundle {
 
   /** Closes all members side by side, as `BrokerConnection.close` does. */
   async close(options?: CloseOptions): Promise<CloseReport> {
+    checkCloseTimeout(options, DEFAULT_CLOSE_MS);
     this.#closed = true;
     const reports = await Promise.all(this.#slots.map((slot) => slot.close(options)));
     return { abandoned: reports.reduce((sum, { abandoned }) => sum + abandoned, 0) };

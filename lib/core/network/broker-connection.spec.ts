@@ -488,6 +488,16 @@ describe('closing a connection', () => {
     expect(simulation.clock.timersWaiting).toBe(0);
   });
 
+  it.each([[{ timeout: 100 }], [{ timeoutMs: '100' }], [{ timeoutMs: NaN }], [null]])(
+    'refuses %j as its options, and goes on',
+    async (options) => {
+      const connection = await new Simulation().connect();
+      const refused = expect.objectContaining({ code: 'INVALID_CONFIG' }) as Error;
+      expect(() => connection.close(options as never)).toThrow(refused);
+      expect(connection.usable).toBe(true);
+    },
+  );
+
   it('waits for nothing with timeoutMs 0', async () => {
     const simulation = new Simulation();
     const connection = await simulation.connect();

@@ -1,5 +1,6 @@
 import type { Api, RequestOf, ResponseOf } from '../protocol/index.js';
 import {
+  checkCloseTimeout,
   describe,
   KrafkaClosedError,
   KrafkaConfigError,
@@ -14,7 +15,13 @@ import { splitAddress } from './address.js';
 import type { BrokerVersions } from './broker-versions.js';
 import { ConnectionConfig } from './connection-config.js';
 import { connectionFault, hungUp, oldestError, siblingsError } from './connection-fault.js';
-import type { CloseOptions, CloseReport, ConnectOptions, Ending } from './connection-lifetime.js';
+import {
+  DEFAULT_CLOSE_MS,
+  type CloseOptions,
+  type CloseReport,
+  type ConnectOptions,
+  type Ending,
+} from './connection-lifetime.js';
 import type { ConnectionStats } from './connection-stats.js';
 import type { ByteReceiver } from './dialer.js';
 import { FrameReader } from './frame-reader.js';
@@ -24,8 +31,6 @@ import { PendingRequest } from './pending-request.js';
 import { RequestPipeline } from './request-pipeline.js';
 import { priorityOf, RequestPriority } from './request-priority.js';
 import type { SendOptions } from './send-options.js';
-
-const DEFAULT_CLOSE_MS = 5_000;
 
 /** What opens a connection is short; nobody who has not proved to be a broker is given more memory than that. */
 const OPENING_FRAME_BYTES = 1024 * 1024;
@@ -176,9 +181,12 @@ export class BrokerConnection {
   /**
    * Takes no more requests, waits up to `timeoutMs` for those it has, fails the rest with KrafkaClosedError, and
    * answers how many those were. Closing twice is closing once. Borrowers of a pool's connection never call it.
+   *
+   * @throws KrafkaConfigError at once, when the options are wrong
    */
   close(options: CloseOptions = {}): Promise<CloseReport> {
-    this.#report ??= this.#finish(options.timeoutMs ?? DEFAULT_CLOSE_MS);
+    const timeoutMs = checkCloseTimeout(options, DEFAULT_CLOSE_MS);
+    this.#report ??= this.#finish(timeoutMs);
     return this.#report;
   }
 

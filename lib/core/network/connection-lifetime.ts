@@ -8,6 +8,9 @@ export interface ConnectOptions {
   readonly signal?: AbortSignal;
 }
 
+/** How long a close waits for answers where nothing is said, in milliseconds. */
+export const DEFAULT_CLOSE_MS = 5_000;
+
 /** How a connection, bundle or pool is closed. */
 export interface CloseOptions {
   /** How long requests under way may take to be answered, in milliseconds. Default 5,000; 0 for not at all. */

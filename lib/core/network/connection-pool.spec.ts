@@ -178,6 +178,15 @@ describe('ConnectionPool', () => {
     expect((await pool.getConnection(ADDRESS, 'fetch:a')).usable).toBe(true);
   });
 
+  it('refuses options of closing that it would ignore, and goes on', async () => {
+    const { pool } = simulate();
+    const connection = await pool.getConnection(ADDRESS, 'fetch:a');
+    const refused = expect.objectContaining({ code: 'INVALID_CONFIG', option: 'close.timeout' }) as Error;
+    expect(() => pool.close({ timeout: 100 } as object)).toThrow(refused);
+    await expect(pool.release('fetch:a', { timeout: 100 } as object)).rejects.toEqual(refused);
+    expect(connection.usable).toBe(true);
+  });
+
   it('closes what its owner releases, at every address, and nothing else', async () => {
     const { simulation, pool } = simulate();
     const mine = [await pool.getConnection(ADDRESS, 'fetch:a'), await pool.getConnection(OTHER, 'fetch:a')];

@@ -1,6 +1,6 @@
-import { KrafkaClosedError } from '../support/index.js';
+import { checkCloseTimeout, KrafkaClosedError } from '../support/index.js';
 import type { BrokerConnection } from './broker-connection.js';
-import type { CloseOptions, CloseReport, ConnectOptions } from './connection-lifetime.js';
+import { DEFAULT_CLOSE_MS, type CloseOptions, type CloseReport, type ConnectOptions } from './connection-lifetime.js';
 import { BrokerConnectionBundle, dialBackoff } from './broker-connection-bundle.js';
 import { ConnectionConfig } from './connection-config.js';
 import { ConnectionSlot } from './connection-slot.js';
@@ -91,6 +91,7 @@ export class ConnectionPool {
 
   /** Closes every connection of one owner, at all addresses side by side; others are untouched. */
   async release(purpose: Exclude<ConnectionPurpose, 'data'>, options?: CloseOptions): Promise<CloseReport> {
+    checkCloseTimeout(options, DEFAULT_CLOSE_MS);
     const released: ConnectionSlot[] = [];
     for (const { slots } of this.#addresses.values()) {
       const slot = slots.get(purpose);
@@ -163,8 +164,11 @@ export class ConnectionPool {
   /**
    * Closes everything side by side, each as `BrokerConnection.close` does, and answers how many requests were left
    * unanswered. Attempts to connect are given up. Closing twice is closing once.
+   *
+   * @throws KrafkaConfigError at once, when the options are wrong
    */
   close(options?: CloseOptions): Promise<CloseReport> {
+    checkCloseTimeout(options, DEFAULT_CLOSE_MS);
     this.#report ??= this.#close(options);
     return this.#report;
   }
