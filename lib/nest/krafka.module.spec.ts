@@ -2,6 +2,7 @@ import {
   Injectable,
   Module,
   type BeforeApplicationShutdown,
+  type DynamicModule,
   type OnApplicationShutdown,
   type OnModuleDestroy,
 } from '@nestjs/common';
@@ -133,6 +134,37 @@ describe('KrafkaModule', () => {
     expect(Object.keys(connection)).toEqual(['inject', 'useFactory', 'logger']);
     app.connectMicroservice(connection);
     expect(() => app.connectMicroservice(connection)).toThrow('connected already');
+    await app.close();
+  });
+
+  it.each<[string, DynamicModule[], string]>([
+    ['without forRoot()', [], 'have the application import KrafkaModule.forRoot(options)'],
+    ['with forFeature() alone', [KrafkaModule.forFeature({ ...options, name: 'a' })], 'KrafkaModule.forRoot(options)'],
+    ['with two forRoot()', [KrafkaModule.forRoot(options), KrafkaModule.forRoot(options)], 'there are 2 KrafkaServers'],
+  ])('says what to do when its server is connected %s', async (_what, imports, problem) => {
+    const refusal = { code: 'INVALID_CONFIG', message: expect.stringContaining(problem) as string };
+
+    @Module({ imports })
+    class App {}
+    const silence = { logger: false, abortOnError: false } as const;
+    await expect(
+      NestFactory.createMicroservice(App, { ...KrafkaServer.fromModule(), ...silence }),
+    ).rejects.toMatchObject(refusal);
+    const app = await NestFactory.create(App, silence);
+    expect(() => app.connectMicroservice({ ...KrafkaServer.fromModule(), logger: false })).toThrow(problem);
+    await app.close();
+  });
+
+  it('has one server when several modules import the same forRoot()', async () => {
+    const kafka = KrafkaModule.forRoot(options);
+
+    @Module({ imports: [kafka] })
+    class Feature {}
+
+    @Module({ imports: [kafka, Feature] })
+    class App {}
+    const app = await NestFactory.create(App, { logger: false, abortOnError: false });
+    expect(() => app.connectMicroservice({ ...KrafkaServer.fromModule(), logger: false })).not.toThrow();
     await app.close();
   });
 

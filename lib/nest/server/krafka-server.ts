@@ -1,4 +1,5 @@
 import { Logger, type LoggerService } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
 import {
   Server,
   type AsyncMicroserviceOptions,
@@ -57,6 +58,25 @@ function statusOf(states: readonly GroupHealth['state'][]): KrafkaStatus {
 
 /** How long shutdown hooks may take, beside the server's own time, before a process that has to end is ended. */
 const SHUTDOWN_HOOKS_MS = 5_000;
+
+/** The one server that an application's modules provide. @throws KrafkaError when there is none, or more than one */
+function serverOf(modules: ModulesContainer): KrafkaServer {
+  const provided = [...modules.values()].map(({ providers }): unknown => providers.get(KrafkaServer)?.instance);
+  const [server, ...others] = new Set(provided.filter((instance) => instance instanceof KrafkaServer));
+  if (server === undefined) {
+    throw new KrafkaError(
+      'there is no KrafkaServer to connect: KrafkaServer.fromModule() takes that of KrafkaModule, so have the application import KrafkaModule.forRoot(options) or forRootAsync()',
+      { code: 'INVALID_CONFIG' },
+    );
+  }
+  if (others.length > 0) {
+    throw new KrafkaError(
+      `there are ${others.length + 1} KrafkaServers, of which KrafkaServer.fromModule() would connect one: call KrafkaModule.forRoot() once (isGlobal: true shows it to every module) and forFeature() for further clients`,
+      { code: 'INVALID_CONFIG' },
+    );
+  }
+  return server;
+}
 
 type EventPayloads = { [Name in keyof KrafkaServerEvents]: Parameters<KrafkaServerEvents[Name]>[0] };
 
@@ -127,9 +147,10 @@ export class KrafkaServer extends Server<KrafkaServerEvents, KrafkaStatus> imple
    * a plain object, to be spread where more is to be said. One server is connected once.
    */
   static fromModule(): CustomStrategy & AsyncMicroserviceOptions {
+    // Asked for a KrafkaServer, Nest would take the first of several, and of none say that an element is not there.
     const options: AsyncMicroserviceOptions = {
-      inject: [KrafkaServer],
-      useFactory: (server: KrafkaServer) => ({ strategy: server.#connect() }),
+      inject: [ModulesContainer],
+      useFactory: (modules: ModulesContainer) => ({ strategy: serverOf(modules).#connect() }),
     };
     // Nest calls the factory for the strategy; the type says that both kinds of options are welcome where this one is.
     return options as CustomStrategy & AsyncMicroserviceOptions;
