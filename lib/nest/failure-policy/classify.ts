@@ -2,6 +2,7 @@ import { KafkaRetriableException, RpcException } from '@nestjs/microservices';
 import { KrafkaSerializationError } from '../../core/support/index.js';
 import { tried } from './describe-error.js';
 import type { FailurePolicy } from './failure-policy.js';
+import { validationProblemsOf } from './validation-errors.js';
 
 /** Client errors of HTTP that time may heal: timeouts, too early, too many. */
 const HEALING = new Set([408, 425, 429]);
@@ -21,7 +22,7 @@ export function isWorthRetrying(error: unknown, policy?: Pick<FailurePolicy, 'al
   if (error instanceof KrafkaSerializationError) return false;
   const status = tried(() => statusOf(error));
   if (status !== undefined) return status < 400 || status > 499 || HEALING.has(status);
-  return !isRefusal(error);
+  return !isRefusal(error) && tried(() => validationProblemsOf(error)) === undefined;
 }
 
 function statusOf(error: unknown): number | undefined {

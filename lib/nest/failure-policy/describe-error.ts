@@ -1,3 +1,5 @@
+import { validationProblemsOf } from './validation-errors.js';
+
 /** Headers are for reading: a text that is longer is cut. */
 const MAX_TEXT_LENGTH = 8 * 1024;
 
@@ -8,9 +10,14 @@ export function nameOf(error: unknown): string {
   return typeof name === 'string' && name !== '' ? name : 'Object';
 }
 
-/** What an error says, whatever was thrown: an Error's message, text itself, JSON of the rest. Never throws. */
+/**
+ * What an error says, whatever was thrown: what is wrong with a payload where a pipe refused it, else an Error's message, text
+ * itself, JSON of the rest. Never throws.
+ */
 export function messageOf(error: unknown): string {
   if (typeof error === 'string') return error;
+  const problems = tried(() => validationProblemsOf(error));
+  if (problems !== undefined) return problems.join('; ');
   const message = tried(() => (error as { readonly message?: unknown } | null | undefined)?.message);
   if (typeof message === 'string') return message;
   return tried(() => JSON.stringify(error) ?? String(error)) ?? `${nameOf(error)} (which JSON can't show)`;

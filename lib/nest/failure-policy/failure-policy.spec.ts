@@ -100,6 +100,11 @@ describe('An error', () => {
     ["a guard's refusal", new RpcException('Forbidden resource')],
     ['an RpcException that carries such a status', new RpcException({ statusCode: 422, message: 'no' })],
     ['a plain object with such a status', { status: 404 }],
+    [
+      "an RpcException of class-validator's errors",
+      new RpcException([{ property: 'id', constraints: { isInt: 'no' } }]),
+    ],
+    ["class-validator's errors themselves", [{ property: 'line', children: [] }]],
     ['something that has no form as bytes', new KrafkaSerializationError('no')],
   ])('is not worth a retry: %s', (_what, error) => {
     expect(isWorthRetrying(error)).toBe(false);
@@ -109,6 +114,8 @@ describe('An error', () => {
     ['an ordinary one', new Error('no')],
     ['nothing', undefined],
     ['a text', 'no'],
+    ['a list of something else', new RpcException([{ id: 1 }])],
+    ['an empty list', []],
     ["Nest's own words", { status: 'error', message: 'Internal server error' }],
     ['a server error', new HttpException('no', 503)],
     ['too many requests', new HttpException('no', 429)],
