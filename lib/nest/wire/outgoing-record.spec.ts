@@ -1,5 +1,5 @@
 import { KrafkaSerializationError } from '../../core/support/index.js';
-import { toOutgoingRecord } from './outgoing-record.js';
+import { asMessage, toOutgoingRecord } from './outgoing-record.js';
 
 const valueOf = (data: unknown): unknown => toOutgoingRecord(data).value;
 
@@ -51,6 +51,18 @@ describe('What a payload becomes on the wire', () => {
       headers: {},
       timestamp: 1_700_000_000_000,
     });
+  });
+
+  it('refuses a payload that has a key and no value: as a message it would be a tombstone', () => {
+    const order = { key: 'k', sku: 'tea' };
+    for (const encode of [toOutgoingRecord, asMessage]) {
+      expect(() => encode(order)).toThrow(KrafkaSerializationError);
+      expect(() => encode(order)).toThrow("'sku' would be lost");
+      expect(() =>
+        encode({ key: 'k', headers: {}, partition: 1, timestamp: 1, offset: '7', topic: 't' }),
+      ).not.toThrow();
+    }
+    expect(toOutgoingRecord({ value: order })).toMatchObject({ key: null, value: '{"key":"k","sku":"tea"}' });
   });
 
   it('encodes headers like values, repeats those that are arrays and drops those that are undefined', () => {

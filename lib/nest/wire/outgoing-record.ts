@@ -95,8 +95,27 @@ function encodeTimestamp(timestamp: number | string): number {
   return number;
 }
 
-const isMessage = (data: unknown): data is KafkaMessageLike =>
-  typeof data === 'object' && data !== null && ('key' in data || 'value' in data);
+function isMessage(data: unknown): data is KafkaMessageLike {
+  if (typeof data !== 'object' || data === null) return false;
+  if ('value' in data) return true;
+  if (!('key' in data)) return false;
+  checkTombstone(data);
+  return true;
+}
+
+/** What a message has beside its value, those that were read included: they may be passed on as they are. */
+const BESIDE_A_VALUE = new Set(
+  'key headers partition timestamp topic offset attributes size magicByte isControlRecord batchContext'.split(' '),
+);
+
+/** A message without a value deletes: nobody means that by a payload that has a field called `key`. */
+function checkTombstone(data: object): void {
+  const lost = Object.keys(data).find((name) => !BESIDE_A_VALUE.has(name));
+  if (lost === undefined) return;
+  throw new KrafkaSerializationError(
+    `'${lost}' would be lost: an object with a 'key' is a message, and its payload its 'value'; send { key, value: { ${lost}, ... } }, or { value: payload } for a payload that has a 'key'`,
+  );
+}
 
 /** The message that data is, or that it is the value of. */
 export const asMessage = (data: unknown): KafkaMessageLike => (isMessage(data) ? data : { value: data });
