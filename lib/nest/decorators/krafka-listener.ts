@@ -4,7 +4,7 @@ import { KrafkaConfigError, optional } from '../../core/support/index.js';
 import { checkBatch, checkHandlerOptions, type BatchOptions, type HandlerOptions } from '../server/handler-options.js';
 import { TopicFromConfig } from '../topic-from-config.js';
 import { describePattern, topicPatternOf, type TopicPattern } from '../topic-name.js';
-import { nameOfMethod, say } from './said.js';
+import { LISTENER_METADATA, nameOfMethod, say } from './said.js';
 
 /** What a listener may be told beside its topics. */
 export interface ListenerOptions extends HandlerOptions {
@@ -13,8 +13,6 @@ export interface ListenerOptions extends HandlerOptions {
 }
 
 type Pattern = TopicPattern | TopicFromConfig;
-
-const LISTENER_METADATA = 'krafka:listener';
 
 /**
  * Marks a method of any provider that is called for each event on a topic: what `@EventPattern` is for controllers, with

@@ -1,4 +1,4 @@
-import { PATTERN_EXTRAS_METADATA } from '@nestjs/microservices/constants.js';
+import { PATTERN_EXTRAS_METADATA, PATTERN_METADATA } from '@nestjs/microservices/constants.js';
 import { KrafkaConfigError } from '../../core/support/index.js';
 import type { FailureOptions } from '../failure-policy/failure-policy.js';
 import { describePattern } from '../topic-name.js';
@@ -12,6 +12,9 @@ export const HANDLER_NAME = 'handlerName';
 /** Under this name {@link Extras} hold the patterns that a decorator of ours gave. */
 export const SAID_PATTERNS = 'saidPatterns';
 
+/** Under this name a method has the patterns of `@KrafkaListener`. */
+export const LISTENER_METADATA = 'krafka:listener';
+
 /**
  * Nest's pattern decorators take the place of one that stands below them, silently.
  *
@@ -24,6 +27,23 @@ export function checkPatternStands(pattern: unknown, extras: Extras): void {
   throw new KrafkaConfigError(
     written,
     `stands on ${String(extras[HANDLER_NAME])}, which has the pattern '${given.map(describePattern).join(', ')}' already: one method, one pattern decorator (give it a list of patterns)`,
+  );
+}
+
+/**
+ * Of a method that nothing calls, what is said would be for nothing.
+ *
+ * @throws KrafkaConfigError when decorators of ours say something of a method, and none gives it a pattern
+ */
+export function checkHasPattern(method: object): void {
+  const extras = extrasOf(method);
+  const name = extras?.[HANDLER_NAME];
+  if (name === undefined || Reflect.hasMetadata(PATTERN_METADATA, method)) return;
+  if (Reflect.hasMetadata(LISTENER_METADATA, method)) return;
+  const said = Object.keys(extras ?? {}).filter((key) => key !== HANDLER_NAME);
+  throw new KrafkaConfigError(
+    said.join(', '),
+    `is said of ${String(name)}, which no pattern decorator is on: add @EventPattern, @MessagePattern, @BatchPattern or @KrafkaListener`,
   );
 }
 

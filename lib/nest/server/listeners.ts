@@ -11,7 +11,7 @@ import { PARAM_ARGS_METADATA } from '@nestjs/microservices/constants.js';
 import { RpcParamtype } from '@nestjs/microservices/enums/rpc-paramtype.enum.js';
 import { isObservable, lastValueFrom } from 'rxjs';
 import { listenedTo } from '../decorators/krafka-listener.js';
-import { extrasOf } from '../decorators/said.js';
+import { checkHasPattern, extrasOf, HANDLER_NAME, SAID_PATTERNS } from '../decorators/said.js';
 
 /** A method with `@KrafkaListener`, as it is announced to the server. */
 export interface Listener {
@@ -22,6 +22,13 @@ export interface Listener {
 
 type Wrapper = ReturnType<DiscoveryService['getProviders']>[number];
 type Method = (...args: unknown[]) => unknown;
+
+interface FoundMethod {
+  readonly wrapper: Wrapper;
+  readonly owner: object;
+  readonly key: string;
+  readonly method: Method;
+}
 
 const PIPELINE = { guards: true, interceptors: true, filters: true };
 
@@ -48,9 +55,15 @@ export class Listeners implements OnApplicationBootstrap {
     this.#modules = modules;
   }
 
-  /** Every listener, once for each of its patterns. Once all modules are there. */
+  /**
+   * Every listener, once for each of its patterns. Once all modules are there.
+   *
+   * @throws KrafkaConfigError when something is said of a method that no pattern decorator is on
+   */
   find(): readonly Listener[] {
     this.#asked = true;
+    for (const { method } of this.#methods()) checkHasPattern(method);
+    this.#tellOfUncalled();
     return this.#find();
   }
 
@@ -64,27 +77,45 @@ export class Listeners implements OnApplicationBootstrap {
   }
 
   #find(): readonly Listener[] {
-    const seen = new Set<object>();
-    return [...this.#discovery.getProviders(), ...this.#discovery.getControllers()].flatMap((wrapper) => {
-      const owner = ownerOf(wrapper);
-      // An alias is the same provider by another name.
-      if (owner === undefined || seen.has(owner)) return [];
-      seen.add(owner);
-      const prototype = Object.getPrototypeOf(owner) as object | null;
-      if (prototype === null || prototype === Object.prototype) return [];
-      return this.#scanner
-        .getAllMethodNames(prototype)
-        .flatMap((key) => this.#listenersOf(wrapper, prototype as Record<string, Method>, key));
+    return [...this.#methods()].flatMap(({ wrapper, method, key }) => {
+      const patterns = listenedTo(method);
+      if (patterns === undefined) return [];
+      const call = wrapper.isDependencyTreeStatic() ? this.#static(wrapper, key) : this.#scoped(wrapper, key);
+      const extras = { ...extrasOf(method) };
+      return patterns.map((pattern) => ({ pattern, callback: call as MessageHandler, extras }));
     });
   }
 
-  #listenersOf(wrapper: Wrapper, prototype: Record<string, Method>, key: string): Listener[] {
-    const method = prototype[key];
-    const patterns = typeof method === 'function' ? listenedTo(method) : undefined;
-    if (method === undefined || patterns === undefined) return [];
-    const call = wrapper.isDependencyTreeStatic() ? this.#static(wrapper, key) : this.#scoped(wrapper, key);
-    const extras = { ...extrasOf(method) };
-    return patterns.map((pattern) => ({ pattern, callback: call as MessageHandler, extras }));
+  /** Patterns are Nest's, which looks for them on controllers: elsewhere nobody calls the method. */
+  #tellOfUncalled(): void {
+    const controllers = this.#discovery.getControllers().flatMap((wrapper) => ownerOf(wrapper) ?? []);
+    const isControllers = (owner: object): boolean => {
+      const prototype = Object.getPrototypeOf(owner) as object;
+      return controllers.some((controller) => Object.prototype.isPrototypeOf.call(prototype, controller));
+    };
+    for (const { owner, method } of this.#methods()) {
+      const extras = extrasOf(method);
+      if (extras?.[SAID_PATTERNS] === undefined || isControllers(owner)) continue;
+      new Logger('Krafka').warn(
+        `${String(extras[HANDLER_NAME])} has a pattern decorator and is never called, since its class is no controller: list it in controllers, or use @KrafkaListener, which is for providers`,
+      );
+    }
+  }
+
+  *#methods(): Iterable<FoundMethod> {
+    const seen = new Set<object>();
+    for (const wrapper of [...this.#discovery.getProviders(), ...this.#discovery.getControllers()]) {
+      const owner = ownerOf(wrapper);
+      // An alias is the same provider by another name.
+      if (owner === undefined || seen.has(owner)) continue;
+      seen.add(owner);
+      const prototype = Object.getPrototypeOf(owner) as Record<string, Method> | null;
+      if (prototype === null || prototype === Object.prototype) continue;
+      for (const key of this.#scanner.getAllMethodNames(prototype)) {
+        const method = prototype[key];
+        if (typeof method === 'function') yield { wrapper, owner, key, method };
+      }
+    }
   }
 
   #static(wrapper: Wrapper, key: string): Method {

@@ -1,8 +1,11 @@
+import { jest } from '@jest/globals';
 import {
   BadRequestException,
   Catch,
+  Controller,
   Inject,
   Injectable,
+  Logger,
   Scope,
   UseFilters,
   UseGuards,
@@ -20,6 +23,7 @@ import { Ctx, Payload } from '@nestjs/microservices';
 import { EMPTY, firstValueFrom, ignoreElements, of, tap, throwError, type Observable } from 'rxjs';
 import {
   ConsumerGroup,
+  EventPattern,
   KrafkaContext,
   KrafkaDeadLetters,
   KrafkaListener,
@@ -216,5 +220,49 @@ describe('A listener on a plain provider', () => {
       return Search;
     };
     expect(twice).toThrow("'@KrafkaListener(a)' stands on Search.index, which has a pattern already");
+  });
+});
+
+describe('A method that nothing would call', () => {
+  it('is refused by name at the start when something is said of it', async () => {
+    const topic = await cluster.newTopic();
+
+    @Injectable()
+    class Search {
+      @KrafkaListener(topic)
+      index(): void {}
+
+      @OnFailure({ retries: 1 })
+      @ConsumerGroup('search')
+      forgotten(): void {}
+    }
+    await expect(apps.service({ controllers: [], providers: [Search] })).rejects.toMatchObject({
+      code: 'INVALID_CONFIG',
+      option: 'consumerGroup, onFailure',
+      message: expect.stringContaining('is said of Search.forgotten, which no pattern decorator is on') as string,
+    });
+  });
+
+  it('is told of when it has the pattern of a handler and its class is no controller', async () => {
+    const topic = await cluster.newTopic();
+    const warn = jest.spyOn(Logger.prototype, 'warn').mockReturnValue();
+
+    @Injectable()
+    class Search {
+      @EventPattern(topic)
+      index(): void {}
+    }
+
+    class Base {
+      @EventPattern(topic)
+      placed(): void {}
+    }
+
+    @Controller()
+    class Orders extends Base {}
+    await apps.service({ controllers: [Orders], providers: [Search, Orders, Base] });
+    const told = warn.mock.calls.map(([line]) => String(line)).filter((line) => line.includes('is never called'));
+    warn.mockRestore();
+    expect(told).toEqual([expect.stringContaining('Search.index has a pattern decorator')]);
   });
 });
