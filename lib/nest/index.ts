@@ -33,6 +33,7 @@ export {
   type KrafkaAsyncOptions,
   type KrafkaFeatureAsyncOptions,
   type KrafkaFeatureOptions,
+  type KrafkaRootOptions,
 } from './krafka.module.js';
 export { NestLogger } from './nest-logger.js';
 export type {

@@ -103,6 +103,11 @@ describe('KrafkaModule', () => {
         KrafkaModule.forFeatureAsync({ name: 'a' } as unknown as Parameters<typeof KrafkaModule.forFeatureAsync>[0]),
       'must be a function',
     ],
+    ['options', () => KrafkaModule.forRoot(undefined as never), 'of KrafkaModule.forRoot() must be an object'],
+    ['options', () => KrafkaModule.forRootAsync('b:9092' as never), 'forRootAsync() must be an object, got a string'],
+    ['options', () => KrafkaModule.forFeature(undefined as never), 'forFeature() must be an object, got nothing'],
+    ['options', () => KrafkaModule.forFeatureAsync(undefined as never), 'forFeatureAsync() must be an object'],
+    ['useFactory', () => KrafkaModule.forRootAsync({ inject: [] }), 'or useClass or useExisting'],
   ])('refuses a wrong %s where it is written', (option, make, problem) => {
     let refusal: unknown;
     try {

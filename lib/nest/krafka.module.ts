@@ -9,7 +9,7 @@ import {
 import { DiscoveryModule, DiscoveryService, ExternalContextCreator, ModuleRef } from '@nestjs/core';
 import { Krafka } from '../core/index.js';
 import { ConnectionConfig, ConnectionPool } from '../core/network/index.js';
-import { aBoolean, aFunction, aString, KrafkaConfigError, nearestOf } from '../core/support/index.js';
+import { aBoolean, aFunction, aString, describe, KrafkaConfigError, nearestOf } from '../core/support/index.js';
 import { KrafkaClient } from './client/krafka-client.js';
 import { Departure, DepartureModule } from './departure.js';
 import {
@@ -94,6 +94,9 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<KrafkaModuleOp
   }))
   .build();
 
+/** The options of {@link KrafkaModule.forRoot}, and whether every module sees what it provides: `isGlobal`, default false. */
+export type KrafkaRootOptions = Parameters<typeof ConfigurableModuleClass.forRoot>[0];
+
 /** The options of {@link KrafkaModule.forRootAsync}. */
 export type KrafkaAsyncOptions = Parameters<typeof ConfigurableModuleClass.forRootAsync>[0];
 
@@ -129,19 +132,36 @@ export interface KrafkaFeatureAsyncOptions extends Pick<ModuleMetadata, 'imports
  */
 @Module({})
 export class KrafkaModule extends ConfigurableModuleClass {
+  /** One cluster for an application, with a server and a client. */
+  static override forRoot(options: KrafkaRootOptions): DynamicModule {
+    checkGiven(options, 'forRoot');
+    return super.forRoot(options);
+  }
+
   /** Like `forRoot()`, with options that are made by a factory or a class with `createKrafkaOptions()`. */
   static override forRootAsync(options: KrafkaAsyncOptions): DynamicModule {
+    checkGiven(options, 'forRootAsync');
     refuseUnknown(options, ROOT_ASYNC_OPTIONS);
+    const { useFactory, useClass, useExisting } = options;
+    if ((useFactory ?? useClass ?? useExisting) === undefined) {
+      throw new KrafkaConfigError(
+        'useFactory',
+        'is needed, or useClass or useExisting: nothing else makes the options',
+      );
+    }
     return super.forRootAsync(options);
   }
 
   /** Another client, by name: `@InjectKrafkaClient('billing')`. It has connections and a producer of its own. */
-  static forFeature({ name, isGlobal, ...options }: KrafkaFeatureOptions): DynamicModule {
+  static forFeature(given: KrafkaFeatureOptions): DynamicModule {
+    checkGiven(given, 'forFeature');
+    const { name, isGlobal, ...options } = given;
     return feature(name, isGlobal, [{ provide: FEATURE_OPTIONS, useValue: options }]);
   }
 
   /** Like `forFeature()`, with options that are made by a factory. */
   static forFeatureAsync(options: KrafkaFeatureAsyncOptions): DynamicModule {
+    checkGiven(options, 'forFeatureAsync');
     refuseUnknown(options, FEATURE_ASYNC_OPTIONS);
     const { name, isGlobal, imports = [], inject = [], useFactory } = options;
     aFunction(useFactory, 'useFactory');
@@ -192,6 +212,11 @@ const ROOT_ASYNC_OPTIONS = [
   'isGlobal',
 ];
 const FEATURE_ASYNC_OPTIONS = ['imports', 'inject', 'useFactory', 'name', 'isGlobal'];
+
+function checkGiven(options: unknown, call: string): void {
+  if (typeof options === 'object' && options !== null) return;
+  throw new KrafkaConfigError('options', `of KrafkaModule.${call}() must be an object, got ${describe(options)}`);
+}
 
 function refuseUnknown(options: object, known: readonly string[]): void {
   for (const key of Object.keys(options)) {

@@ -77,7 +77,11 @@ describe("A module's options", () => {
   });
 
   it('of a client and of a server alone are what each of them uses', () => {
-    expect(refusalOf(() => checkClientOptions({ brokers: 'a', consumer: {} })).option).toBe('consumer');
-    expect(refusalOf(() => checkServerOptions({ brokers: 'a', requestTimeoutMs: 1 })).option).toBe('requestTimeoutMs');
+    const ofServer = refusalOf(() => checkClientOptions({ brokers: 'a', consumer: {} }));
+    expect(ofServer.option).toBe('consumer');
+    expect(ofServer.message).toContain('a client reads its replies without a group');
+    const ofClient = refusalOf(() => checkServerOptions({ brokers: 'a', requestTimeoutMs: 1 }));
+    expect(ofClient.option).toBe('requestTimeoutMs');
+    expect(ofClient.message).toContain('is for clients');
   });
 });

@@ -297,12 +297,22 @@ export const checkModuleOptions = (given: unknown): KrafkaSettings =>
   checkOptions<KrafkaSettings>(given, { ...COMMON, ...OF_A_CLIENT, ...OF_A_SERVER }, '');
 
 /** @throws KrafkaConfigError with the path of the option that is unknown or wrong */
-export const checkClientOptions = (given: unknown): ClientSettings =>
-  checkOptions<ClientSettings>(given, { ...COMMON, ...OF_A_CLIENT }, '');
+export const checkClientOptions = (given: unknown): ClientSettings => {
+  refuseThoseOf(OF_A_SERVER, given, 'is for servers: a client reads its replies without a group, and handles nothing');
+  return checkOptions<ClientSettings>(given, { ...COMMON, ...OF_A_CLIENT }, '');
+};
 
 /** @throws KrafkaConfigError with the path of the option that is unknown or wrong */
-export const checkServerOptions = (given: unknown): ServerSettings =>
-  checkOptions<ServerSettings>(given, { ...COMMON, ...OF_A_SERVER }, '');
+export const checkServerOptions = (given: unknown): ServerSettings => {
+  refuseThoseOf(OF_A_CLIENT, given, 'is for clients: a server asks nothing');
+  return checkOptions<ServerSettings>(given, { ...COMMON, ...OF_A_SERVER }, '');
+};
+
+function refuseThoseOf(others: object, given: unknown, problem: string): void {
+  if (typeof given !== 'object' || given === null) return;
+  const name = Object.keys(given).find((key) => Object.hasOwn(others, key));
+  if (name !== undefined) throw new KrafkaConfigError(name, problem);
+}
 
 /** What the check does, its KrafkaConfigError told as that of the option it was called for. */
 export function under<T>(path: string, check: () => T): T {

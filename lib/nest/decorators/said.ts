@@ -37,13 +37,13 @@ export function checkPatternStands(pattern: unknown, extras: Extras): void {
  */
 export function checkHasPattern(method: object): void {
   const extras = extrasOf(method);
-  const name = extras?.[HANDLER_NAME];
+  const name = extras?.[HANDLER_NAME] as string | undefined;
   if (name === undefined || Reflect.hasMetadata(PATTERN_METADATA, method)) return;
   if (Reflect.hasMetadata(LISTENER_METADATA, method)) return;
   const said = Object.keys(extras ?? {}).filter((key) => key !== HANDLER_NAME);
   throw new KrafkaConfigError(
     said.join(', '),
-    `is said of ${String(name)}, which no pattern decorator is on: add @EventPattern, @MessagePattern, @BatchPattern or @KrafkaListener`,
+    `is said of ${name}, which no pattern decorator is on: add @EventPattern, @MessagePattern, @BatchPattern or @KrafkaListener`,
   );
 }
 
