@@ -53,15 +53,15 @@ const blocks: readonly Block[] = documents.flatMap((document) => {
 
 /** A program of files that are nowhere but here, beside those of the disk. */
 function programOf(files: ReadonlyMap<string, string>): ts.Program {
-  const host = ts.createCompilerHost(OPTIONS);
-  const { fileExists, getSourceFile, readFile } = host;
-  host.fileExists = (name) => files.has(name) || fileExists.call(host, name);
-  host.readFile = (name) => files.get(name) ?? readFile.call(host, name);
-  host.getSourceFile = (name, options, ...rest) => {
-    const text = files.get(name);
-    return text === undefined
-      ? getSourceFile.call(host, name, options, ...rest)
-      : ts.createSourceFile(name, text, options);
+  const disk = ts.createCompilerHost(OPTIONS);
+  const host: ts.CompilerHost = {
+    ...disk,
+    fileExists: (name) => files.has(name) || disk.fileExists(name),
+    readFile: (name) => files.get(name) ?? disk.readFile(name),
+    getSourceFile: (name, options) => {
+      const text = files.get(name);
+      return text === undefined ? disk.getSourceFile(name, options) : ts.createSourceFile(name, text, options);
+    },
   };
   return ts.createProgram([...files.keys()], OPTIONS, host);
 }

@@ -1,9 +1,6 @@
 // What the blocks of the documents take from around them: their readers know it, or a block before has made it.
-import { Module } from '@nestjs/common';
+import type { Type } from '@nestjs/common';
 import type { Consumer, Krafka, ProducerRecord } from 'nestjs-krafka/core';
-
-@Module({})
-export class AppModule {}
 
 export interface Order {
   readonly sku: string;
@@ -13,6 +10,7 @@ export interface Quote {
   readonly total: number;
 }
 
+export declare const AppModule: Type;
 export declare const brokers: string[];
 export declare const krafka: Krafka;
 export declare const consumer: Consumer;
