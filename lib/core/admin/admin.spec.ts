@@ -3,6 +3,23 @@ import { settled } from '../network/spec-support/fake-clock.js';
 import { Admin } from './admin.js';
 import { failureOf, setUp } from './spec-support/scripted-admin.js';
 
+/** As jsdom and the polyfills have it. */
+class ForeignSignal extends EventTarget implements AbortSignal {
+  aborted = false;
+  reason: unknown = undefined;
+  onabort = null;
+
+  throwIfAborted(): void {
+    if (this.aborted) throw this.reason as Error;
+  }
+
+  abort(reason: Error): void {
+    this.aborted = true;
+    this.reason = reason;
+    this.dispatchEvent(new Event('abort'));
+  }
+}
+
 describe('an admin call', () => {
   it('ends with its budget even when no broker says anything, leaving connections alone', async () => {
     const { scripted, admin } = setUp();
@@ -32,6 +49,22 @@ describe('an admin call', () => {
     const reason = new Error('enough');
     abort.abort(reason);
     expect(await failure).toBe(reason);
+  });
+
+  it.each(['before the call', 'during it'])('hears a signal of another library that aborts %s', async (when) => {
+    const { scripted, admin } = setUp();
+    scripted.on('Metadata', () => undefined);
+    const foreign = new ForeignSignal();
+    const reason = new Error('enough');
+    if (when === 'before the call') foreign.abort(reason);
+    const failure = failureOf(admin.listTopics({ signal: foreign }));
+    await settled();
+    foreign.abort(reason);
+    expect(await failure).toBe(reason);
+    expect(await failureOf(admin.listTopics({ signal: foreign }))).toBe(reason);
+    expect(await failureOf(admin.listTopics({ signal: { aborted: false } as AbortSignal }))).toMatchObject({
+      option: 'options.signal',
+    });
   });
 
   it('ends when the admin is closed, and none begins afterwards', async () => {

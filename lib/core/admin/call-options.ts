@@ -33,12 +33,31 @@ const aBudget = aDuration(1);
 export const checkAdminOptions = (given: AdminOptions | undefined): Readonly<Required<AdminOptions>> =>
   checkOptions<Required<AdminOptions>>(given, { timeoutMs: withDefault(aBudget, TIMEOUT_MS) }, 'admin');
 
+/** Signals that are not the machine's own, each with one that is and aborts with it. */
+const own = new WeakMap<AbortSignal, AbortSignal>();
+
+/** The signal as `AbortSignal.any` hears it: of those of other libraries and realms it would not. */
+function ownOf(signal: AbortSignal): AbortSignal {
+  const isOurs: boolean = signal instanceof AbortSignal;
+  if (isOurs) return signal;
+  let ours = own.get(signal);
+  if (ours === undefined) {
+    const controller = new AbortController();
+    const abort = (): void => controller.abort(signal.reason);
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort, { once: true });
+    ours = controller.signal;
+    own.set(signal, ours);
+  }
+  return ours;
+}
+
 const aSignal: OptionRule<AbortSignal> = (value, path) => {
-  // Not instanceof: signals of another realm, and of polyfills, do as well.
-  if (typeof (value as AbortSignal | undefined)?.aborted !== 'boolean') {
+  const { aborted, addEventListener } = (value ?? {}) as Partial<AbortSignal>;
+  if (typeof aborted !== 'boolean' || typeof addEventListener !== 'function') {
     throw new KrafkaConfigError(path, `must be an AbortSignal, got ${describe(value)}`);
   }
-  return value as AbortSignal;
+  return ownOf(value as AbortSignal);
 };
 
 /** The rules of the options that every call has; a call adds its own. */
@@ -64,8 +83,9 @@ export function withoutRepeats<T>(items: readonly T[], keyOf: (item: T) => strin
 
 /** Texts by name, as Kafka's configurations are. */
 export const textByName: OptionRule<Readonly<Record<string, string>>> = (value, path) => {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new KrafkaConfigError(path, `must be an object, got ${describe(value)}`);
+  // What can be iterated, like a Map, has its entries elsewhere: they would be ignored.
+  if (typeof value !== 'object' || value === null || Symbol.iterator in value) {
+    throw new KrafkaConfigError(path, `must be an object, got ${value instanceof Map ? 'a Map' : describe(value)}`);
   }
   for (const [name, text] of Object.entries(value)) {
     if (typeof text !== 'string') {

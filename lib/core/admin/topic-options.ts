@@ -88,6 +88,9 @@ const aTopicSpec: OptionRule<TopicSpec> = (value, path) => {
     path,
   );
   if (spec.assignments !== undefined) {
+    if (spec.assignments.length === 0) {
+      throw new KrafkaConfigError(`${path}.assignments`, "names no partition: leave it out for the broker's default");
+    }
     for (const option of ['partitions', 'replicationFactor'] as const) {
       if (spec[option] !== undefined) {
         throw new KrafkaConfigError(`${path}.${option}`, 'would be ignored: assignments say it already');

@@ -221,7 +221,9 @@ describe('creating topics', () => {
     [[{ name: 't', partition: 1 }], 'topics[0].partition', 'partitions'],
     [[{ name: 't', partitions: 0 }], 'topics[0].partitions', undefined],
     [[{ name: 't', partitions: 2, assignments: [[1]] }], 'topics[0].partitions', undefined],
+    [[{ name: 't', assignments: [] }], 'topics[0].assignments', undefined],
     [[{ name: 't', configs: { a: 1 } }], 'topics[0].configs.a', undefined],
+    [[{ name: 't', configs: new Map([['a', '1']]) }], 'topics[0].configs', undefined],
     [[{ name: 't' }, { name: 't' }], 'topics[1]', undefined],
     ['t', 'topics', undefined],
   ])('refuses %j', async (topics, option, nearest) => {
