@@ -1,5 +1,5 @@
 import type { Cluster } from '../cluster/index.js';
-import { errorName, isRetriable, protocolError } from '../protocol/index.js';
+import { errorName, isRetriable, protocolError, type ErrorName } from '../protocol/index.js';
 import { backoffMs, KrafkaError, type Backoff, type Deadline, type Ports } from '../support/index.js';
 import { InFlightLimit } from './in-flight-limit.js';
 import type { ShareConsumerSettings } from './share-consumer-options.js';
@@ -37,8 +37,11 @@ interface Route {
 const BACKOFF: Backoff = { baseMs: 100, capMs: 1_000 };
 /** How often a partition is tried that the broker refuses for good, as far as it knows: rights may be granted. */
 const REFUSED_MS = 30_000;
-/** Answers that can't be read may be an accident of the network, but not this often in a row. */
-const MALFORMED_FETCHES = 5;
+/** What says that the group's state could not be read or written just now: the broker sets the partition up anew. */
+const MAY_PASS: ReadonlySet<string> = new Set<ErrorName>(['UNKNOWN_SERVER_ERROR', 'FENCED_STATE_EPOCH']);
+/** Answers that may be an accident, of the network or the broker, but not this often in a row. */
+const ACCIDENTS: ReadonlySet<string> = new Set<ErrorName | 'MALFORMED'>(['MALFORMED', 'UNKNOWN_SERVER_ERROR']);
+const MOST_ACCIDENTS = 5;
 
 /** Keeps a {@link ShareLeader} for each broker that leads an assigned partition, and follows the leaders as they move. */
 export class ShareFetcher {
@@ -205,11 +208,12 @@ export class ShareFetcher {
     });
     const route = this.#routes.get(partition);
     if (route === undefined) return 0;
-    if (!isRetriable(errorCode) && errorName(errorCode) !== 'FENCED_LEADER_EPOCH') {
+    const mayPass = MAY_PASS.has(errorName(errorCode));
+    if (!mayPass && !isRetriable(errorCode)) {
       listener.onPartitionFailed(partition, error);
       return REFUSED_MS;
     }
-    ports.logger.debug('a partition could not be read', { topic, partition: number, error });
+    ports.logger[mayPass ? 'warn' : 'debug']('a partition could not be read', { topic, partition: number, error });
     const { leaderId, leaderEpoch } = currentLeader;
     if (leaderId >= 0) {
       const node = endpoints.find(({ nodeId }) => nodeId === leaderId);
@@ -249,5 +253,4 @@ export class ShareFetcher {
 }
 
 const isFinal = (error: unknown, failures: number): boolean =>
-  !(error instanceof KrafkaError) ||
-  (!error.retriable && (error.code !== 'MALFORMED' || failures >= MALFORMED_FETCHES));
+  !(error instanceof KrafkaError) || (!error.retriable && (!ACCIDENTS.has(error.code) || failures >= MOST_ACCIDENTS));
