@@ -2,7 +2,9 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { jars } from '../support/java-tools.js';
 import { until } from '../support/nest-apps.js';
 import { openTestCluster, type TestCluster } from '../support/test-cluster.js';
+import { Deadline, systemClock } from '../../lib/core/support/index.js';
 import {
+  apis,
   Krafka,
   systemNetworkPorts,
   type Dialer,
@@ -277,6 +279,28 @@ const isOld = (process.env['KAFKA_VERSION'] ?? '4').startsWith('3.');
     expect(sorted(others)).toEqual(numbers(5));
     expect(other.stats()).toMatchObject({ accepted: 5, failedAcknowledgements: 0 });
     await dies.close().catch(() => undefined);
+  });
+
+  it('lets a member join again whose group was deleted while it was thought dead', async () => {
+    const topic = await topicOf(['r0']);
+    const groupId = await newGroup();
+    const consumer = member({ groupId, topics: [topic] });
+    const seen: string[] = [];
+    const run = consumer.run({ eachRecord: (record) => void seen.push(record.valueText ?? '') });
+    await until('the first record', () => seen.length === 1);
+    const states: string[] = [];
+    consumer.events.on('state', ({ state }) => states.push(state));
+    // Somebody says goodbye in its name, as the session timeout would.
+    const krafka = cluster.krafka();
+    const deadline = new Deadline(systemClock, 30_000, 'testMs');
+    const { nodeId } = await krafka.cluster.coordinator('group', groupId, { deadline });
+    const connection = await krafka.cluster.connection(nodeId, 'data', { deadline });
+    const goodbye = { groupId, memberId: consumer.memberId, memberEpoch: -1 };
+    expect(await connection.sendRequest(apis.ShareGroupHeartbeat, goodbye)).toMatchObject({ errorCode: 0 });
+    await krafka.admin().deleteGroups([groupId]);
+    await until('it to be a member again', () => states.join() === 'joining,stable');
+    await consumer.close();
+    await run;
   });
 
   it('opens a share session anew that the broker has lost, and fails what was held by it', async () => {

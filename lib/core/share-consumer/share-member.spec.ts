@@ -85,11 +85,15 @@ describe('a member of a share group', () => {
     expect(seen).toEqual(['[joining]', 't/1', '[stable]']);
   });
 
-  it('joins again under its name when the group has given it up', async () => {
+  it.each([
+    ['has given it up', 'UNKNOWN_MEMBER_ID'],
+    ['has gone on without it', 'FENCED_MEMBER_EPOCH'],
+    ['was deleted while it was thought dead', 'GROUP_ID_NOT_FOUND'],
+  ] as const)('joins again under its name when the group %s', async (_what, error) => {
     const { clock, coordinator, member, seen } = setUp();
     coordinator
       .next('ShareGroupHeartbeat', assigned(0))
-      .next('ShareGroupHeartbeat', beat({ errorCode: ERROR_CODES.UNKNOWN_MEMBER_ID }))
+      .next('ShareGroupHeartbeat', beat({ errorCode: ERROR_CODES[error] }))
       .next('ShareGroupHeartbeat', assigned(1))
       .always('ShareGroupHeartbeat', beat());
     member.start();
@@ -132,12 +136,15 @@ describe('a member of a share group', () => {
     expect(bodies(coordinator)[1]).toMatchObject({ memberEpoch: 1, subscribedTopicNames: ['t', 'u'] });
   });
 
-  it('ends when it is refused for good', async () => {
+  it.each([
+    ['it may not join', 'GROUP_AUTHORIZATION_FAILED'],
+    ['the group is of another type', 'GROUP_ID_NOT_FOUND'],
+  ] as const)('ends when it is refused for good, as %s', async (_why, error) => {
     const { clock, coordinator, member, seen } = setUp();
-    coordinator.always('ShareGroupHeartbeat', beat({ errorCode: ERROR_CODES.GROUP_AUTHORIZATION_FAILED }));
+    coordinator.always('ShareGroupHeartbeat', beat({ errorCode: ERROR_CODES[error] }));
     member.start();
     await clock.advance(20_000);
-    expect(seen).toEqual(['[joining]', '[fatal]', 'fatal GROUP_AUTHORIZATION_FAILED']);
+    expect(seen).toEqual(['[joining]', '[fatal]', `fatal ${error}`]);
     expect(bodies(coordinator)).toHaveLength(1);
   });
 

@@ -42,6 +42,8 @@ const EMPTY_BEATS = 20;
 
 /** The coordinator has given this member up. */
 const LOST: ReadonlySet<ErrorName> = new Set(['UNKNOWN_MEMBER_ID', 'FENCED_MEMBER_EPOCH']);
+/** The group was deleted, once it was thought to have no members; to one that joins: it is of another type. */
+const NO_GROUP: ErrorName = 'GROUP_ID_NOT_FOUND';
 
 /** To a goodbye: there was nobody to leave. */
 const NO_MEMBER: ReadonlySet<ErrorName> = new Set(['UNKNOWN_MEMBER_ID', 'GROUP_ID_NOT_FOUND']);
@@ -217,7 +219,7 @@ export class ShareMember {
     if (LOST.has(name) && this.#epoch === JOINING) {
       throw protocolError(ERROR_CODES.COORDINATOR_NOT_AVAILABLE, { api: API, detail: `answered ${name} to a join` });
     }
-    if (LOST.has(name)) {
+    if (LOST.has(name) || (name === NO_GROUP && this.#epoch !== JOINING)) {
       this.#options.ports.logger.info('the share group has given this member up: it joins again', { reason: name });
       this.#life++;
       this.#epoch = JOINING;
