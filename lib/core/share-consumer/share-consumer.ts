@@ -198,7 +198,7 @@ export class ShareConsumer implements AsyncIterable<ShareRecord> {
       implicit: this.#settings.acknowledgement === 'implicit',
       signal: this.#ending.signal,
       onHandlerFailed: (error, fatal) => this.#handlerFailed(error, fatal),
-      onLeft: () => this.#left(run),
+      onLeaving: () => this.#left(run),
     });
     this.#attach(run);
     await this.#startFor(run);
@@ -414,6 +414,8 @@ export class ShareConsumer implements AsyncIterable<ShareRecord> {
     this.#ending.abort(reason);
     this.#ended.reject(reason);
     this.#delivery?.stop();
+    // What would be acquired while handlers end would only be given back.
+    this.#fetcher.wanted = false;
     const overstayed = await this.#handlersOverstay(timeoutMs);
     this.#queue.clear();
     const failures = await this.#fetcher.close(deadline);

@@ -28,7 +28,7 @@ async function running(options: ShareRunOptions, implicit = true) {
     implicit,
     signal: closing.signal,
     onHandlerFailed: (error, fatal) => failures.push(`${error.offset} ${fatal}`),
-    onLeft: () => failures.push('left'),
+    onLeaving: () => failures.push('leaving'),
   });
   run.ready();
   return { ...up, run, failures, closing };
@@ -98,10 +98,10 @@ describe('a run over a share group', () => {
     const { run, failures } = await running({ eachRecord, signal: signal.signal });
     signal.abort();
     await settled();
-    expect([run.isLeft, failures]).toEqual([false, []]);
+    expect([run.isLeft, failures]).toEqual([false, ['leaving']]);
     ends[0]?.();
     await run.finished;
-    expect([run.isLeft, failures, started.length, started[0]?.isAcquired]).toEqual([true, ['left'], 1, false]);
+    expect([run.isLeft, failures, started.length, started[0]?.isAcquired]).toEqual([true, ['leaving'], 1, false]);
   });
 
   it('says nothing of a record whose lock expired under its handler', async () => {

@@ -73,8 +73,8 @@ export interface ShareRunHost {
   /** Aborted when the consumer closes. */
   readonly signal: AbortSignal;
   readonly onHandlerFailed: (error: KrafkaHandlerError, fatal: boolean) => void;
-  /** The run was ended by its own signal. */
-  readonly onLeft: () => void;
+  /** The run's own signal ends it: nothing more is taken. */
+  readonly onLeaving: () => void;
 }
 
 /** Calls a handler for each record, several at once where that is wanted: records of a share group have no order. */
@@ -95,7 +95,8 @@ export class ShareRun implements ShareDelivery {
     const { signal } = settings;
     this.#context = { signal: signal === undefined ? host.signal : AbortSignal.any([host.signal, signal]) };
     this.#finished.promise.catch(() => undefined);
-    if (signal?.aborted === true) void this.#leave();
+    // Not before whoever makes the run has it.
+    if (signal?.aborted === true) queueMicrotask(this.#onAbort);
     else signal?.addEventListener('abort', this.#onAbort, { once: true });
   }
 
@@ -136,10 +137,10 @@ export class ShareRun implements ShareDelivery {
 
   async #leave(): Promise<void> {
     this.stop();
+    this.#host.onLeaving();
     await this.drained();
     this.#left = true;
     this.finish(undefined);
-    this.#host.onLeft();
   }
 
   #hand(record: ShareRecord): void {
