@@ -4,8 +4,8 @@ import { settled } from '../network/spec-support/fake-clock.js';
 import { ShareConsumer } from './share-consumer.js';
 import { fetchAnswer, fetched, TOPIC_ID } from './spec-support/scripted-broker.js';
 
-/** A consumer of one partition with two records, whose handler ends when it is told to; further fetches are held. */
-async function busy(signal?: AbortSignal) {
+/** A consumer of one partition with two records; further fetches are held until they are answered. */
+function setUp() {
   const scripted = new ScriptedCluster().topic('t', [[1, 0]], { id: TOPIC_ID });
   const broker = scripted.brokers.get(1)!;
   broker.versions = {
@@ -35,30 +35,27 @@ async function busy(signal?: AbortSignal) {
     ),
   }));
   const consumer = new ShareConsumer(scripted.cluster(), { groupId: 'g', topics: ['t'] }, scripted.ports);
+  const answerFetch = async (): Promise<void> => {
+    scripted.answer(scripted.requests('ShareFetch').at(-1)!, { throttleTimeMs: 0, ...fetchAnswer([]) });
+    await settled();
+  };
+  return { scripted, consumer, answerFetch, fetches: () => scripted.requests('ShareFetch').length };
+}
+
+/** The same with a run whose handler ends when it is told to. */
+async function busy(signal?: AbortSignal) {
+  const up = setUp();
   let handed = 0;
   let end = (): void => undefined;
-  const run = consumer.run({
+  const run = up.consumer.run({
     eachRecord: () => {
       handed++;
       return new Promise((resolve) => (end = resolve));
     },
     signal,
   });
-  await scripted.clock.advance(0);
-  await settled();
-  const answerFetch = async (): Promise<void> => {
-    scripted.answer(scripted.requests('ShareFetch').at(-1)!, { throttleTimeMs: 0, ...fetchAnswer([]) });
-    await settled();
-  };
-  return {
-    scripted,
-    consumer,
-    handed: () => handed,
-    run,
-    answerFetch,
-    end: () => end(),
-    fetches: () => scripted.requests('ShareFetch').length,
-  };
+  await up.scripted.clock.advance(0);
+  return { ...up, run, handed: () => handed, end: () => end() };
 }
 
 describe('a share consumer', () => {
@@ -89,6 +86,23 @@ describe('a share consumer', () => {
     const { consumer, fetches, handed, run } = await busy(AbortSignal.abort());
     await run;
     expect([handed(), fetches()]).toEqual([0, 0]);
+    await consumer.close();
+  });
+
+  it('acquires again for a loop that goes on after it was left', async () => {
+    const { answerFetch, consumer, fetches, scripted } = setUp();
+    const loop = consumer[Symbol.asyncIterator]();
+    const first = loop.next();
+    await scripted.clock.advance(0);
+    await first;
+    await loop.return?.();
+    await answerFetch();
+    expect(fetches()).toBe(2);
+    expect((await loop.next()).value?.offset).toBe(1);
+    await settled();
+    expect(fetches()).toBe(3);
+    await loop.return?.();
+    await answerFetch();
     await consumer.close();
   });
 });

@@ -114,8 +114,10 @@ export class ShareIterator implements AsyncIterableIterator<ShareRecord, undefin
     return this.#stream.next();
   }
 
+  /** Asking on opens the loop again. */
   return(): Promise<Result> {
     this.#stream?.leave();
+    this.#stream = undefined;
     return Promise.resolve(END);
   }
 
