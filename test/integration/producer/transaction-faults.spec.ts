@@ -121,6 +121,22 @@ describe.each([1, 2] as const)('transactions by protocol %i', (transactionVersio
     expect(await committed()).toEqual(['a']);
   });
 
+  it('are not begun once their signal aborts, also while a coordinator keeps silent', async () => {
+    const producer = transactional();
+    broker.faults.next('InitProducerId', { silence: true });
+    const abort = new AbortController();
+    const begun = producer.transaction(() => 'never', { signal: abort.signal });
+    begun.catch(() => undefined);
+    while (count('InitProducerId') === 0) await new Promise((resolve) => setImmediate(resolve));
+    abort.abort(new Error('enough'));
+    await expect(begun).rejects.toThrow('enough');
+    expect(count('InitProducerId')).toBe(1);
+    const next = send(producer, 'a');
+    giveUpOnSilence();
+    await next;
+    expect(await committed()).toEqual(['a']);
+  });
+
   it('follow their coordinator', async () => {
     const producer = transactional();
     for (const value of ['a', 'b', 'c', 'd']) {

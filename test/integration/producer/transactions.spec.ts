@@ -216,6 +216,18 @@ describe('a transaction', () => {
     await producer.close();
   });
 
+  it.each([
+    [{ timeoutMs: 5 }, 'transaction.timeoutMs'],
+    [{ signal: 'x' }, 'transaction.signal'],
+    [null, 'transaction'],
+  ])('refuses the options %j by name, and goes on', async (options, option) => {
+    const producer = transactional();
+    await expect(producer.beginTransaction(options as never)).rejects.toMatchObject({ code: 'INVALID_CONFIG', option });
+    await expect(producer.transaction(() => 1, options as never)).rejects.toMatchObject({ option });
+    expect(await producer.transaction(() => 'on')).toBe('on');
+    await producer.close();
+  });
+
   it('needs a transactional id', async () => {
     const producer = krafka.producer();
     await expect(producer.beginTransaction()).rejects.toMatchObject({ code: 'INVALID_TXN_STATE' });

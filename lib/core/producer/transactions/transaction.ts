@@ -1,4 +1,4 @@
-import { KrafkaError, KrafkaFencedError } from '../../support/index.js';
+import { anObjectWith, KrafkaError, KrafkaFencedError, optional, type OptionRules } from '../../support/index.js';
 import type { ProducerRecord, RecordContent, RecordMetadata, SendOptions } from '../record.js';
 import { checkGroupOffsets, type TransactionGroup, type TransactionOffset } from './group-offsets.js';
 
@@ -15,9 +15,14 @@ export type TransactionState = 'open' | 'committing' | 'aborting' | 'committed' 
 
 /** How a transaction is done. */
 export interface TransactionOptions {
-  /** Fails the transaction, or ends the waiting for its turn, with the signal's reason: it can then only be aborted. */
+  /** Fails the transaction, or ends the waiting for it to begin, with the signal's reason: it can then only be aborted. */
   readonly signal?: AbortSignal | undefined;
 }
+
+/** The rules of {@link TransactionOptions}. */
+export const TRANSACTION_RULES: OptionRules<TransactionOptions> = {
+  signal: optional(anObjectWith<AbortSignal>('addEventListener', 'removeEventListener')),
+};
 
 /** What can be done in a transaction. Nothing of it has to be awaited: the commit waits for all of it. */
 export interface TransactionScope<Key = RecordContent, Value = RecordContent> {

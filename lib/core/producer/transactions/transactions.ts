@@ -1,4 +1,13 @@
-import { Deadline, KrafkaClosedError, KrafkaError, KrafkaFencedError, Turns, type Ports } from '../../support/index.js';
+import {
+  checkOptions,
+  Deadline,
+  KrafkaClosedError,
+  KrafkaError,
+  KrafkaFencedError,
+  onAbort,
+  Turns,
+  type Ports,
+} from '../../support/index.js';
 import type { PartitionQueue } from '../accumulator/partition-queue.js';
 import type { Identity } from '../idempotence/partition-sequences.js';
 import type { SequenceAuthority } from '../idempotence/sequence-authority.js';
@@ -6,7 +15,13 @@ import type { TransactionGroup, TransactionOffset } from './group-offsets.js';
 import { PartitionsInTransaction } from './partitions-in-transaction.js';
 import type { TransactionCoordinator, TransactionProtocol } from './transaction-coordinator.js';
 import type { TransactionGate } from './transaction-gate.js';
-import { Transaction, type TransactionDoer, type TransactionOptions, type TransactionState } from './transaction.js';
+import {
+  Transaction,
+  TRANSACTION_RULES,
+  type TransactionDoer,
+  type TransactionOptions,
+  type TransactionState,
+} from './transaction.js';
 
 /** What transactions need of the rest of the producer. */
 export interface TransactionsPorts<Key, Value> extends Pick<TransactionDoer<Key, Value>, 'send' | 'sendAll'> {
@@ -143,16 +158,18 @@ export class Transactions<Key, Value> implements SequenceAuthority, TransactionG
   /**
    * Begins a transaction, when the one before is over.
    *
-   * @throws KrafkaFencedError, KrafkaTimeoutError, KrafkaClosedError
+   * @throws KrafkaConfigError, KrafkaFencedError, KrafkaTimeoutError, KrafkaClosedError; the signal's reason
    */
-  async begin({ signal }: TransactionOptions = {}): Promise<Transaction<Key, Value>> {
+  async begin(options?: TransactionOptions): Promise<Transaction<Key, Value>> {
+    const { signal } = checkOptions<TransactionOptions>(options, TRANSACTION_RULES, 'transaction');
     const deadline = this.#deadline();
     const release = await this.#turn(deadline, signal);
+    const prepared = this.#prepare(deadline);
     try {
-      await this.#prepare(deadline);
-      signal?.throwIfAborted();
+      await unlessAborted(prepared, signal);
     } catch (error) {
-      release();
+      // Whoever gave up waits no longer; the next one's turn comes when what was asked of the coordinator is answered.
+      void prepared.then(release, release);
       throw error;
     }
     const transaction = new Transaction<Key, Value>(this);
@@ -249,11 +266,10 @@ export class Transactions<Key, Value> implements SequenceAuthority, TransactionG
     const deadline = new Deadline(ports.clock, transactionTimeoutMs, 'transactionTimeoutMs');
     const expire = (): void => this.#abortQuietly(transaction, deadline.error('the transaction to be committed'));
     const timer = ports.clock.setTimer(transactionTimeoutMs, expire, true);
-    const onAbort = (): void => this.#abortQuietly(transaction, signal?.reason as Error);
-    signal?.addEventListener('abort', onAbort, { once: true });
+    const unhear = signal && onAbort(signal, (reason) => this.#abortQuietly(transaction, reason));
     return () => {
       timer.cancel();
-      signal?.removeEventListener('abort', onAbort);
+      unhear?.();
     };
   }
 
@@ -382,6 +398,16 @@ export class Transactions<Key, Value> implements SequenceAuthority, TransactionG
   #deadline(): Deadline {
     return new Deadline(this.#ports.ports.clock, this.#ports.budgetMs, 'deliveryTimeoutMs');
   }
+}
+
+/** The outcome of work, unless the signal aborts before: the work goes on, only the waiting ends. */
+async function unlessAborted(work: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  if (signal === undefined) return work;
+  await new Promise<void>((resolve, reject) => {
+    const unhear = onAbort(signal, reject);
+    void work.then(resolve, reject).then(unhear);
+  });
+  if (signal.aborted) throw signal.reason as Error;
 }
 
 /** Whether an answer says for certain that the transaction was not committed by whatever was asked before. */
