@@ -5,7 +5,6 @@ import {
   checkOptions,
   Deadline,
   KrafkaConfigError,
-  KrafkaFencedError,
   optional,
   Turns,
   withDefault,
@@ -110,14 +109,11 @@ export class TransactionalProducers {
       signal,
     );
     const producer = this.#idle.pop() ?? this.#produce(`${this.#prefix}-${this.#made++}`);
-    let fenced = false;
     try {
       return await producer.transaction(work, { signal });
-    } catch (error) {
-      fenced = error instanceof KrafkaFencedError;
-      throw error;
     } finally {
-      if (fenced && this.#isOurs) void producer.close({ timeoutMs: 0 });
+      // Whatever the work failed of: the next one is not to find out.
+      if (producer.isFenced && this.#isOurs) void producer.close({ timeoutMs: 0 });
       else this.#idle.push(producer);
       release();
     }

@@ -1,4 +1,5 @@
 import {
+  aFunction,
   checkCloseTimeout,
   Deadline,
   KrafkaBufferFullError,
@@ -232,6 +233,7 @@ export class Producer<Key = RecordContent, Value = RecordContent> {
     work: (tx: TransactionScope<Key, Value>) => Result | Promise<Result>,
     options?: TransactionOptions,
   ): Promise<Result> {
+    aFunction(work, 'work');
     const transaction = await this.beginTransaction(options);
     let result: Result;
     try {
@@ -260,6 +262,11 @@ export class Producer<Key = RecordContent, Value = RecordContent> {
     const timeoutMs = checkCloseTimeout(options, CLOSE_TIMEOUT_MS);
     this.#closed ??= this.#close(timeoutMs);
     return this.#closed;
+  }
+
+  /** @internal Whether the transactional id is another producer's by now: for good. */
+  get isFenced(): boolean {
+    return this.#transactions?.fenced !== undefined;
   }
 
   /** What was counted so far, and what is held now. */

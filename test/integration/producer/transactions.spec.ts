@@ -309,22 +309,29 @@ describe('krafka.transaction', () => {
     expect(await committedIn(topic)).toEqual(['a', 'b']);
   });
 
-  it('replaces a producer under an id of its own that was fenced', async () => {
-    const topic = await cluster.newTopic(1);
-    const clientId = cluster.name('client');
-    const random = { next: () => 0.5, bytes: (length: number) => Buffer.alloc(length) };
-    const twin = (): Krafka =>
-      new Krafka({ brokers: cluster.bootstrap, clientId, connection: cluster.connection }, { random });
-    const [one, other] = [twin(), twin()];
-    const send = (client: Krafka, value: string): Promise<unknown> =>
-      client.transaction((tx) => tx.send({ topic, value }));
-    await send(one, 'a');
-    await send(other, 'b');
-    await expect(send(one, 'c')).rejects.toBeInstanceOf(KrafkaFencedError);
-    await send(one, 'd');
-    expect(await committedIn(topic)).toEqual(['a', 'b', 'd']);
-    await Promise.all([one.close(), other.close()]);
-  });
+  it.each(['with that', 'with something else'])(
+    'replaces a producer under an id of its own that was fenced, when the work fails %s',
+    async (what) => {
+      const topic = await cluster.newTopic(1);
+      const clientId = cluster.name('client');
+      const random = { next: () => 0.5, bytes: (length: number) => Buffer.alloc(length) };
+      const twin = (): Krafka =>
+        new Krafka({ brokers: cluster.bootstrap, clientId, connection: cluster.connection }, { random });
+      const [one, other] = [twin(), twin()];
+      const send = (client: Krafka, value: string): Promise<unknown> =>
+        client.transaction((tx) => tx.send({ topic, value }));
+      await send(one, 'a');
+      await send(other, 'b');
+      const failing = one.transaction(async (tx) => {
+        await tx.send({ topic, value: 'c' }).catch(() => undefined);
+        if (what === 'with something else') throw new TypeError('at fault');
+      });
+      await expect(failing).rejects.toBeInstanceOf(what === 'with that' ? KrafkaFencedError : TypeError);
+      await send(one, 'd');
+      expect(await committedIn(topic)).toEqual(['a', 'b', 'd']);
+      await Promise.all([one.close(), other.close()]);
+    },
+  );
 
   it('refuses options that it does not know, or would not heed', async () => {
     await expect(krafka.transaction(() => 1, { transactionId: 'x' } as never)).rejects.toMatchObject({
@@ -335,6 +342,7 @@ describe('krafka.transaction', () => {
     expect(() => cluster.krafka(options as never)).toThrow(/transactions\.producer\.acks/);
     const misspelt = { transactions: { producer: { lingerMz: 1 } } };
     expect(() => cluster.krafka(misspelt as never)).toThrow(/transactions\.producer\.lingerMz.*lingerMs/);
+    await expect(krafka.transaction('x' as never)).rejects.toMatchObject({ option: 'work' });
   });
 
   it('moves a group on with what its records became, all or nothing', async () => {
