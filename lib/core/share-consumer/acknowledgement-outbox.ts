@@ -1,5 +1,5 @@
 import { KrafkaProtocolError, Deferred, type Clock, type KrafkaError } from '../support/index.js';
-import type { AcknowledgedRange, Verdict } from './acknowledge-type.js';
+import type { AcknowledgedRange } from './acknowledge-type.js';
 import { countOf, PendingAcknowledgements, type Parcel } from './pending-acknowledgements.js';
 import type { ShareCounters } from './share-consumer-stats.js';
 import { keyOf, type SharePartition } from './share-partition.js';
@@ -55,6 +55,7 @@ export class AcknowledgementOutbox {
   #sent = 0;
   #answered = 0;
   #since = 0;
+  #locksEnd = Infinity;
 
   constructor(options: AcknowledgementOutboxOptions) {
     this.#options = options;
@@ -70,6 +71,11 @@ export class AcknowledgementOutbox {
     return this.#since;
   }
 
+  /** When the first lock expires of the records of what waits: it must have been told by then. */
+  get locksEnd(): number {
+    return this.#locksEnd;
+  }
+
   /** Whether somebody waits for them to be taken. */
   get isHurried(): boolean {
     return this.#flushes.length > 0;
@@ -80,15 +86,17 @@ export class AcknowledgementOutbox {
     return this.#pending.partitions;
   }
 
-  say(partition: SharePartition, firstOffset: number, lastOffset: number, verdict: Verdict): void {
+  say(partition: SharePartition, { firstOffset, lastOffset, type }: AcknowledgedRange, lockedUntil: number): void {
     if (this.#pending.isEmpty) this.#since = this.#options.clock.monotonic();
-    this.#pending.add(partition, firstOffset, lastOffset, verdict);
+    this.#locksEnd = Math.min(this.#locksEnd, lockedUntil);
+    this.#pending.add(partition, firstOffset, lastOffset, type);
     this.#said++;
   }
 
   /** Takes all that waits for the request about to be sent. */
   take(): readonly Parcel[] {
     this.#inTransit = this.#pending.take();
+    this.#locksEnd = Infinity;
     this.#sent = this.#said;
     return this.#inTransit;
   }

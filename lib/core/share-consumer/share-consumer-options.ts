@@ -29,7 +29,7 @@ export interface ShareConsumerOptions {
   readonly acquireMode?: AcquireMode | undefined;
   /** Renews the locks of records that handlers, or the loop, still have, before they expire (KIP-1222, Kafka 4.2 and later). Default false. */
   readonly renewLocks?: boolean | undefined;
-  /** How long a verdict waits at most for a fetch that takes it along, before it travels alone. Default 1,000. */
+  /** How long a verdict waits at most for a fetch that takes it along, before it travels alone; less when its record's lock is about to expire. Default 1,000. */
   readonly acknowledgeIntervalMs?: number | undefined;
   /** Default 1: a fetch is answered as soon as there is anything. */
   readonly fetchMinBytes?: number | undefined;

@@ -122,6 +122,21 @@ describe('a share leader', () => {
     expect(await flushed).toEqual([]);
   });
 
+  it('sends verdicts before the locks of their records expire, however long they may wait', async () => {
+    const { clock, counters, handed, last } = await handedOut({ acknowledgeIntervalMs: 10 * LOCK_MS });
+    handed[0].accept();
+    await clock.advance(LOCK_MS - 1);
+    const first = await last();
+    expect([first.api, told(first)]).toEqual(['ShareAcknowledge', [[0, 10, 10, [1]]]]);
+    // One that is said late does not wait for its interval.
+    handed[1]?.accept();
+    await first.answer(acknowledgeAnswer(first));
+    const second = await last();
+    expect(told(second)).toEqual([[0, 11, 11, [1]]]);
+    await second.answer(acknowledgeAnswer(second));
+    expect(counters).toMatchObject({ accepted: 2, failedAcknowledgements: 0 });
+  });
+
   it('tells which partition refused its verdicts, to the listener and to whoever waits', async () => {
     const { counters, failed, handed, last, leader } = await handedOut();
     handed[0].accept();

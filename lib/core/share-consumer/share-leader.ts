@@ -80,6 +80,8 @@ const ACQUIRE_MODE = { batch_optimized: 0, record_limit: 1 } as const;
 const RENEWING_SINCE = 2;
 /** How much longer than it was told to a broker may hold a fetch, in milliseconds. */
 const HELD_FETCH_MS = 100;
+/** How much of its lock a record's verdict leaves at least on its way to the broker. */
+const LOCK_LEFT_TO_TELL = 1 / 10;
 const NOT_FOUND = 'SHARE_SESSION_NOT_FOUND';
 /** The session is out of step, and everything else is in order: it is opened anew, at once. */
 const SESSION_LOST: ReadonlySet<string> = new Set([NOT_FOUND, 'INVALID_SHARE_SESSION_EPOCH']);
@@ -193,10 +195,9 @@ export class ShareLeader implements CustodyKeeper {
   take(records: AcquiredRecords): readonly ShareRecord[] | Promise<readonly ShareRecord[]> | undefined {
     const taken = this.#holdings.take(records);
     if (taken === undefined) return undefined;
-    const { partition } = records;
     return taken instanceof Promise
-      ? taken.then((decoded) => this.#taken(partition, decoded))
-      : this.#taken(partition, taken);
+      ? taken.then((decoded) => this.#taken(records, decoded))
+      : this.#taken(records, taken);
   }
 
   handOut(custody: Custody): void {
@@ -206,7 +207,8 @@ export class ShareLeader implements CustodyKeeper {
   acknowledge(custody: Custody, verdict: 'accept' | 'release' | 'reject'): void {
     this.#holdings.letGo(custody);
     this.#renewals.drop(custody);
-    this.#outbox.say(custody.partition, custody.offset, custody.offset, verdict);
+    const { lockedUntil, offset, partition } = custody;
+    this.#outbox.say(partition, { firstOffset: offset, lastOffset: offset, type: verdict }, lockedUntil);
     this.wake();
   }
 
@@ -304,7 +306,11 @@ export class ShareLeader implements CustodyKeeper {
     if (mayFetch && this.#fetchTakesAll(readable)) return 'fetch';
     let wakeAt = Infinity;
     if (!this.#outbox.isEmpty) {
-      wakeAt = this.#outbox.waitsSince + settings.acknowledgeIntervalMs;
+      const { locksEnd, waitsSince } = this.#outbox;
+      wakeAt = Math.min(
+        waitsSince + settings.acknowledgeIntervalMs,
+        locksEnd - this.#holdings.lockMs * LOCK_LEFT_TO_TELL,
+      );
       if (mayFetch || this.#outbox.isHurried || now >= wakeAt) return 'acknowledge';
     } else if (this.#partitions.size === 0 && this.#session.isOpen && this.held === 0) {
       return 'leave';
@@ -514,10 +520,8 @@ export class ShareLeader implements CustodyKeeper {
     this.#owed = undefined;
   }
 
-  #taken(partition: SharePartition, taken: TakenRecords): readonly ShareRecord[] {
-    for (const { firstOffset, lastOffset, type } of taken.verdicts) {
-      this.#outbox.say(partition, firstOffset, lastOffset, type);
-    }
+  #taken({ lockedUntil, partition }: AcquiredRecords, taken: TakenRecords): readonly ShareRecord[] {
+    for (const verdict of taken.verdicts) this.#outbox.say(partition, verdict, lockedUntil);
     if (taken.error !== undefined) {
       const released = taken.verdicts.filter(({ type }) => type === 'release');
       this.#options.counters.unreadable += countOf(released);
