@@ -51,6 +51,13 @@ describe('configurations', () => {
     expect(scripted.requests('DescribeConfigs')).toHaveLength(3);
   });
 
+  it('of which no entry is asked for have none, though to a broker that means all', async () => {
+    const { scripted, admin } = setUp();
+    scripted.on('DescribeConfigs', echo);
+    const [told] = await admin.describeConfigs([{ type: 'topic', name: 't', keys: [] }]);
+    expect(told).toEqual({ type: 'topic', name: 't', entries: [] });
+  });
+
   it('are altered entry by entry', async () => {
     const { scripted, admin } = setUp();
     scripted.on('IncrementalAlterConfigs', () => ({
@@ -75,7 +82,8 @@ describe('configurations', () => {
 
   it.each([
     [{ type: 'topics', name: 't' }, "did you mean 'topic'"],
-    [{ type: 'broker', name: 'b1' }, 'must be its node id'],
+    [{ type: 'broker', name: 'b1' }, "'resources[0].name' of a broker must be its node id"],
+    [{ type: 'broker-logger', name: '2147483648' }, "'resources[0].name' of a broker must be its node id"],
   ])('of %j are refused', async (resource, problem) => {
     expect((await failureOf(setUp().admin.describeConfigs([resource as never]))).message).toContain(problem);
   });

@@ -11,6 +11,7 @@ import {
   optional,
   withDefault,
   type OptionRule,
+  type OptionRules,
 } from '../support/index.js';
 import type { BrokerConnection } from '../network/index.js';
 import { answerOr, type AdminCall, type Answers } from './admin-call.js';
@@ -92,6 +93,8 @@ const SOURCES = [
 ] as const;
 const OPERATIONS = { set: 0, unset: 1, append: 2, subtract: 3 } as const;
 
+const MAX_INT32 = 2_147_483_647;
+
 const resourceType = oneOf('topic', 'broker', 'broker-logger', 'client-metrics', 'group');
 
 const resourceName: OptionRule<string> = (value, path) => {
@@ -99,36 +102,45 @@ const resourceName: OptionRule<string> = (value, path) => {
   return value;
 };
 
+/** What belongs to one broker names its node. */
+function aResource<T extends ConfigResource>(rules: OptionRules<T>): OptionRule<T> {
+  return (value, path) => {
+    const checked = checkOptions<T>(value, rules, path);
+    const { name } = checked;
+    if (isBrokers(checked) && !(/^\d+$/.test(name) && Number(name) <= MAX_INT32)) {
+      throw new KrafkaConfigError(`${path}.name`, `of a broker must be its node id, got '${name}'`);
+    }
+    return checked;
+  };
+}
+
+/** Whether one broker alone knows of it. */
+const isBrokers = ({ type, name }: ConfigResource): boolean =>
+  (type === 'broker' || type === 'broker-logger') && name !== '';
+
 const keyOf = ({ type, name }: ConfigResource): string => `${type} '${name}'`;
 
 export const checkConfigQueries = (given: unknown): readonly ConfigQuery[] =>
   withoutRepeats(
-    aListOf<ConfigQuery>((value, path) =>
-      checkOptions<ConfigQuery>(
-        value,
-        { type: resourceType, name: resourceName, keys: optional(aListOf(aString)) },
-        path,
-      ),
-    )(given, 'resources'),
+    aListOf(aResource<ConfigQuery>({ type: resourceType, name: resourceName, keys: optional(aListOf(aString)) }))(
+      given,
+      'resources',
+    ),
     keyOf,
     'resources',
   );
 
 export const checkConfigChanges = (given: unknown): readonly ConfigChange[] =>
   withoutRepeats(
-    aListOf<ConfigChange>((value, path) =>
-      checkOptions<ConfigChange>(
-        value,
-        {
-          type: resourceType,
-          name: resourceName,
-          set: optional(textByName),
-          unset: optional(aListOf(aString)),
-          append: optional(textByName),
-          subtract: optional(textByName),
-        },
-        path,
-      ),
+    aListOf(
+      aResource<ConfigChange>({
+        type: resourceType,
+        name: resourceName,
+        set: optional(textByName),
+        unset: optional(aListOf(aString)),
+        append: optional(textByName),
+        subtract: optional(textByName),
+      }),
     )(given, 'changes'),
     keyOf,
     'changes',
@@ -174,7 +186,8 @@ export async function describeConfigs(
     return matched(pending, response.results, 'DescribeConfigs', (query, { configs }): ConfigDescription => ({
       type: query.type,
       name: query.name,
-      entries: configs.map((entry) => ({
+      // To a broker no key means all.
+      entries: (query.keys?.length === 0 ? [] : configs).map((entry) => ({
         name: entry.name,
         value: entry.value,
         readOnly: entry.readOnly,
@@ -230,8 +243,8 @@ async function onOwners<Q extends ConfigResource, R>(
   const owned = new Map<number, Q[]>();
   const anybodys: Q[] = [];
   for (const resource of resources) {
-    const owner = ownerOf(resource);
-    if (owner === undefined) anybodys.push(resource);
+    const owner = Number(resource.name);
+    if (!isBrokers(resource)) anybodys.push(resource);
     else owned.set(owner, [...(owned.get(owner) ?? []), resource]);
   }
   if (owned.size > 0) await call.one('the brokers of the cluster', () => call.cluster.look([], call.wait));
@@ -241,12 +254,6 @@ async function onOwners<Q extends ConfigResource, R>(
       ...Array.from(owned, ([nodeId, here]) => call.onBroker(nodeId, here, keyOf, ask)),
     ]),
   );
-}
-
-function ownerOf({ type, name }: ConfigResource): number | undefined {
-  if ((type !== 'broker' && type !== 'broker-logger') || name === '') return undefined;
-  if (!/^\d+$/.test(name)) throw new KrafkaConfigError('name', `of a broker must be its node id, got '${name}'`);
-  return Number(name);
 }
 
 interface ResourceAnswer {
