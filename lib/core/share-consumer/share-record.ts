@@ -58,7 +58,7 @@ export class ShareRecord extends ConsumerRecord {
    */
   renew(): Promise<void> {
     const renewed = this.#custody.renew();
-    // Whoever does not await it hears of a failure by the events `acknowledgeFailed` and `lockExpired`.
+    // Whoever does not await it hears of a failure by the event `lockExpired`.
     renewed.catch(() => undefined);
     return renewed;
   }
