@@ -275,7 +275,7 @@ describe('ConsumerMember', () => {
     },
   );
 
-  it.each(['UNKNOWN_MEMBER_ID', 'FENCED_MEMBER_EPOCH'] as const)(
+  it.each(['UNKNOWN_MEMBER_ID', 'FENCED_MEMBER_EPOCH', 'GROUP_ID_NOT_FOUND'] as const)(
     'by %s loses its partitions, which are not revoked, and joins again as the same member',
     async (name) => {
       const { coordinator, owner, beats, clock, states, member } = await stable();

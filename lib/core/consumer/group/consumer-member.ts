@@ -67,10 +67,12 @@ const NOT_MATCHED = 'PATTERN_NOT_MATCHED';
 
 /** The coordinator has given this member up. */
 const LOST: ReadonlySet<ErrorName> = new Set(['UNKNOWN_MEMBER_ID', 'FENCED_MEMBER_EPOCH', 'ILLEGAL_GENERATION']);
+/** The group was deleted, once it was thought to have no members; to one that joins: it is of another type, or there are none. */
+const NO_GROUP: ErrorName = 'GROUP_ID_NOT_FOUND';
 /** To a goodbye: there was nobody to leave. */
-const NO_MEMBER: ReadonlySet<ErrorName> = new Set(['UNKNOWN_MEMBER_ID', 'GROUP_ID_NOT_FOUND']);
+const NO_MEMBER: ReadonlySet<ErrorName> = new Set(['UNKNOWN_MEMBER_ID', NO_GROUP]);
 /** Refusals of a coordinator that has no such groups, or a group that cannot become one. */
-const UNSUPPORTED: ReadonlySet<string> = new Set(['UNSUPPORTED_VERSION', 'GROUP_ID_NOT_FOUND']);
+const UNSUPPORTED: ReadonlySet<string> = new Set(['UNSUPPORTED_VERSION', NO_GROUP]);
 
 /**
  * A member of a group by the consumer protocol (KIP-848): the coordinator assigns, and everything goes by heartbeat.
@@ -433,7 +435,7 @@ export class ConsumerMember implements GroupMember {
   /** Whether an error code speaks of the membership, which is then lost. */
   #heed(errorCode: number, api: string): boolean {
     const name = errorName(errorCode);
-    if (!LOST.has(name)) return false;
+    if (!LOST.has(name) && (name !== NO_GROUP || this.#epoch === JOINING)) return false;
     this.#lose(`the membership was lost: ${name} from ${api}`);
     return true;
   }
