@@ -10,6 +10,7 @@ import {
   KrafkaError,
   type KrafkaTimeoutError,
   TypedEvents,
+  unlessAborted,
 } from '../support/index.js';
 import type { AssignedPartition, OffsetSpec } from './assigned-partition.js';
 import { Assignment } from './assignment.js';
@@ -40,7 +41,7 @@ import { partitionStats, stuckIn } from './partition-stats.js';
 import { Subscription } from './subscription.js';
 import { describePartitions, type TopicPartition } from './topic-partition.js';
 import { TopicsToRead, topicsOf } from './topics-to-read.js';
-import { waitFor, within } from './within.js';
+import { within } from './within.js';
 
 /** An offset as the group keeps it. */
 export type CommittedOffset = KeptOffset;
@@ -238,7 +239,7 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
       this.#starting = undefined;
       throw error;
     });
-    return waitFor(this.#starting, signal);
+    return unlessAborted(this.#starting, signal);
   }
 
   /**
@@ -349,7 +350,7 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
     const found = this.#assignment.positions.seek(assigned, target);
     if (typeof target === 'number') return found;
     const deadline = this.#deadline('defaultApiTimeoutMs');
-    if (!(await waitFor(within(deadline, this.#ports.clock, found), signal)))
+    if (!(await unlessAborted(within(deadline, this.#ports.clock, found), signal)))
       throw deadline.error('the position to be found');
   }
 
@@ -364,7 +365,7 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
   async commit(offsets?: readonly OffsetToCommit[], { signal }: WaitOptions = {}): Promise<void> {
     const membership = this.#group('commit()');
     const deadline = this.#deadline('defaultApiTimeoutMs');
-    await waitFor(
+    await unlessAborted(
       offsets === undefined
         ? membership.commitDone(this.#assignment.partitions, deadline)
         : membership.commit(checkOffsetsToCommit(offsets), deadline),
@@ -382,7 +383,7 @@ export class Consumer<Received extends HandledRecord = ConsumerRecord> implement
     { signal }: WaitOptions = {},
   ): Promise<readonly CommittedOffset[]> {
     const deadline = this.#deadline('defaultApiTimeoutMs');
-    const { kept, refused } = await waitFor(
+    const { kept, refused } = await unlessAborted(
       this.#group('committed()').committed(checkPartitions(partitions), deadline, signal),
       signal,
     );

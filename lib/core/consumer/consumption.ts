@@ -1,4 +1,4 @@
-import { Deferred, KrafkaError, type Ports } from '../support/index.js';
+import { Deferred, KrafkaError, onAbort, type Ports } from '../support/index.js';
 import type { AssignedPartition } from './assigned-partition.js';
 import type { Assignment } from './assignment.js';
 import { decodedRun } from './decoding/decoded-handling.js';
@@ -81,8 +81,7 @@ export class Consumption {
     const loop = new RunLoop(settings, this.#host());
     this.#attach(loop);
     const aborted = new Deferred<void>();
-    const abort = (): void => aborted.resolve();
-    signal?.addEventListener('abort', abort, { once: true });
+    const unhear = signal && onAbort(signal, () => aborted.resolve());
     try {
       await Promise.race([this.#startFor(loop), aborted.promise]);
       await Promise.race([loop.finished, aborted.promise]);
@@ -90,7 +89,7 @@ export class Consumption {
       // Closed before it had started: that is an end like any other.
       if (end() !== 'closed') throw error;
     } finally {
-      signal?.removeEventListener('abort', abort);
+      unhear?.();
     }
     if (signal?.aborted !== true || this.#delivery !== loop || end() !== undefined) return loop.finished;
     // A handler that never ends holds up nobody longer than the consumer's closing does.

@@ -19,18 +19,3 @@ export async function within(deadline: Deadline, clock: Clock, promise: Promise<
     unhear();
   }
 }
-
-/** Waits for a promise, but not beyond the signal: then its reason is thrown, and nobody hears how the promise ends. */
-export async function waitFor<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return promise;
-  const aborted = new Deferred<never>();
-  const abort = (): void => aborted.reject(signal.reason);
-  promise.catch(() => undefined);
-  if (signal.aborted) abort();
-  else signal.addEventListener('abort', abort, { once: true });
-  try {
-    return await Promise.race([promise, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
-}

@@ -5,6 +5,7 @@ import {
   checkOptions,
   Deferred,
   KrafkaConfigError,
+  onAbort,
   oneOf,
   optional,
   withDefault,
@@ -87,7 +88,7 @@ export class ShareRun implements ShareDelivery {
   #state: 'running' | 'stopped' | 'finished' = 'running';
   #left = false;
   #drained: Deferred<void> | undefined;
-  readonly #onAbort = (): void => void this.#leave();
+  #unhear: (() => void) | undefined;
 
   constructor(settings: ShareRunSettings, host: ShareRunHost) {
     this.#settings = settings;
@@ -96,8 +97,9 @@ export class ShareRun implements ShareDelivery {
     this.#context = { signal: signal === undefined ? host.signal : AbortSignal.any([host.signal, signal]) };
     this.#finished.promise.catch(() => undefined);
     // Not before whoever makes the run has it.
-    if (signal?.aborted === true) queueMicrotask(this.#onAbort);
-    else signal?.addEventListener('abort', this.#onAbort, { once: true });
+    const abort = (): void => void this.#leave();
+    if (signal?.aborted === true) queueMicrotask(abort);
+    else this.#unhear = signal && onAbort(signal, abort);
   }
 
   get isLeft(): boolean {
@@ -130,7 +132,7 @@ export class ShareRun implements ShareDelivery {
   finish(error: KrafkaError | undefined): void {
     if (this.#state === 'finished') return;
     this.#state = 'finished';
-    this.#settings.signal?.removeEventListener('abort', this.#onAbort);
+    this.#unhear?.();
     if (error === undefined) this.#finished.resolve();
     else this.#finished.reject(error);
   }

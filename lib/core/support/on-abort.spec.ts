@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { sleep, systemClock } from './clock.js';
 import { Deadline } from './deadline.js';
-import { onAbort } from './on-abort.js';
+import { onAbort, unlessAborted } from './on-abort.js';
 import { Turns } from './turns.js';
 
 const MANY = 20;
@@ -21,6 +21,7 @@ describe('onAbort', () => {
   });
 
   it.each<[string, (signal: AbortSignal) => Promise<unknown>]>([
+    ['for work', (signal) => unlessAborted(new Promise(() => undefined), signal)],
     ['to sleep', (signal) => sleep(systemClock, 600_000, signal)],
     [
       'for a turn',
@@ -34,5 +35,21 @@ describe('onAbort', () => {
     for (const outcome of await Promise.allSettled(waiting)) {
       expect(outcome).toMatchObject({ status: 'rejected', reason: { message: 'enough' } });
     }
+  });
+});
+
+describe('unlessAborted', () => {
+  it('is the outcome of the work, which leaves no listener behind', async () => {
+    const { signal } = new AbortController();
+    await expect(unlessAborted(Promise.resolve('done'), undefined)).resolves.toBe('done');
+    await expect(unlessAborted(Promise.resolve('done'), signal)).resolves.toBe('done');
+    await expect(unlessAborted(Promise.reject(new Error('no')), signal)).rejects.toThrow('no');
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0);
+  });
+
+  it("throws the reason of a signal that has aborted before, and work that fails then is nobody's", async () => {
+    const signal = AbortSignal.abort(new Error('enough'));
+    await expect(unlessAborted(Promise.resolve('done'), signal)).rejects.toThrow('enough');
+    await expect(unlessAborted(Promise.reject(new Error('no')), signal)).rejects.toThrow('enough');
   });
 });

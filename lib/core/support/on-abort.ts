@@ -35,3 +35,17 @@ export function onAbort(signal: AbortSignal, callback: (reason: Error) => void):
     watches.delete(signal);
   };
 }
+
+/** The outcome of work, unless the signal aborts before: then its reason is thrown, and nobody hears how the work ends. */
+export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work;
+  work.catch(() => undefined);
+  signal.throwIfAborted();
+  return new Promise<T>((resolve, reject) => {
+    const unhear = onAbort(signal, (reason) => {
+      unhear();
+      reject(reason);
+    });
+    void work.then(resolve, reject).then(unhear);
+  });
+}

@@ -50,6 +50,8 @@ describe('Pending requests', () => {
     const controller = new AbortController();
     add(1_000, controller.signal);
     const answered = add(1_000, controller.signal);
+    // However many wait by it: of more than ten listeners Node warns as of a leak.
+    expect(getEventListeners(controller.signal, 'abort')).toHaveLength(1);
     requests.settle(answered, { response: 1, isDisposed: true });
     expect(getEventListeners(controller.signal, 'abort')).toHaveLength(1);
     controller.abort(new Error('enough'));

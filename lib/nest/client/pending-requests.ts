@@ -1,5 +1,5 @@
 import type { WritePacket } from '@nestjs/microservices';
-import { KrafkaTimeoutError, type Clock, type Timer } from '../../core/support/index.js';
+import { KrafkaTimeoutError, onAbort, type Clock, type Timer } from '../../core/support/index.js';
 
 /** How a request learns of its replies, as Nest's ClientProxy has it. */
 export type ReplyCallback = (packet: WritePacket) => void;
@@ -55,7 +55,7 @@ export class PendingRequests {
     const id = `${this.#prefix}${(this.#count++).toString(36)}`;
     const timer =
       timeoutMs === 0 ? undefined : this.#clock.setTimer(timeoutMs, () => this.#expire(id, timeoutMs, waitedFor));
-    this.#pending.set(id, { callback, timer, unhear: signal && this.#hear(signal, id) });
+    this.#pending.set(id, { callback, timer, unhear: signal && onAbort(signal, (reason) => this.fail(id, reason)) });
     return id;
   }
 
@@ -108,12 +108,6 @@ export class PendingRequests {
 
   stats(): ReplyStats {
     return { pending: this.#pending.size, matched: this.#matched, late: this.#late, foreign: this.#foreign };
-  }
-
-  #hear(signal: AbortSignal, id: string): () => void {
-    const abort = (): void => this.fail(id, signal.reason);
-    signal.addEventListener('abort', abort, { once: true });
-    return () => signal.removeEventListener('abort', abort);
   }
 
   #expire(id: string, timeoutMs: number, waitedFor: () => string): void {

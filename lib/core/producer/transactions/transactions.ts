@@ -7,6 +7,7 @@ import {
   onAbort,
   Turns,
   type Ports,
+  unlessAborted,
 } from '../../support/index.js';
 import type { PartitionQueue } from '../accumulator/partition-queue.js';
 import type { Identity } from '../idempotence/partition-sequences.js';
@@ -167,6 +168,7 @@ export class Transactions<Key, Value> implements SequenceAuthority, TransactionG
     const prepared = this.#prepare(deadline);
     try {
       await unlessAborted(prepared, signal);
+      signal?.throwIfAborted();
     } catch (error) {
       // Whoever gave up waits no longer; the next one's turn comes when what was asked of the coordinator is answered.
       void prepared.then(release, release);
@@ -398,16 +400,6 @@ export class Transactions<Key, Value> implements SequenceAuthority, TransactionG
   #deadline(): Deadline {
     return new Deadline(this.#ports.ports.clock, this.#ports.budgetMs, 'deliveryTimeoutMs');
   }
-}
-
-/** The outcome of work, unless the signal aborts before: the work goes on, only the waiting ends. */
-async function unlessAborted(work: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
-  if (signal === undefined) return work;
-  await new Promise<void>((resolve, reject) => {
-    const unhear = onAbort(signal, reject);
-    void work.then(resolve, reject).then(unhear);
-  });
-  if (signal.aborted) throw signal.reason as Error;
 }
 
 /** Whether an answer says for certain that the transaction was not committed by whatever was asked before. */
