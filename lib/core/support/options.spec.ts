@@ -42,6 +42,12 @@ describe('checkOptions', () => {
     expect(Object.isFrozen(checked)).toBe(true);
   });
 
+  it('refuses a Map, whose keys it would not see', () => {
+    expect(() => checkOptions<{ a?: string }>(new Map([['a', 'b']]), { a: optional(aString) }, 'x')).toThrow(
+      /'x' must be an object, got a Map/,
+    );
+  });
+
   it('takes nothing at all for an empty object', () => {
     expect(check(undefined).lingerMs).toBe(5);
   });
@@ -100,6 +106,8 @@ describe('rules', () => {
   it('checks each item of a list and names its index', () => {
     expect(() => aListOf(aString)(['a', ''], 'brokers')).toThrow(/brokers\[1\]/);
     expect(aListOf(aString)(['a'], 'brokers')).toEqual(['a']);
+    // oxlint-disable-next-line no-sparse-arrays
+    expect(() => aListOf(aString)(['a', , 'b'], 'brokers')).toThrow(/brokers\[1\].*nothing/);
   });
 
   it('asks an object for the methods it will call', () => {

@@ -11,7 +11,7 @@ export type OptionRules<T> = { readonly [Key in keyof T]-?: OptionRule<T[Key]> }
 /** Checks a whole options object: unknown keys are refused by name with the nearest known one; the result is frozen. */
 export function checkOptions<T extends object>(given: unknown, rules: OptionRules<T>, path: string): Readonly<T> {
   if (given === undefined) given = {};
-  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+  if (typeof given !== 'object' || given === null || Array.isArray(given) || given instanceof Map) {
     throw new KrafkaConfigError(path || 'options', `must be an object, got ${describe(given)}`);
   }
   const known = Object.keys(rules);
@@ -64,6 +64,7 @@ export function describe(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'an array';
+  if (value instanceof Map) return 'a Map';
   if (typeof value === 'object') return 'an object';
   return `a ${typeof value}`;
 }
@@ -155,6 +156,7 @@ export function anObjectWith<T extends object>(...methods: readonly (keyof T & s
 export function aListOf<T>(rule: OptionRule<T>): OptionRule<readonly T[]> {
   return (value, path) => {
     if (!Array.isArray(value)) throw new KrafkaConfigError(path, `must be an array, got ${describe(value)}`);
-    return Object.freeze(value.map((item, index) => rule(item, `${path}[${index}]`)));
+    // Unlike map(), also what was left out.
+    return Object.freeze(Array.from<unknown, T>(value, (item, index) => rule(item, `${path}[${index}]`)));
   };
 }
