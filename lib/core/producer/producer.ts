@@ -233,7 +233,7 @@ export class Producer<Key = RecordContent, Value = RecordContent> {
     work: (tx: TransactionScope<Key, Value>) => Result | Promise<Result>,
     options?: TransactionOptions,
   ): Promise<Result> {
-    aFunction(work, 'work');
+    aFunction(work, 'transaction.work');
     const transaction = await this.beginTransaction(options);
     let result: Result;
     try {

@@ -342,7 +342,7 @@ describe('krafka.transaction', () => {
     expect(() => cluster.krafka(options as never)).toThrow(/transactions\.producer\.acks/);
     const misspelt = { transactions: { producer: { lingerMz: 1 } } };
     expect(() => cluster.krafka(misspelt as never)).toThrow(/transactions\.producer\.lingerMz.*lingerMs/);
-    await expect(krafka.transaction('x' as never)).rejects.toMatchObject({ option: 'work' });
+    await expect(krafka.transaction('x' as never)).rejects.toMatchObject({ option: 'transaction.work' });
   });
 
   it('moves a group on with what its records became, all or nothing', async () => {
