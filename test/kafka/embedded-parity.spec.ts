@@ -1,4 +1,5 @@
 import { EmbeddedBroker } from '../../lib/testing/index.js';
+import { creations, deletions } from './parity/admin.js';
 import { fetch, longPolls, offsets, sessions } from './parity/fetch.js';
 import { classicGroups, consumerGroups, groupAdmin, staticMembers } from './parity/groups.js';
 import { idempotence, produce } from './parity/produce.js';
@@ -31,6 +32,8 @@ compare('the embedded broker answers as Kafka does, request by request', () => {
     ['to fetch sessions', sessions],
     ['to long polls', longPolls],
     ['to looks for offsets', offsets],
+    ['to topics that are made', creations],
+    ['to topics that are deleted', deletions],
     ['to classic groups', classicGroups],
     ['to static members', staticMembers],
     ['to what is asked of groups', groupAdmin],

@@ -91,9 +91,31 @@ describe('an operator', () => {
     ['with a value there is not', { configs: { 'retention.ms': 'long' } }, 'INVALID_CONFIG'],
     ['with a value out of range', { configs: { 'retention.ms': '-2' } }, 'INVALID_CONFIG'],
     ['with a word there is not', { configs: { 'cleanup.policy': 'burn' } }, 'INVALID_CONFIG'],
+    ['with a number that is no 64 bits', { configs: { 'retention.ms': '9223372036854775808' } }, 'INVALID_CONFIG'],
+    ['with a number that is no 32 bits', { configs: { 'max.message.bytes': '2147483648' } }, 'INVALID_CONFIG'],
+    ['with a level that gzip has not', { configs: { 'compression.gzip.level': '0' } }, 'INVALID_CONFIG'],
+    ['with a level that lz4 has not', { configs: { 'compression.lz4.level': '18' } }, 'INVALID_CONFIG'],
+    ['with a level that zstd has not', { configs: { 'compression.zstd.level': '23' } }, 'INVALID_CONFIG'],
+    ['with throttled nonsense', { configs: { 'leader.replication.throttled.replicas': 'x' } }, 'INVALID_CONFIG'],
+    ['kept elsewhere', { configs: { 'remote.storage.enable': 'true' } }, 'INVALID_CONFIG'],
+    ['compacted never', { configs: { 'min.compaction.lag.ms': '10', 'max.compaction.lag.ms': '5' } }, 'INVALID_CONFIG'],
     ['with no value', { configs: { 'retention.ms': null } }, 'INVALID_CONFIG'],
   ])('can’t create a topic %s', async (_what, given, error) => {
     expect((await create(given))[0]).toBe(error);
+  });
+
+  it('says which of a topic’s configurations is wrong: names before values', async () => {
+    expect(await create({ configs: { 'retention.ms': 'x', 'no.such': '1' } })).toEqual([
+      'INVALID_CONFIG',
+      'Unknown topic config name: no.such',
+    ]);
+    expect(await create({ configs: { 'cleanup.policy': 'delete,burn' } })).toEqual([
+      'INVALID_CONFIG',
+      'Invalid value burn for configuration cleanup.policy: String must be one of: compact, delete',
+    ]);
+    expect(
+      await create({ configs: { 'retention.bytes': '-2', 'leader.replication.throttled.replicas': '*' } }),
+    ).toEqual(['NONE', null]);
   });
 
   it('can’t create two topics that differ by a dot and a line', async () => {
@@ -127,7 +149,8 @@ describe('an operator', () => {
       (await client.send(DeleteTopics, 6, { topics, timeoutMs: 1000 })).responses.map((one) =>
         errorName(one.errorCode),
       );
-    expect(await remove([{ name: 'orders' }, { name: 'missing' }, { name: null }])).toEqual([
+    const unknown = { name: null, topicId: 'AAAAAAAAAAAAAAAAAAAAAg' };
+    expect(await remove([{ name: 'orders' }, { name: 'missing' }, unknown])).toEqual([
       'NONE',
       'UNKNOWN_TOPIC_OR_PARTITION',
       'UNKNOWN_TOPIC_ID',

@@ -1,4 +1,4 @@
-import { CreateTopics, FindCoordinator, ListOffsets, errorName } from '../../../lib/core/protocol/index.js';
+import { CreateTopics, FindCoordinator, ListOffsets, ZERO_UUID, errorName } from '../../../lib/core/protocol/index.js';
 import { WireClient } from '../../../lib/testing/spec-support/wire-client.js';
 
 /** What is written down of a broker's answers; it must be the same of both brokers. */
@@ -45,6 +45,16 @@ export class Stage {
     this.transcript.push(
       [...this.#aliases].reduce((text, [own, alias]) => text.replaceAll(own, alias), line).replaceAll(this.run, 'RUN'),
     );
+  }
+
+  /** Writes a whole answer down; ids of topics are only said to be there. */
+  answer(what: string, answer: object): void {
+    const shown = JSON.stringify(answer, (key, value: unknown) => {
+      if (typeof value === 'number' && /errorCode$/i.test(key)) return errorName(value);
+      if (key === 'topicId') return value === ZERO_UUID || value === '' ? 'none' : 'an id';
+      return key === 'clusterId' || key === 'port' ? undefined : value;
+    });
+    this.note(what, shown);
   }
 
   error(what: string, code: number | undefined, ...facts: readonly unknown[]): void {
