@@ -46,13 +46,28 @@ function produceTo(asked: AskedTopic, request: Request, unidentified: boolean, s
 function produce(request: Request, scope: RequestScope): Answer<typeof Produce> {
   // Nothing of such a request is taken: it is not known whose transaction it is.
   const unidentified = request.transactionalId === null && request.topicData.some(hasTransactionalBatch);
-  const responses = request.topicData.map((asked) => produceTo(asked, request, unidentified, scope));
+  const asked = lastOfEach(request.topicData);
+  const responses = asked.map((topic) => produceTo(topic, request, unidentified, scope));
   const partitions = responses.flatMap(({ partitionResponses }) => partitionResponses);
   // Nobody waits for an answer to acks = 0: the only way to say that something failed is to close the connection.
   if (request.acks === 0) {
     return partitions.some(({ errorCode }) => errorCode !== ERROR_CODES.NONE) ? CLOSE : NO_ANSWER;
   }
   return { responses, nodeEndpoints: leadersIn(partitions, scope) };
+}
+
+/** Each topic and partition once, as it is given last; a topic of no partitions not at all. */
+function lastOfEach(topics: readonly AskedTopic[]): readonly AskedTopic[] {
+  const merged = new Map<string, { topic: AskedTopic; partitions: Map<number, AskedTopic['partitionData'][number]> }>();
+  for (const topic of topics) {
+    const place = `${topic.topicId}/${topic.name}`;
+    let known = merged.get(place);
+    if (known === undefined) merged.set(place, (known = { topic, partitions: new Map() }));
+    for (const partition of topic.partitionData) known.partitions.set(partition.index, partition);
+  }
+  return [...merged.values()]
+    .filter(({ partitions }) => partitions.size > 0)
+    .map(({ topic, partitions }) => ({ ...topic, partitionData: [...partitions.values()] }));
 }
 
 function leadersIn(partitions: readonly PartitionAppended[], { cluster }: RequestScope) {

@@ -1,4 +1,5 @@
 import {
+  BATCH_HEADER_BYTES,
   batchesIn,
   decodeBatch,
   verifyBatch,
@@ -13,9 +14,8 @@ import { codecsAtOnce } from './codecs-at-once.js';
 /** What is wrong with a batch. */
 export interface BatchProblem {
   readonly error: ErrorName;
-  readonly message: string;
-  /** Places within the batch of the records that are to blame, where that is known. */
-  readonly records?: readonly number[];
+  /** The records that are to blame, where that is known: their places within the batch, and why. Only then is anything said in words. */
+  readonly records?: readonly { readonly batchIndex: number; readonly message: string }[];
 }
 
 /** What a topic's configuration asks of a batch. */
@@ -37,6 +37,8 @@ const LENGTH_AT = 8;
 const LEAST_LENGTH = 49;
 const MAGIC_AT = 16;
 const MAGIC = 2;
+/** As much as a batch of this size can become here. */
+const MOST_UNPACKED_BYTES = 256 * 1024 * 1024;
 const NONE = Buffer.alloc(0);
 
 /** The one batch of format 2 that a Produce request may bring for a partition; that much is asked before anything else. */
@@ -58,63 +60,78 @@ const isNoBatch = (records: Buffer): boolean =>
 
 /**
  * Holds a batch against Kafka's rules, in Kafka's order: base offset 0, size, CRC, count and offsets, no control
- * records, sequence, keys, timestamps. The records inside are looked at only where the header can't answer for them.
+ * records, sequence, the records as such, their keys, their timestamps.
  */
 export function batchProblem(batch: RecordBatch, rules: BatchRules, now: number): BatchProblem | undefined {
   const { header, bytes } = batch;
-  if (header.baseOffset !== 0)
-    return invalid(`The baseOffset of the record batch should be 0, but it is ${header.baseOffset}`);
-  if (header.sizeInBytes > rules.maxMessageBytes) {
-    return {
-      error: 'MESSAGE_TOO_LARGE',
-      message: `The record batch size is ${header.sizeInBytes} bytes, which exceeds the maximum configured value of ${rules.maxMessageBytes}`,
-    };
-  }
-  if (!isIntact(bytes)) return { error: 'CORRUPT_MESSAGE', message: 'Record is corrupt: its CRC does not match' };
-  const problem = headerProblem(header);
-  if (problem !== undefined) return problem;
-  return recordProblem(batch, rules, now);
+  if (header.baseOffset !== 0) return { error: 'INVALID_RECORD' };
+  if (header.sizeInBytes > rules.maxMessageBytes) return { error: 'MESSAGE_TOO_LARGE' };
+  if (!isIntact(bytes)) return { error: 'CORRUPT_MESSAGE' };
+  const error = headerProblem(header);
+  return error === undefined ? recordProblem(batch, rules, now) : { error };
 }
 
-/** Record by record only where the topic is compacted, or limits the past, or something in the batch is too early. */
 function recordProblem(batch: RecordBatch, rules: BatchRules, now: number): BatchProblem | undefined {
-  const latest = rules.logAppendTime ? Infinity : now + rules.timestampAfterMaxMs;
-  const earliest = rules.logAppendTime ? -Infinity : now - rules.timestampBeforeMaxMs;
-  if (!rules.isCompacted && batch.header.maxTimestamp <= latest && earliest < 0) return undefined;
-  let records: readonly ConsumerRecord[];
-  try {
-    records = decodeBatch(batch, { topic: '', partition: 0, codecs: codecsAtOnce() }) as readonly ConsumerRecord[];
-  } catch (error) {
-    if (!(error instanceof KrafkaError)) throw error;
-    return { error: 'UNKNOWN_SERVER_ERROR', message: error.message };
-  }
-  const places = (isBad: (record: ConsumerRecord) => boolean): readonly number[] =>
-    records.flatMap((record, index) => (isBad(record) ? [index] : []));
-  const keyless = rules.isCompacted ? places(({ key }) => key === null) : [];
-  if (keyless.length > 0) return { ...invalid('One or more records have been rejected'), records: keyless };
-  const late = places(({ timestamp }) => timestamp !== -1 && (timestamp > latest || timestamp < earliest));
-  if (late.length === 0) return undefined;
-  const message = 'One or more records have been rejected due to invalid timestamp';
-  return { error: 'INVALID_TIMESTAMP', message, records: late };
+  const records = recordsOf(batch);
+  if (typeof records === 'string') return { error: records };
+  const blamed = (isBad: (record: ConsumerRecord) => boolean, why: (record: ConsumerRecord) => string) =>
+    records.flatMap((record, batchIndex) => (isBad(record) ? [{ batchIndex, message: why(record) }] : []));
+  const keyless = rules.isCompacted
+    ? blamed(
+        ({ key }) => key === null,
+        () => KEYLESS,
+      )
+    : [];
+  if (keyless.length > 0) return { error: 'INVALID_RECORD', records: keyless };
+  if (rules.logAppendTime) return undefined;
+  const [earliest, latest] = [now - rules.timestampBeforeMaxMs, now + rules.timestampAfterMaxMs];
+  const late = blamed(
+    ({ timestamp }) => timestamp !== -1 && (timestamp > latest || timestamp < earliest),
+    ({ timestamp, offset }) =>
+      `Timestamp ${timestamp} of message with offset ${offset} is out of range. ` +
+      `The timestamp should be within [${Math.max(0, earliest)}, ${latest}]`,
+  );
+  return late.length === 0 ? undefined : { error: 'INVALID_TIMESTAMP', records: late };
 }
 
-function headerProblem(header: RecordBatchHeader): BatchProblem | undefined {
-  if (header.lastOffsetDelta < 0) return invalid('Batch has an invalid offset range');
-  if (header.recordCount <= 0) return invalid(`Invalid reported count for record batch: ${header.recordCount}`);
-  if (header.recordCount !== header.lastOffsetDelta + 1) {
-    const { recordCount, lastOffsetDelta } = header;
-    return invalid(`Inconsistent batch offset range [0, ${lastOffsetDelta}] and count of records ${recordCount}`);
+/** What a compacted topic says to a record without key; the partition is named by who answers. */
+const KEYLESS = 'Compacted topic cannot accept message without key in topic partition';
+
+/** The records of a batch, or what it is refused with. */
+function recordsOf(batch: RecordBatch): readonly ConsumerRecord[] | ErrorName {
+  const codecs = codecsAtOnce();
+  let unpacked = codecs;
+  const { compressionId } = batch.header;
+  if (compressionId !== 0) {
+    const codec = codecs.of(compressionId);
+    let plain: Buffer;
+    try {
+      plain = codec.decompress(batch.bytes.subarray(BATCH_HEADER_BYTES), MOST_UNPACKED_BYTES) as Buffer;
+    } catch (error) {
+      // What can't be unpacked here for want of a codec is taken as it is.
+      return isWithoutCodec(error) ? [] : 'UNKNOWN_SERVER_ERROR';
+    }
+    const { name, id } = codec;
+    unpacked = codecs.with([{ name, id, compress: codec.compress.bind(codec), decompress: () => plain }]);
   }
-  if (header.isControl) return invalid('Clients are not allowed to write control records');
-  if (header.producerId !== -1 && header.baseSequence < 0) {
-    return invalid(
-      `Invalid sequence number ${header.baseSequence} in record batch with producerId ${header.producerId}`,
-    );
+  try {
+    return decodeBatch(batch, { topic: '', partition: 0, codecs: unpacked }) as readonly ConsumerRecord[];
+  } catch (error) {
+    if (error instanceof KrafkaError) return 'INVALID_RECORD';
+    throw error;
   }
-  if (header.compressionId > ZSTD) {
-    return { error: 'UNKNOWN_SERVER_ERROR', message: `Unknown compression type id: ${header.compressionId}` };
-  }
-  return undefined;
+}
+
+const isWithoutCodec = (error: unknown): boolean =>
+  error instanceof Error &&
+  'code' in error &&
+  (error.code === 'MODULE_NOT_FOUND' || error.code === 'UNSUPPORTED_COMPRESSION_TYPE');
+
+function headerProblem(header: RecordBatchHeader): ErrorName | undefined {
+  const { lastOffsetDelta, recordCount, producerId, baseSequence } = header;
+  const isOdd = lastOffsetDelta < 0 || recordCount <= 0 || recordCount !== lastOffsetDelta + 1;
+  if (isOdd || header.isControl || (producerId !== -1 && baseSequence < 0)) return 'INVALID_RECORD';
+  return header.compressionId > ZSTD ? 'UNKNOWN_SERVER_ERROR' : undefined;
 }
 
 function isIntact(bytes: Buffer): boolean {
@@ -126,5 +143,3 @@ function isIntact(bytes: Buffer): boolean {
     throw error;
   }
 }
-
-const invalid = (message: string): BatchProblem => ({ error: 'INVALID_RECORD', message });

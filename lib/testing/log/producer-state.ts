@@ -33,7 +33,7 @@ export interface ProducerEntry {
 export type SequenceVerdict =
   | { readonly kind: 'append' }
   | { readonly kind: 'duplicate'; readonly baseOffset: number; readonly timestamp: number }
-  | { readonly kind: 'refused'; readonly error: ErrorName; readonly message: string };
+  | { readonly kind: 'refused'; readonly error: ErrorName };
 
 const REMEMBERED = 5;
 const LARGEST_SEQUENCE = 2_147_483_647;
@@ -65,28 +65,12 @@ export class ProducerStates {
       const seen = entry.batches.find((batch) => batch.firstSequence === first && batch.lastSequence === last);
       if (seen !== undefined) return { kind: 'duplicate', baseOffset: seen.baseOffset, timestamp: seen.timestamp };
     }
-    if (epoch < entry.epoch) {
-      return refused(
-        'INVALID_PRODUCER_EPOCH',
-        `Epoch of producer ${stamp.producerId} is ${epoch}, which is smaller than the last seen epoch ${entry.epoch}`,
-      );
-    }
-    if (epoch > entry.epoch) {
-      return first === 0
-        ? APPEND
-        : refused('OUT_OF_ORDER_SEQUENCE_NUMBER', `A new epoch must begin at sequence 0, not ${first}`);
-    }
+    if (epoch < entry.epoch) return refused('INVALID_PRODUCER_EPOCH');
+    if (epoch > entry.epoch) return first === 0 ? APPEND : refused('OUT_OF_ORDER_SEQUENCE_NUMBER');
     const previous = entry.batches.at(-1)?.lastSequence ?? -1;
     const expected = previous === -1 ? 0 : sequenceAfter(previous, 1);
-    if (first !== expected) {
-      return refused(
-        'OUT_OF_ORDER_SEQUENCE_NUMBER',
-        `Out of order sequence number for producer ${stamp.producerId}: ${first} (incoming), ${previous} (current end)`,
-      );
-    }
-    if (entry.transactionStart !== undefined && !stamp.isTransactional) {
-      return refused('INVALID_TXN_STATE', `Expected transactional write from producer ${stamp.producerId}`);
-    }
+    if (first !== expected) return refused('OUT_OF_ORDER_SEQUENCE_NUMBER');
+    if (entry.transactionStart !== undefined && !stamp.isTransactional) return refused('INVALID_TXN_STATE');
     return APPEND;
   }
 
@@ -154,4 +138,4 @@ export class ProducerStates {
   }
 }
 
-const refused = (error: ErrorName, message: string): SequenceVerdict => ({ kind: 'refused', error, message });
+const refused = (error: ErrorName): SequenceVerdict => ({ kind: 'refused', error });

@@ -8,7 +8,9 @@ describe('what is produced', () => {
   let client: WireClient;
 
   beforeEach(async () => {
-    spec = await SpecBroker.start({ topics: { orders: 2 } });
+    spec = await SpecBroker.start({ brokers: 2 });
+    spec.broker.createTopic('orders', { partitions: 2, replicationFactor: 1 });
+    for (const partition of [0, 1]) spec.broker.moveLeader('orders', partition, 1);
     client = await spec.connect();
   });
   afterEach(() => spec.close());
@@ -110,13 +112,57 @@ describe('what is produced', () => {
     expect(await errorOf([], { bytes })).toBe('CORRUPT_MESSAGE');
   });
 
+  it.each<[string, (bytes: Buffer) => void]>([
+    ['a record of a negative length', (bytes) => void bytes.writeInt8(0x7f, 61)],
+    ['a value that is longer than its record', (bytes) => void bytes.writeInt8(0x0e, 66)],
+    ['headers that are fewer than none', (bytes) => void bytes.writeInt8(0x01, 68)],
+  ])('is refused with %s', async (_what, change) => {
+    const bytes = altered(await aBatch(['a', 'b'], { timestamp: spec.clock.now() }), change);
+    expect(await errorOf([], { bytes })).toBe('INVALID_RECORD');
+  });
+
+  it('is refused with fewer records than it says, or bytes behind them', async () => {
+    const batch = await aBatch(['a', 'b'], { timestamp: spec.clock.now() });
+    const framed = (bytes: Buffer) => altered(bytes, (copy) => void copy.writeInt32BE(copy.length - 12, 8));
+    expect(await errorOf([], { bytes: framed(batch.subarray(0, -2)) })).toBe('INVALID_RECORD');
+    expect(await errorOf([], { bytes: framed(Buffer.concat([batch, Buffer.alloc(3)])) })).toBe('INVALID_RECORD');
+    const said = (bytes: Buffer) => {
+      bytes.writeInt32BE(3, 57);
+      bytes.writeInt32BE(2, 23);
+    };
+    expect(await errorOf([], { bytes: altered(batch, said) })).toBe('INVALID_RECORD');
+    const packed = await aBatch(['a', 'b'], { timestamp: spec.clock.now(), compression: 'gzip' });
+    expect(await errorOf([], { bytes: altered(packed, said) })).toBe('INVALID_RECORD');
+  });
+
+  it('is refused when it can’t be unpacked', async () => {
+    const packed = await aBatch(['a', 'b'], { timestamp: spec.clock.now(), compression: 'gzip' });
+    const bytes = altered(packed, (copy) => void copy.writeInt8(0, 61));
+    expect(await errorOf([], { bytes })).toBe('UNKNOWN_SERVER_ERROR');
+  });
+
+  it('is the last one that a request has for the partition', async () => {
+    const batch = (value: string) => aBatch([value], { timestamp: spec.clock.now() });
+    const topicData = [
+      { name: 'orders', partitionData: [{ index: 0, records: await batch('first') }] },
+      { name: 'parcels', partitionData: [] },
+      { name: 'orders', partitionData: [{ index: 0, records: await batch('last') }] },
+    ];
+    const { responses } = await client.send(Produce, 9, { acks: -1, timeoutMs: 1000, topicData });
+    expect(responses.map(({ name, partitionResponses }) => [name, partitionResponses.length])).toEqual([['orders', 1]]);
+    expect(spec.broker.records('orders').map(({ value }) => value)).toEqual(['last']);
+  });
+
   it('may carry zstd from version 7 on', async () => {
     expect(await errorOf(['a'], { compression: 'zstd', version: 6 })).toBe('UNSUPPORTED_COMPRESSION_TYPE');
     expect(await errorOf(['a'], { compression: 'zstd', version: 7 })).toBe('NONE');
   });
 
   describe('to a topic with a configuration of its own', () => {
-    const create = (configs: Readonly<Record<string, string>>) => spec.broker.createTopic('special', { configs });
+    const create = (configs: Readonly<Record<string, string>>, name = 'special', replicationFactor = 1) => {
+      spec.broker.createTopic(name, { replicationFactor, configs });
+      spec.broker.moveLeader(name, 0, 1);
+    };
     const errorThere = (records: readonly (string | GivenRecord)[], given: Given = {}) =>
       errorOf(records, { topic: 'special', ...given });
 
@@ -153,10 +199,31 @@ describe('what is produced', () => {
       expect(await errorThere([{ key: 'k', value: null }])).toBe('NONE');
     });
 
-    it('waits for as many replicas as min.insync.replicas, when all are to acknowledge', async () => {
-      create({ 'min.insync.replicas': '2' });
+    it('waits for as many replicas as min.insync.replicas, when all are to acknowledge, but for no more than there are', async () => {
+      create({ 'min.insync.replicas': '2' }, 'special', 2);
+      create({ 'min.insync.replicas': '2' }, 'alone', 1);
+      expect(await errorThere(['a'])).toBe('NONE');
+      await spec.broker.stopNode(2);
       expect(await errorThere(['a'])).toBe('NOT_ENOUGH_REPLICAS');
       expect(await errorThere(['a'], { acks: 1 })).toBe('NONE');
+      expect(await errorOf(['a'], { topic: 'alone' })).toBe('NONE');
+    });
+
+    it('says of each record why it is refused, and of three of them together', async () => {
+      create({ 'cleanup.policy': 'compact' });
+      const records = await aBatch(['a', 'b', 'c', 'd'], { timestamp: spec.clock.now() });
+      const topicData = [{ name: 'special', partitionData: [{ index: 0, records }] }];
+      const { responses } = await client.send(Produce, 9, { acks: -1, timeoutMs: 1000, topicData });
+      const [one] = responses[0]?.partitionResponses ?? [];
+      const why = 'Compacted topic cannot accept message without key in topic partition special-0';
+      expect(one?.recordErrors.map(({ batchIndexErrorMessage }) => batchIndexErrorMessage)).toEqual([
+        why,
+        why,
+        why,
+        why,
+      ]);
+      expect(one?.errorMessage).toContain('due to 4 record errors in total');
+      expect(one?.errorMessage?.match(/RecordError/g)).toHaveLength(3);
     });
   });
 

@@ -8,7 +8,7 @@ import {
 import type { RequestScope } from '../apis/served-api.js';
 import type { Partition } from '../cluster/partition.js';
 import type { Topic } from '../cluster/topic.js';
-import { batchIn, batchProblem } from '../log/batch-rules.js';
+import { batchIn, batchProblem, type BatchProblem } from '../log/batch-rules.js';
 
 /** A partition's part of the answer to Produce. */
 export type PartitionAppended = AnswerOf<typeof Produce>['responses'][number]['partitionResponses'][number];
@@ -23,6 +23,7 @@ export interface ProduceTerms {
 const ABORTABLE_SINCE = 11;
 const ADDS_PARTITION_SINCE = 12;
 const TELLS_LEADER_SINCE = 10;
+const SHOWN_RECORD_ERRORS = 3;
 const ADMIN_CLIENT = '__admin_client';
 const ACKS: ReadonlySet<number> = new Set([-1, 0, 1]);
 
@@ -55,16 +56,16 @@ export function appendProduced(
   const outside = transactionProblem(batch.header, topic, partition, terms.transactionalId, scope);
   if (outside !== 'NONE') return notAppended(index, outside);
   const logStartOffset = log.startOffset;
-  if (terms.acks === -1 && partition.isr.length < topic.config.minInsyncReplicas) {
-    const errorMessage = `The size of the current ISR : ${partition.isr.length} is insufficient to satisfy the min.isr requirement of ${topic.config.minInsyncReplicas}`;
-    return notAppended(index, 'NOT_ENOUGH_REPLICAS', { logStartOffset, errorMessage });
+  // More than there are replicas can't be asked for.
+  const leastInSync = Math.min(topic.config.minInsyncReplicas, partition.replicas.length);
+  if (terms.acks === -1 && partition.isr.length < leastInSync) {
+    return notAppended(index, 'NOT_ENOUGH_REPLICAS', { logStartOffset });
   }
   const now = scope.cluster.clock.now();
   const problem = batchProblem(batch, topic.config, now);
   if (problem !== undefined) {
     return notAppended(index, problem.error, {
-      errorMessage: problem.message,
-      recordErrors: (problem.records ?? []).map((batchIndex) => ({ batchIndex })),
+      ...rejected(problem, `${topic.name}-${index}`),
       // What was refused for its bytes alone is answered without a look at the log.
       ...(problem.error === 'MESSAGE_TOO_LARGE' || problem.error === 'CORRUPT_MESSAGE' ? {} : { logStartOffset }),
     });
@@ -73,7 +74,7 @@ export function appendProduced(
   if (header.producerId !== -1) {
     const verdict = log.producers.judge(header);
     if (verdict.kind === 'refused') {
-      return notAppended(index, verdict.error, { logStartOffset, errorMessage: verdict.message });
+      return notAppended(index, verdict.error, { logStartOffset });
     }
     if (verdict.kind === 'duplicate') {
       const { baseOffset, timestamp } = verdict;
@@ -84,6 +85,24 @@ export function appendProduced(
   const baseOffset = log.append(header, bytes, partition.leaderEpoch, appendTime);
   partition.wake();
   return { index, errorCode: ERROR_CODES.NONE, baseOffset, logAppendTimeMs: appendTime ?? -1, logStartOffset };
+}
+
+/** What is said in words of records that are to blame: of each, and of the first three together. */
+function rejected({ error, records }: BatchProblem, place: string): Partial<PartitionAppended> {
+  if (records === undefined) return {};
+  const isTime = error === 'INVALID_TIMESTAMP';
+  const recordErrors = records.map(({ batchIndex, message }) => ({
+    batchIndex,
+    batchIndexErrorMessage: isTime ? message : `${message} ${place}`,
+  }));
+  if (isTime) return { recordErrors, errorMessage: 'One or more records have been rejected due to invalid timestamp' };
+  const shown = recordErrors
+    .slice(0, SHOWN_RECORD_ERRORS)
+    .map((one) => `RecordError(batchIndex=${one.batchIndex}, message='${one.batchIndexErrorMessage}')`);
+  const errorMessage =
+    `One or more records have been rejected due to ${records.length} record errors in total, ` +
+    `and only showing the first three errors at most: [${shown.join(', ')}]`;
+  return { recordErrors, errorMessage };
 }
 
 /**

@@ -1,4 +1,4 @@
-import { Produce, type CompressionName } from '../../../lib/core/protocol/index.js';
+import { ERROR_CODES, Produce, type CompressionName } from '../../../lib/core/protocol/index.js';
 import { aBatch, altered, type GivenBatch, type GivenRecord } from '../../../lib/testing/spec-support/batches.js';
 import type { Scenario } from './stage.js';
 
@@ -34,6 +34,13 @@ const BROKEN: Readonly<Record<string, (bytes: Buffer) => void>> = {
   'too long': (bytes) => void bytes.writeInt32BE(bytes.length - 7, 8),
   'too short': INT32(8, 20),
   'negative length': INT32(8, -5),
+  'record of a negative length': (bytes) => void bytes.writeInt8(0x7f, 61),
+  'value longer than its record': (bytes) => void bytes.writeInt8(0x0e, 66),
+  'headers fewer than none': (bytes) => void bytes.writeInt8(0x01, 68),
+  'count 3 and last offset 2': (bytes) => {
+    bytes.writeInt32BE(3, 57);
+    bytes.writeInt32BE(2, 23);
+  },
 };
 
 export const produce: Scenario = async (stage) => {
@@ -53,8 +60,10 @@ export const produce: Scenario = async (stage) => {
     const answer = await client.send(Produce, version, { acks, timeoutMs: 5000, topicData });
     const [one] = answer.responses[0]?.partitionResponses ?? [];
     const appendTime = one?.logAppendTimeMs === -1 || one?.logAppendTimeMs === AT ? one.logAppendTimeMs : 'now';
+    // What has not the frame of a batch is refused in words that differ with the field.
+    const said = one?.errorCode === ERROR_CODES.CORRUPT_MESSAGE ? undefined : one?.errorMessage;
     const places = one?.recordErrors.map(({ batchIndex }) => batchIndex);
-    stage.error(what, one?.errorCode, one?.baseOffset, appendTime, one?.logStartOffset, places);
+    stage.error(what, one?.errorCode, one?.baseOffset, appendTime, one?.logStartOffset, places, said);
   };
 
   await send('three', ['a', 'b', 'c']);
@@ -77,6 +86,21 @@ export const produce: Scenario = async (stage) => {
   for (const [what, change] of Object.entries(BROKEN)) {
     await send(what, [], { bytes: altered(good, change), partition: 1 });
   }
+  const packed = await aBatch(['q', 'r'], { timestamp: AT, compression: 'gzip' });
+  await send('not to be unpacked', [], {
+    bytes: altered(packed, (bytes) => void bytes.writeInt8(0, 61)),
+    partition: 1,
+  });
+  await send('packed, count 3', [], { bytes: altered(packed, BROKEN['count 3 and last offset 2'] ?? INT32(57, 3)), partition: 1 }); // prettier-ignore
+  const topicData = [
+    { name: orders, partitionData: [{ index: 1, records: good }] },
+    { name: small, partitionData: [] },
+    { name: orders, partitionData: [{ index: 1, records: await aBatch(['z'], { timestamp: AT }) }] },
+  ];
+  const { responses } = await client.send(Produce, 9, { acks: -1, timeoutMs: 5000, topicData });
+  stage.answer('a partition twice', responses);
+  await stage.topic(stage.name('guarded'), 1, { 'min.insync.replicas': '2' });
+  await send('to all of one replica', ['a'], { topic: stage.name('guarded') });
   const now = Date.now();
   await send('two hours early', [{ value: 'x', timestamp: now + 7_200_000 }]);
   await send('half an hour early', [{ value: 'x', timestamp: now + 1_800_000 }]);
@@ -108,7 +132,7 @@ export const idempotence: Scenario = async (stage) => {
     const topicData = [{ name: topic, partitionData: [{ index: partition, records }] }];
     const answer = await client.send(Produce, 9, { acks: -1, timeoutMs: 5000, topicData });
     const [one] = answer.responses[0]?.partitionResponses ?? [];
-    stage.error(what, one?.errorCode, one?.baseOffset, one?.logAppendTimeMs, one?.logStartOffset);
+    stage.error(what, one?.errorCode, one?.baseOffset, one?.logAppendTimeMs, one?.logStartOffset, one?.errorMessage);
   };
   await send('begins anywhere', 5);
   await send('goes on', 6, 2);
