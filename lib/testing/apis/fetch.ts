@@ -112,7 +112,9 @@ class PendingFetch {
       errorCode: ERROR_CODES.NONE,
       sessionId: context.kind === 'sessionless' ? 0 : context.session.id,
       responses: byTopic(
-        (this.#scope.corrupted ? told.map(damaged) : told).map((read) => (tellsLeaders ? withLeader(read) : read)),
+        unknownLast(this.#scope.corrupted ? told.map(damaged) : told).map((read) =>
+          tellsLeaders ? withLeader(read) : read,
+        ),
       ),
       nodeEndpoints: tellsLeaders ? this.#leadersIn(told) : [],
     };
@@ -140,6 +142,12 @@ const newsOf = ({ answer, bytes, urgent }: PartitionRead) => ({
   bytes,
   diverging: urgent && answer.errorCode === 0,
 });
+
+const UNKNOWN: ReadonlySet<number> = new Set([ERROR_CODES.UNKNOWN_TOPIC_ID, ERROR_CODES.UNKNOWN_TOPIC_OR_PARTITION]);
+
+/** What there is not is told of behind all that is read. */
+const unknownLast = (reads: readonly PartitionRead[]): readonly PartitionRead[] =>
+  reads.toSorted((a, b) => Number(UNKNOWN.has(a.answer.errorCode)) - Number(UNKNOWN.has(b.answer.errorCode)));
 
 /** The reads as the answer lists them: neighbours of one topic together. */
 function byTopic(reads: readonly PartitionRead[]): readonly TopicAnswer[] {

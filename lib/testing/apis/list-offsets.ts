@@ -43,9 +43,14 @@ const answerOf = (
   leaderEpoch = -1,
 ): PartitionAnswer => ({ partitionIndex, errorCode: ERROR_CODES[error], timestamp, offset, leaderEpoch });
 
-async function recordsOf(partition: Partition, batch: StoredBatch): Promise<readonly ConsumerRecord[]> {
+/** What a look for a time can find: a record, or the marker of a transaction. */
+type Found = Pick<ConsumerRecord, 'offset' | 'timestamp'>;
+
+async function recordsOf(partition: Partition, batch: StoredBatch): Promise<readonly Found[]> {
   const [found] = batchesIn(batch.bytes);
-  if (found === undefined || found.header.isControl) return [];
+  if (found === undefined) return [];
+  const { isControl, baseOffset, maxTimestamp } = found.header;
+  if (isControl) return [{ offset: baseOffset, timestamp: maxTimestamp }];
   return decodeBatch(found, { topic: partition.topic, partition: partition.index });
 }
 
@@ -53,8 +58,8 @@ async function recordsOf(partition: Partition, batch: StoredBatch): Promise<read
 async function firstRecord(
   partition: Partition,
   first: StoredBatch | undefined,
-  matches: (record: ConsumerRecord) => boolean,
-): Promise<ConsumerRecord | undefined> {
+  matches: (record: Found) => boolean,
+): Promise<Found | undefined> {
   const { batches } = partition.log;
   for (let index = first === undefined ? batches.length : batches.indexOf(first); index < batches.length; index++) {
     const record = (await recordsOf(partition, batches[index] as StoredBatch)).find(matches);
@@ -74,7 +79,7 @@ async function lookUp(
   if ((SINCE[timestamp] ?? 0) > version || timestamp < EARLIEST_PENDING_UPLOAD) {
     return answerOf(index, 'UNSUPPORTED_VERSION');
   }
-  const found = (record: ConsumerRecord | undefined): PartitionAnswer =>
+  const found = (record: Found | undefined): PartitionAnswer =>
     record === undefined || record.offset >= upTo
       ? answerOf(index, 'NONE')
       : answerOf(index, 'NONE', record.offset, record.timestamp, log.epochAt(record.offset));
@@ -94,7 +99,7 @@ async function lookUp(
     }
     default: {
       const from = Math.max(0, timestamp);
-      const matches = (record: ConsumerRecord): boolean => record.timestamp >= from && record.offset >= log.startOffset;
+      const matches = (record: Found): boolean => record.timestamp >= from && record.offset >= log.startOffset;
       return found(await firstRecord(partition, log.firstBatchSince(timestamp), matches));
     }
   }

@@ -37,7 +37,8 @@ export function asked(
     topic: byId ? nameOf(topic.topicId) : topic.topic,
     topicId: topic.topicId,
     partition: wanted.partition,
-    currentLeaderEpoch: wanted.currentLeaderEpoch,
+    // Whatever is negative names no epoch here.
+    currentLeaderEpoch: Math.max(-1, wanted.currentLeaderEpoch),
     fetchOffset: wanted.fetchOffset,
     lastFetchedEpoch: wanted.lastFetchedEpoch,
     maxBytes: wanted.partitionMaxBytes,

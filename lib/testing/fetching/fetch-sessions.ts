@@ -45,12 +45,8 @@ export class FetchSessions {
     if (request.sessionEpoch === FIRST_EPOCH || request.sessionEpoch === FINAL_EPOCH) {
       // A session that is named in a full fetch ends with it.
       this.#sessions.delete(request.sessionId);
-      const partitions = request.topics.flatMap((topic) =>
-        topic.partitions.map((wanted) => asked(topic, wanted, nameOf, byId)),
-      );
-      if (partitions.length === 0 || request.sessionEpoch === FINAL_EPOCH) return { kind: 'sessionless', partitions };
-      const session = this.#begin(byId);
-      if (session === undefined) return { kind: 'sessionless', partitions };
+      const session = request.sessionEpoch === FINAL_EPOCH ? undefined : this.#begin(byId);
+      if (session === undefined) return { kind: 'sessionless', partitions: partitionsIn(request, byId, nameOf) };
       session.update(request, nameOf);
       return { kind: 'full', session, partitions: session.partitions };
     }
@@ -90,4 +86,20 @@ export class FetchSessions {
       if (id !== 0 && !this.#sessions.has(id)) return id;
     }
   }
+}
+
+/** What a request names: of a partition that it names twice only the last, where the first was. */
+function partitionsIn(
+  { topics }: Request,
+  byId: boolean,
+  nameOf: (topicId: string) => string | undefined,
+): readonly FetchedPartition[] {
+  const partitions = new Map<string, FetchedPartition>();
+  for (const topic of topics) {
+    for (const wanted of topic.partitions) {
+      const place = `${byId ? topic.topicId : topic.topic}/${wanted.partition}`;
+      partitions.set(place, asked(topic, wanted, nameOf, byId));
+    }
+  }
+  return [...partitions.values()];
 }

@@ -83,10 +83,11 @@ describe('a fetch', () => {
 
   it('is refused beyond the ends of the log', async () => {
     await produce(['a']);
-    expect((await fetch([{ offset: 2 }, { offset: -1 }])).partitions).toMatchObject([
-      { error: 'OFFSET_OUT_OF_RANGE', highWatermark: -1 },
-      { error: 'OFFSET_OUT_OF_RANGE', highWatermark: -1 },
-    ]);
+    for (const offset of [2, -1]) {
+      expect((await fetch([{ offset }])).partitions).toMatchObject([
+        { error: 'OFFSET_OUT_OF_RANGE', highWatermark: -1 },
+      ]);
+    }
   });
 
   it('is refused for what there is not', async () => {
@@ -107,6 +108,34 @@ describe('a fetch', () => {
     expect((await fetch([{}, { partition: 1 }], { maxBytes: 1 })).partitions).toMatchObject([
       { bytes: length, offsets: [0] },
       { bytes: 0, offsets: [] },
+    ]);
+  });
+
+  it('gets its first batch whole even when it asks for no bytes', async () => {
+    const { length } = await produce(['a']);
+    await produce(['b']);
+    await produce(['c'], 1);
+    for (const given of [{}, { maxBytes: 0 }]) {
+      const { partitions } = await fetch([{ maxBytes: 0 }, { partition: 1, maxBytes: 0 }], given);
+      expect(partitions.map(({ bytes }) => bytes)).toEqual([length, 0]);
+    }
+  });
+
+  it('reads a partition once, as it asks for it last', async () => {
+    await produce(['a']);
+    await produce(['b']);
+    const { partitions } = await fetch([{ offset: 0 }, { partition: 1 }, { offset: 1 }]);
+    expect(partitions.map(({ partition, offsets }) => [partition, offsets])).toEqual([
+      [0, [1]],
+      [1, []],
+    ]);
+  });
+
+  it('is told last of what there is not', async () => {
+    const { partitions } = await fetch([{ partition: 9 }, { partition: 1 }]);
+    expect(partitions.map(({ partition, error }) => [partition, error])).toEqual([
+      [1, 'NONE'],
+      [9, 'UNKNOWN_TOPIC_OR_PARTITION'],
     ]);
   });
 
@@ -211,6 +240,13 @@ describe('a fetch', () => {
       expect((await fetch([], { session: [id, 2], forget: [2] })).partitions).toEqual([]);
       expect(await fetch([], { session: [id, 3], forget: [0] })).toMatchObject({ error: 'NONE', sessionId: 0 });
       expect((await fetch([], { session: [id, 4] })).error).toBe('FETCH_SESSION_ID_NOT_FOUND');
+    });
+
+    it('can begin with no partitions', async () => {
+      const { sessionId } = await fetch([], { session: [0, 0] });
+      expect(sessionId).not.toBe(0);
+      const { error, partitions } = await fetch([{}], { session: [sessionId, 1] });
+      expect([error, partitions.length]).toEqual(['NONE', 1]);
     });
 
     it('must bear its id and its next epoch', async () => {

@@ -103,8 +103,7 @@ export class PartitionLog {
     if (
       first === undefined ||
       first.baseOffset >= upTo ||
-      maxBytes <= 0 ||
-      (!wholeFirst && first.bytes.length > maxBytes)
+      (!wholeFirst && (maxBytes <= 0 || first.bytes.length > maxBytes))
     ) {
       return { pieces: NOTHING, bytes: 0, nextOffset: offset };
     }

@@ -82,6 +82,20 @@ describe('transactions', () => {
       expect(await read(0)).toMatchObject({ aborted: undefined });
     });
 
+    it('leave markers, which a look for the latest time finds as it finds records', async () => {
+      await producer.init();
+      await producer.add([0]);
+      await producer.send(0, 'a', { version: 11 });
+      await producer.end(true, { version: 3 });
+      const partitions = [{ partitionIndex: 0, timestamp: -3 }];
+      const listed = await client.send(ListOffsets, 9, {
+        replicaId: -1,
+        isolationLevel: 0,
+        topics: [{ name: 'orders', partitions }],
+      });
+      expect(listed.topics[0]?.partitions[0]).toMatchObject({ offset: 1, timestamp: spec.clock.now() });
+    });
+
     it('take no batch for a partition that was not added', async () => {
       await producer.init();
       await producer.add([0]);

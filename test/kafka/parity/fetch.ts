@@ -127,6 +127,11 @@ export const fetch: Scenario = async (stage) => {
   await fetcher.fetch('cut', [[0, 0, 120]]);
   await fetcher.fetch('cut behind another', [[1, 0], [0, 0, 120], [2, 0, 10]]); // prettier-ignore
   await fetcher.fetch('little left', [[1, 0], [0, 0]], { maxBytes: 120 }); // prettier-ignore
+  await fetcher.fetch('no bytes', [[0, 0, 0], [1, 0, 0]]); // prettier-ignore
+  await fetcher.fetch('no bytes in all', [[0, 0], [1, 0]], { maxBytes: 0 }); // prettier-ignore
+  await fetcher.fetch('twice', [[0, 0], [1, 0], [0, 4]]); // prettier-ignore
+  await fetcher.fetch('unknown first', [[9, 0], [1, 0]]); // prettier-ignore
+  await fetcher.fetch('an epoch that is none', [[0, 0, 100, -2]]);
   await fetcher.fetch('nothing', []);
 };
 
@@ -155,6 +160,8 @@ export const sessions: Scenario = async (stage) => {
   await go('by name', 1, [], { version: 12 });
   await go('ends', -1, [], { version: 12 });
   await go('is gone', 2, [], { version: 12 });
+  await fetcher.fetch('begins with nothing', [], { session: [0, 0] });
+  await go('has something', 1, [[0, 6]]);
   await fetcher.fetch('begins', [[0, 6]], { session: [0, 0] });
   const first = fetcher.sessionId;
   await go('begins anew', 0, [[1, 0]]);

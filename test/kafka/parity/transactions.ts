@@ -1,6 +1,7 @@
 import {
   ConsumerGroupHeartbeat,
   Fetch,
+  ListOffsets,
   OffsetFetch,
   batchesIn,
   errorName,
@@ -92,6 +93,9 @@ const readAll = async (stage: Stage): Promise<void> => {
     const partition = await read();
     return partition?.lastStableOffset === partition?.highWatermark;
   });
+  const latest = [{ name: stage.name('orders'), partitions: [{ partitionIndex: 0, timestamp: -3 }] }];
+  const listed = await client.send(ListOffsets, 9, { replicaId: -1, isolationLevel: 0, topics: latest });
+  stage.note('latest time', listed.topics[0]?.partitions[0]?.offset);
   const partition = await read();
   const batches = [...batchesIn(partition?.records ?? Buffer.alloc(0))].map((batch) => {
     const { baseOffset, isControl, producerEpoch } = batch.header;
