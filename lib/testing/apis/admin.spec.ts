@@ -35,7 +35,7 @@ describe('an operator', () => {
 
   beforeEach(async () => {
     spec = await SpecBroker.start({ brokers: 2, topics: { orders: 2 } });
-    spec.broker.moveCoordinator('group', 'g', 1);
+    for (const group of ['g', 'no']) spec.broker.moveCoordinator('group', group, 1);
     spec.broker.moveLeader('orders', 0, 1);
     client = await spec.connect();
   });
@@ -326,6 +326,18 @@ describe('an operator', () => {
       expect(await removeOffset('orders')).toBe('NONE');
       expect(spec.broker.committed('g', 'orders', 0)).toBeUndefined();
     });
+  });
+
+  it('can’t delete offsets of a group without a name, and is told once of a group named twice', async () => {
+    const topics = [{ name: 'orders', partitions: [{ partitionIndex: 0 }] }];
+    expect(errorName((await client.send(OffsetDelete, 0, { groupId: '', topics })).errorCode)).toBe('INVALID_GROUP_ID');
+    const { results } = await client.send(DeleteGroups, 2, { groupsNames: ['no', 'no'] });
+    expect(results.map(({ errorCode }) => errorName(errorCode))).toEqual(['GROUP_ID_NOT_FOUND']);
+  });
+
+  it('may do with a group that there is not what may be done with any', async () => {
+    const answer = await client.send(DescribeGroups, 5, { groups: ['no'], includeAuthorizedOperations: true });
+    expect(answer.groups[0]).toMatchObject({ groupState: 'Dead', authorizedOperations: 3_400 });
   });
 
   it('reads topics a page at a time', async () => {

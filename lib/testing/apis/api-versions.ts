@@ -18,10 +18,12 @@ interface Feature {
   readonly level: number;
 }
 
+const METADATA = 'metadata.version';
+
 // What is switched on follows from what is offered, so that a limited broker does not promise what its versions can't say.
 function features({ offered, transactionVersion }: BrokerParts): readonly Feature[] {
   const endTxn = offered.range(26)?.to ?? -1;
-  const metadata: Feature = { name: 'metadata.version', level: 30 };
+  const metadata: Feature = { name: METADATA, level: 30 };
   return [
     ...(offered.offers('ConsumerGroupHeartbeat') ? [{ name: 'group.version', level: 1 }] : []),
     ...(endTxn >= 0 ? [{ name: 'transaction.version', level: transactionVersion ?? (endTxn >= 5 ? 2 : 0) }] : []),
@@ -43,12 +45,14 @@ export const apiVersions: readonly ServedApi[] = [
       return {
         errorCode: ERROR_CODES.NONE,
         apiKeys: offered.list(),
-        supportedFeatures: on.map((feature) => ({
-          name: feature.name,
-          // Version 3 can't say 0 for what has no lower level (KIP-584), version 4 can.
-          minVersion: feature.name === 'metadata.version' ? 7 : version >= 4 ? 0 : 1,
-          maxVersion: feature.name === 'metadata.version' ? 30 : feature.name === 'transaction.version' ? 2 : 1,
-        })),
+        supportedFeatures: on
+          // Version 3 can't say 0 (KIP-584): what has no lower level is left out.
+          .filter((feature) => version >= 4 || feature.name === METADATA)
+          .map((feature) => ({
+            name: feature.name,
+            minVersion: feature.name === METADATA ? 7 : 0,
+            maxVersion: feature.name === METADATA ? 30 : feature.name === 'transaction.version' ? 2 : 1,
+          })),
         finalizedFeaturesEpoch: 1,
         finalizedFeatures: on
           .filter(({ level }) => level > 0)

@@ -33,15 +33,17 @@ interface Refusal {
 
 const invalid = (message: string): Refusal => ({ error: 'INVALID_REQUEST', message });
 
+const isBlank = (word: string | null): boolean => word?.trim() === '';
+
 /** What is wrong with the fields of a heartbeat, whoever sends it. */
 function fieldProblem(request: Request, version: number): Refusal | undefined {
   const { groupId, memberId, memberEpoch, instanceId, rackId, serverAssignor } = request;
-  if (groupId === '') return invalid("GroupId can't be empty.");
-  if (memberId === '' && (version >= MEMBER_NAMES_ITSELF_SINCE || memberEpoch !== JOIN_EPOCH)) {
+  if (isBlank(groupId)) return invalid("GroupId can't be empty.");
+  if (isBlank(memberId) && (version >= MEMBER_NAMES_ITSELF_SINCE || memberEpoch !== JOIN_EPOCH)) {
     return invalid("MemberId can't be empty.");
   }
-  if (instanceId === '') return invalid("InstanceId can't be empty.");
-  if (rackId === '') return invalid("RackId can't be empty.");
+  if (isBlank(instanceId)) return invalid("InstanceId can't be empty.");
+  if (isBlank(rackId)) return invalid("RackId can't be empty.");
   if (memberEpoch === JOIN_EPOCH) {
     const problem = joinProblem(request);
     if (problem !== undefined) return problem;
@@ -93,7 +95,8 @@ function heartbeat(request: Request, scope: RequestScope): Answer {
   const group = scope.groups.consumerGroup(groupId, memberEpoch === JOIN_EPOCH);
   if (group === undefined) {
     const known = scope.groups.find(groupId) !== undefined;
-    const message = known ? `Group ${groupId} is not a consumer group.` : `Consumer group ${groupId} not found.`;
+    const missing = `${memberEpoch < JOIN_EPOCH ? 'Group' : 'Consumer group'} ${groupId} not found.`;
+    const message = known ? `Group ${groupId} is not a consumer group.` : missing;
     return refuse({ error: 'GROUP_ID_NOT_FOUND', message });
   }
   const { clientId, clientHost } = scope;
@@ -146,6 +149,7 @@ const undescribed = (groupId: string, errorCode: number, errorMessage: string | 
 });
 
 function describe(groupId: string, operations: boolean, scope: RequestScope): DescribedGroup {
+  if (groupId === '') return undescribed(groupId, ERROR_CODES.INVALID_GROUP_ID);
   const moved = coordinationProblem(scope, 'group', groupId);
   if (moved !== 'NONE') return undescribed(groupId, ERROR_CODES[moved]);
   const group = scope.groups.find(groupId);
@@ -162,7 +166,8 @@ function describe(groupId: string, operations: boolean, scope: RequestScope): De
     clientHost: one.client.clientHost,
     subscribedTopicNames: one.topicNames,
     subscribedTopicRegex: one.topicRegex ?? '',
-    assignment: withNames(one.assigned, scope.cluster),
+    // What it has still to give up is its own until then.
+    assignment: withNames(new Set([...one.assigned, ...one.revoking]), scope.cluster),
     targetAssignment: withNames(group.targetOf(one.id), scope.cluster),
     memberType: CONSUMER_MEMBER,
   });

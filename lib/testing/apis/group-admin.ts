@@ -38,7 +38,10 @@ function describe(groupId: string, operations: boolean, scope: RequestScope): De
   if (moved !== 'NONE') return undescribed(groupId, moved, null, '');
   const group = scope.groups.find(groupId);
   if (group?.kind !== 'classic') {
-    if (scope.version < UNKNOWN_IS_AN_ERROR_SINCE) return undescribed(groupId, 'NONE', null, 'Dead');
+    if (scope.version < UNKNOWN_IS_AN_ERROR_SINCE) {
+      const authorizedOperations = operations ? GROUP_OPERATIONS : OPERATIONS_UNASKED;
+      return { ...undescribed(groupId, 'NONE', null, 'Dead'), authorizedOperations };
+    }
     const why = group === undefined ? `Group ${groupId} not found.` : `Group ${groupId} is not a classic group.`;
     return undescribed(groupId, 'GROUP_ID_NOT_FOUND', why, 'Dead');
   }
@@ -86,6 +89,7 @@ function remove(groupId: string, scope: RequestScope): ErrorName {
 
 function removeOffsets(request: DeleteRequest, scope: RequestScope): AnswerOf<typeof OffsetDelete> {
   const { groupId } = request;
+  if (groupId === '') return { errorCode: ERROR_CODES.INVALID_GROUP_ID, throttleTimeMs: 0, topics: [] };
   const moved = coordinationProblem(scope, 'group', groupId);
   const group = scope.groups.find(groupId);
   const problem = moved !== 'NONE' ? moved : group === undefined ? 'GROUP_ID_NOT_FOUND' : group.offsetDeleteProblem();
@@ -122,7 +126,10 @@ export const groupAdmin: readonly ServedApi[] = [
     [0, 2],
     (request, scope) => ({
       throttleTimeMs: 0,
-      results: request.groupsNames.map((groupId) => ({ groupId, errorCode: ERROR_CODES[remove(groupId, scope)] })),
+      results: [...new Set(request.groupsNames)].map((groupId) => ({
+        groupId,
+        errorCode: ERROR_CODES[remove(groupId, scope)],
+      })),
     }),
     (request, errorCode) => ({
       throttleTimeMs: 0,

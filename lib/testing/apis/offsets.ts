@@ -149,7 +149,10 @@ function fetchGroup(asked: AskedGroup, requireStable: boolean, scope: RequestSco
     );
     return { groupId, topics, errorCode: ERROR_CODES.NONE };
   }
-  const topics = asked.topics.map(({ name, topicId, partitionIndexes }) => {
+  const isUnknown = (topicId: string): boolean => byId && scope.cluster.topicById(topicId) === undefined;
+  // Ids that no topic has come last.
+  const ordered = asked.topics.toSorted((a, b) => Number(isUnknown(a.topicId)) - Number(isUnknown(b.topicId)));
+  const topics = ordered.map(({ name, topicId, partitionIndexes }) => {
     const topic = byId ? scope.cluster.topicById(topicId) : undefined;
     if (byId && topic === undefined) {
       return { name, topicId, partitions: partitionIndexes.map((index) => noOffset(index, 'UNKNOWN_TOPIC_ID')) };

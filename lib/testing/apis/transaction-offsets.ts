@@ -20,6 +20,7 @@ const ADDS_GROUP_SINCE = 5;
 function offsetsProblem(request: OffsetsRequest, scope: RequestScope): ErrorName {
   const { groupId, transactionalId, memberId, groupInstanceId, generationId } = request;
   const { transactions, groups, version } = scope;
+  if (groupId === '') return 'INVALID_GROUP_ID';
   const moved = coordinationProblem(scope, 'group', groupId);
   if (moved !== 'NONE') return moved;
   const problem = transactions.problem(transactionalId, request);

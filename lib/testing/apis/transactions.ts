@@ -19,7 +19,6 @@ type TopicResults = NonNullable<AnswerOf<typeof AddPartitionsToTxn>['resultsByTo
 const BATCHED_SINCE = 4;
 /** Clients before KIP-588 do not know PRODUCER_FENCED. */
 const FENCED_SINCE = 2;
-const ABORTABLE_ADD_SINCE = 5;
 const BUMPS_EPOCH_SINCE = 5;
 
 const asKnown = (error: ErrorName, version: number): ErrorName =>
@@ -49,8 +48,9 @@ function addPartitions(asked: AskedTransaction, scope: RequestScope): TopicResul
   if (problem !== 'NONE') return resultsOf(topics, () => asKnown(problem, version));
   if (verifyOnly) {
     const transaction = transactions.find(transactionalId);
-    const missing = version >= ABORTABLE_ADD_SINCE ? 'TRANSACTION_ABORTABLE' : 'INVALID_TXN_STATE';
-    return resultsOf(topics, (topic, partition) => (transaction?.holds(topic, partition) ? 'NONE' : missing));
+    return resultsOf(topics, (topic, partition) =>
+      transaction?.holds(topic, partition) ? 'NONE' : 'TRANSACTION_ABORTABLE',
+    );
   }
   return resultsOf(topics, (topic, partition) => {
     transactions.addPartition(transactionalId, topic, partition);

@@ -243,6 +243,23 @@ describe('a group of the new protocol', () => {
       expect((await describeGroup())?.groupEpoch).toBe(2);
     });
 
+    it('has one join under a name only when the one before is away, itself included', async () => {
+      const one = new Member('a', 'i1');
+      const joining: Beat = { epoch: 0, topics: ['orders'], owned: [], rebalanceTimeoutMs: 5_000 };
+      expect(await one.beat(joining)).toMatchObject({ error: 'NONE' });
+      expect(await one.beat(joining)).toMatchObject({ error: 'UNRELEASED_INSTANCE_ID' });
+      expect(await new Member('b', 'i1').beat(joining)).toMatchObject({ error: 'UNRELEASED_INSTANCE_ID' });
+      await one.beat({ epoch: -2 });
+      expect(await one.beat(joining)).toMatchObject({ error: 'NONE', partitions: [0, 1, 2, 3] });
+    });
+
+    it('knows nobody by a name that has not joined', async () => {
+      const one = new Member('a', 'i1');
+      await one.beat({ epoch: 0, topics: ['orders'], owned: [], rebalanceTimeoutMs: 5_000 });
+      const renamed = new Member('a', 'i2');
+      expect(await renamed.beat({ epoch: one.epoch })).toMatchObject({ error: 'UNKNOWN_MEMBER_ID' });
+    });
+
     it('does not keep it for ever', async () => {
       const [one, two] = [new Member('a', 'i'), new Member('b')];
       await one.join();
@@ -326,6 +343,30 @@ describe('a group of the new protocol', () => {
     ['as a member of a group there is not', { epoch: 1 }, 'GROUP_ID_NOT_FOUND'],
   ])('is not joined %s', async (_how, given, error) => {
     expect((await new Member('a').join(given)).error).toBe(error);
+  });
+
+  it('has a name, and members have ids, of more than blanks', async () => {
+    const joining: Beat = { epoch: 0, topics: ['orders'], owned: [], rebalanceTimeoutMs: 5_000 };
+    expect(await new Member(' ').beat(joining)).toMatchObject({ error: 'INVALID_REQUEST' });
+    expect(await new Member('a').beat({ ...joining, groupId: ' ' })).toMatchObject({ error: 'INVALID_REQUEST' });
+    const { groups } = await client.send(ConsumerGroupDescribe, 1, {
+      groupIds: [''],
+      includeAuthorizedOperations: false,
+    });
+    expect(groups.map(({ errorCode }) => errorName(errorCode))).toEqual(['INVALID_GROUP_ID']);
+  });
+
+  it('shows what a member has still to give up as its own', async () => {
+    const one = new Member('a');
+    await one.beat({ epoch: 0, topics: ['orders'], owned: [], rebalanceTimeoutMs: 5_000 });
+    await one.beat({ topics: ['other'] });
+    const { groups } = await client.send(ConsumerGroupDescribe, 1, {
+      groupIds: ['g'],
+      includeAuthorizedOperations: false,
+    });
+    const [member] = groups[0]?.members ?? [];
+    expect(member?.assignment.topicPartitions.map(({ partitions }) => partitions)).toEqual([[0, 1, 2, 3]]);
+    expect(member?.targetAssignment.topicPartitions).toEqual([]);
   });
 
   it('gives a member its id, in version 0 only', async () => {

@@ -191,13 +191,16 @@ export class ConsumerGroup {
     const memberId = request.memberId === '' ? this.#newUuid() : request.memberId;
     const former = instanceId === null ? undefined : this.#staticMember(instanceId);
     const known = this.#members.get(memberId);
-    if (instanceId !== null && former !== undefined && former.id !== memberId) {
-      if (memberEpoch !== JOIN_EPOCH) return fenced(memberId, instanceId, former.id);
+    if (instanceId !== null && memberEpoch !== JOIN_EPOCH) {
+      if (former === undefined) return refuse('UNKNOWN_MEMBER_ID', `Instance id ${instanceId} is unknown.`);
+      if (former.id !== memberId) return fenced(memberId, instanceId, former.id);
+    } else if (former !== undefined) {
+      // Who joins must have gone first, were it the same one whose answer was lost.
       if (former.epoch !== AWAY_EPOCH) {
         const message = `Static member ${memberId} with instance id ${instanceId} cannot join the group because the instance id is owned by ${former.id} member.`;
         return refuse('UNRELEASED_INSTANCE_ID', message);
       }
-      return this.#replace(former, new ConsumerMember(memberId, instanceId, client));
+      if (former.id !== memberId) return this.#replace(former, new ConsumerMember(memberId, instanceId, client));
     }
     if (known !== undefined) return known;
     if (memberEpoch !== JOIN_EPOCH) {

@@ -1,4 +1,5 @@
 import {
+  AddPartitionsToTxn,
   DescribeProducers,
   DescribeTransactions,
   Fetch,
@@ -101,6 +102,31 @@ describe('transactions', () => {
       await producer.add([0]);
       expect(await producer.send(0, 'a', { version: 9, partition: 1 })).toBe('INVALID_TXN_STATE');
       expect(await producer.send(0, 'a', { version: 11, partition: 1 })).toBe('TRANSACTION_ABORTABLE');
+    });
+
+    it('are looked at without being added to, and may be aborted where something is missing', async () => {
+      await producer.init();
+      await producer.add([0]);
+      for (const version of [4, 5]) {
+        const topics = [{ name: 'orders', partitions: [0, 1] }];
+        const asked = { transactionalId: 't', ...producer.identity, verifyOnly: true, topics };
+        const answer = await client.send(AddPartitionsToTxn, version, { transactions: [asked] });
+        const results = answer.resultsByTransaction[0]?.topicResults[0]?.resultsByPartition ?? [];
+        expect(results.map((one) => errorName(one.partitionErrorCode))).toEqual(['NONE', 'TRANSACTION_ABORTABLE']);
+      }
+    });
+
+    it('begin at no time until they do', async () => {
+      const startOf = async () => {
+        const answer = await client.send(DescribeTransactions, 0, { transactionalIds: ['t'] });
+        return answer.transactionStates[0]?.transactionStartTimeMs;
+      };
+      await producer.init();
+      await producer.add([0]);
+      expect(await startOf()).toBe(spec.clock.now());
+      await producer.end(true, { version: 3 });
+      await producer.init();
+      expect(await startOf()).toBe(-1);
     });
 
     it('add all of the partitions or none', async () => {
@@ -265,6 +291,11 @@ describe('transactions', () => {
       expect(await committed(false)).toEqual(['NONE', -1]);
       await producer.end(true);
       expect(await committed(true)).toEqual(['NONE', 5]);
+    });
+
+    it('commit none for a group without a name', async () => {
+      await producer.init();
+      expect(await producer.commitOffset('', 5)).toBe('INVALID_GROUP_ID');
     });
 
     it('drop them with a transaction that is aborted', async () => {

@@ -71,6 +71,7 @@ export class TransactionCoordinator {
       return refused('PRODUCER_FENCED');
     }
     transaction.state = 'Empty';
+    transaction.startedAt = -1;
     return { error: 'NONE', ...transaction.identity };
   }
 

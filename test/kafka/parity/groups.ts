@@ -1,4 +1,5 @@
 import {
+  ConsumerGroupDescribe,
   ConsumerGroupHeartbeat,
   DeleteGroups,
   DescribeGroups,
@@ -230,6 +231,12 @@ export const groupAdmin: Scenario = async (stage) => {
     topics: [{ name: topic, partitions: [{ partitionIndex: 0 }] }, { name: stage.name('missing'), partitions: [{ partitionIndex: 0 }] }], // prettier-ignore
   });
   stage.error('delete offsets', removed.errorCode, removed.topics.map((one) => `${one.name} ${errorName(one.partitions[0]?.errorCode ?? 0)}`).toSorted()); // prettier-ignore
+  const nameless = await client.send(OffsetDelete, 0, { groupId: '', topics: [{ name: topic, partitions: [{ partitionIndex: 0 }] }] }); // prettier-ignore
+  stage.error('delete offsets of no name', nameless.errorCode);
+  const dead = await client.send(DescribeGroups, 5, { groups: [stage.name('nobody')], includeAuthorizedOperations: true }); // prettier-ignore
+  stage.note('dead', dead.groups[0]?.authorizedOperations);
+  const twice = await client.send(DeleteGroups, 2, { groupsNames: [stage.name('nobody'), stage.name('nobody')] });
+  stage.answer('delete twice', twice.results);
   for (const group of [groupId, groupId]) {
     const { results } = await client.send(DeleteGroups, 2, { groupsNames: [group] });
     stage.error('delete group', results[0]?.errorCode);
@@ -275,6 +282,8 @@ export const consumerGroups: Scenario = async (stage) => {
   await join('joins with partitions', 'a', { owned: [1] });
   await join('asks for an assignor', 'a', { assignor: 'best' });
   await join('joins without a group', 'a', { group: '' });
+  await join('joins a blank group', 'a', { group: ' ' });
+  await join('joins', ' ');
   await beat('is of an epoch', 'a', { epoch: -3 });
   await beat('beats', 'a', { epoch: 5 });
   await join('joins', 'a');
@@ -298,4 +307,22 @@ export const consumerGroups: Scenario = async (stage) => {
   await new Promise((resolve) => setTimeout(resolve, 1_500));
   await beat('beats', 'b');
   await beat('leaves', 'b', { epoch: -1 });
+  await beat('leaves no group', 'b', { epoch: -1, group: stage.name('nobody') });
+  const named = (instanceId: string): Beat => ({ instanceId, group: stage.name('named') });
+  await stage.coordinator(stage.name('named'), 0);
+  await join('joins under a name', 'c', named('i'));
+  await join('joins under it again', 'c', named('i'));
+  await join('joins under it', 'd', named('i'));
+  await beat('has another name', 'c', named('j'));
+  await beat('goes', 'c', { ...named('i'), epoch: -2 });
+  await join('is back', 'c', named('i'));
+  await beat('goes', 'c', { ...named('i'), epoch: -2 });
+  await join('takes over', 'd', named('i'));
+  await beat('is late', 'c', named('i'));
+  // Whose subscription changes has all to give up: it keeps it until it says so.
+  await beat('wants nothing', 'd', { ...named('i'), topics: [] });
+  const { groups } = await client.send(ConsumerGroupDescribe, 1, { groupIds: [stage.name('named')], includeAuthorizedOperations: false }); // prettier-ignore
+  stage.note('described', groups[0]?.members.map(({ assignment }) => assignment.topicPartitions.map((one) => one.partitions.toSorted((x, y) => x - y)))); // prettier-ignore
+  const unnamed = await client.send(ConsumerGroupDescribe, 1, { groupIds: [''], includeAuthorizedOperations: false });
+  stage.error('described', unnamed.groups[0]?.errorCode, unnamed.groups[0]?.errorMessage);
 };
