@@ -1,5 +1,5 @@
 import { EmbeddedBroker } from '../../lib/testing/index.js';
-import { creations, deletions } from './parity/admin.js';
+import { alterations, creations, deletions, metadataOf } from './parity/admin.js';
 import { fetch, longPolls, offsets, sessions } from './parity/fetch.js';
 import { classicGroups, consumerGroups, groupAdmin, staticMembers } from './parity/groups.js';
 import { idempotence, produce } from './parity/produce.js';
@@ -34,6 +34,8 @@ compare('the embedded broker answers as Kafka does, request by request', () => {
     ['to looks for offsets', offsets],
     ['to topics that are made', creations],
     ['to topics that are deleted', deletions],
+    ['to configurations that are altered', alterations],
+    ['to who asks where things are', metadataOf],
     ['to classic groups', classicGroups],
     ['to static members', staticMembers],
     ['to what is asked of groups', groupAdmin],

@@ -6,8 +6,14 @@ import {
   type ErrorName,
   type ReceivedRequestOf,
 } from '../../core/protocol/index.js';
-import type { Topic } from '../cluster/topic.js';
-import { CONFIG_SOURCE, configProblem, isListConfig, listOf } from '../cluster/topic-config.js';
+import {
+  CONFIG_SOURCE,
+  TopicConfig,
+  configProblem,
+  configsProblem,
+  isListConfig,
+  listOf,
+} from '../cluster/topic-config.js';
 import { topicNameProblem } from '../cluster/topic-name.js';
 import { serve, type RequestScope, type ServedApi } from './served-api.js';
 
@@ -34,7 +40,7 @@ const brokerConfigs = ({ groups, autoCreateTopics }: RequestScope) => [
   { name: 'group.max.session.timeout.ms', value: String(groups.settings.maxSessionTimeoutMs), configType: 3 },
   { name: 'group.min.session.timeout.ms', value: String(groups.settings.minSessionTimeoutMs), configType: 3 },
   { name: 'message.max.bytes', value: '1048588', configType: 3 },
-  { name: 'min.insync.replicas', value: '1', configType: 3 },
+  { name: 'min.insync.replicas', value: '1', configType: 3, configSource: CONFIG_SOURCE.cluster },
   { name: 'num.partitions', value: '1', configType: 3 },
 ];
 
@@ -85,9 +91,9 @@ function describe(asked: AskedResource, synonyms: boolean, scope: RequestScope):
   return described(
     asked,
     configs.map((config) => ({
+      configSource: CONFIG_SOURCE.default,
       ...config,
       readOnly: true,
-      configSource: CONFIG_SOURCE.default,
       isSensitive: false,
       synonyms: [],
       documentation: null,
@@ -96,7 +102,7 @@ function describe(asked: AskedResource, synonyms: boolean, scope: RequestScope):
 }
 
 /** What one alteration makes of a topic's configuration: a value, none any more (undefined), or a refusal. */
-function altered(topic: Topic, { name, value, configOperation }: Alteration): string | undefined | Refusal {
+function altered(config: TopicConfig, { name, value, configOperation }: Alteration): string | undefined | Refusal {
   if (configOperation === OPERATION.delete) return undefined;
   if (value === null) return { error: 'INVALID_REQUEST', message: `Null value not supported for : ${name}` };
   switch (configOperation) {
@@ -108,7 +114,7 @@ function altered(topic: Topic, { name, value, configOperation }: Alteration): st
         const verb = configOperation === OPERATION.append ? 'APPEND' : 'SUBTRACT';
         return { error: 'INVALID_CONFIG', message: `Can't ${verb} to key ${name} because its type is not LIST.` };
       }
-      const words = listOf(topic.config.value(name));
+      const words = listOf(config.value(name));
       const given = listOf(value);
       const now =
         configOperation === OPERATION.append
@@ -128,28 +134,50 @@ function altered(topic: Topic, { name, value, configOperation }: Alteration): st
 function alter(
   { resourceType, resourceName, configs }: AlteredResource,
   validateOnly: boolean,
-  { cluster }: RequestScope,
+  { cluster, node }: RequestScope,
 ): Refusal {
   if (resourceType === BROKER) {
+    const misnamed = brokerProblem(resourceName, node.id);
+    if (misnamed !== undefined) return { error: 'INVALID_REQUEST', message: misnamed };
     const names = configs.map(({ name }) => name).join(', ');
     return { error: 'INVALID_REQUEST', message: `Cannot update these configs dynamically: [${names}]` };
   }
   if (resourceType !== TOPIC) return { error: 'INVALID_REQUEST', message: `Unknown resource type ${resourceType}` };
+  if (resourceName === '') return { error: 'INVALID_REQUEST', message: 'Default topic resources are not allowed.' };
   if (new Set(configs.map(({ name }) => name)).size !== configs.length) {
     return { error: 'INVALID_REQUEST', message: 'Error due to duplicate config keys' };
   }
-  const topic = cluster.topic(resourceName);
-  if (topic === undefined) {
-    return { error: 'UNKNOWN_TOPIC_OR_PARTITION', message: `The topic '${resourceName}' does not exist.` };
+  const illegal = topicNameProblem(resourceName);
+  if (illegal !== undefined) {
+    return { error: 'INVALID_TOPIC_EXCEPTION', message: `Topic name is invalid: ${illegal}` };
   }
+  const topic = cluster.topic(resourceName);
+  // Values are looked at whether or not there is such a topic.
+  const config = topic?.config ?? new TopicConfig();
   const values = new Map<string, string | undefined>();
   for (const alteration of configs) {
-    const value = altered(topic, alteration);
+    const value = altered(config, alteration);
     if (typeof value === 'object') return value;
     values.set(alteration.name, value);
   }
+  const together = new Map(config.overrides());
+  for (const [name, value] of values) {
+    if (value === undefined) together.delete(name);
+    else together.set(name, value);
+  }
+  const problem = configsProblem(together);
+  if (problem !== undefined) return { error: 'INVALID_CONFIG', message: problem };
+  if (topic === undefined) {
+    return { error: 'UNKNOWN_TOPIC_OR_PARTITION', message: `The topic '${resourceName}' does not exist.` };
+  }
   if (!validateOnly) for (const [name, value] of values) topic.config.set(name, value);
   return { error: 'NONE', message: null };
+}
+
+function brokerProblem(name: string, nodeId: number): string | undefined {
+  if (name === '') return undefined;
+  if (!/^\d+$/.test(name)) return `Node id must be an integer, but it is: ${name}`;
+  return Number(name) === nodeId ? undefined : `Unexpected broker id, expected ${nodeId}, but received ${name}`;
 }
 
 export const configs: readonly ServedApi[] = [

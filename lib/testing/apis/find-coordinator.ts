@@ -5,23 +5,31 @@ import { serve, type RequestScope, type ServedApi } from './served-api.js';
 type Coordinator = NonNullable<AnswerOf<typeof FindCoordinator>['coordinators']>[number];
 
 const TYPES: readonly CoordinatorType[] = ['group', 'transaction'];
+/** Share groups' own type, which is known and not served. */
+const SHARE = 2;
 const BATCHED_SINCE = 4;
+/** Kafka's own words for INVALID_REQUEST. */
+const MALFORMED =
+  'This most likely occurs because of a request being malformed by the client library or the message was sent to an incompatible broker. See the broker logs for more details.';
 
-function lookUp(key: string, keyType: number, { coordinators }: RequestScope): Coordinator {
+function lookUp(key: string, keyType: number, { coordinators, version }: RequestScope): Coordinator {
   const type = TYPES[keyType];
-  if (type === undefined) return nobody(key, ERROR_CODES.INVALID_REQUEST);
+  if (type === undefined) {
+    const isShare = keyType === SHARE && version >= BATCHED_SINCE;
+    return nobody(key, ERROR_CODES.INVALID_REQUEST, isShare ? '' : MALFORMED);
+  }
   const node = coordinators.nodeOf(type, key);
   if (node === undefined) return nobody(key, ERROR_CODES.COORDINATOR_NOT_AVAILABLE);
   return { key, nodeId: node.id, host: node.host, port: node.port, errorCode: ERROR_CODES.NONE, errorMessage: '' };
 }
 
-const nobody = (key: string, errorCode: number): Coordinator => ({
+const nobody = (key: string, errorCode: number, errorMessage = ''): Coordinator => ({
   key,
   nodeId: -1,
   host: '',
   port: -1,
   errorCode,
-  errorMessage: '',
+  errorMessage,
 });
 
 /** One coordinator in the form of the version: a field each up to 3, a list from 4 on. */

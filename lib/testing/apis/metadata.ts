@@ -1,4 +1,12 @@
-import { DescribeCluster, ERROR_CODES, Metadata, ZERO_UUID, type AnswerOf } from '../../core/protocol/index.js';
+import {
+  DescribeCluster,
+  ERROR_CODES,
+  Metadata,
+  ZERO_UUID,
+  type AnswerOf,
+  type ErrorName,
+  type ReceivedRequestOf,
+} from '../../core/protocol/index.js';
 import type { Cluster } from '../cluster/cluster.js';
 import type { Partition } from '../cluster/partition.js';
 import type { Topic } from '../cluster/topic.js';
@@ -9,8 +17,8 @@ import { serve, type RequestScope, type ServedApi } from './served-api.js';
 type TopicAnswer = AnswerOf<typeof Metadata>['topics'][number];
 type PartitionAnswer = TopicAnswer['partitions'][number];
 
-const NAMELESS_SINCE = 12;
 const BROKER_ENDPOINT = 1;
+const CONTROLLER_ENDPOINT = 2;
 
 const brokersOf = (cluster: Cluster) =>
   cluster.onlineNodes.map(({ id, host, port }) => ({ nodeId: id, host, port, rack: null }));
@@ -68,6 +76,53 @@ function missingTopic(
   return topicError(ERROR_CODES.UNKNOWN_TOPIC_OR_PARTITION, name, ZERO_UUID, operations);
 }
 
+function endpointRefusal(type: number): { readonly errorCode: number; readonly errorMessage: string } {
+  if (type !== CONTROLLER_ENDPOINT) {
+    return { errorCode: ERROR_CODES.UNSUPPORTED_ENDPOINT_TYPE, errorMessage: `Unsupported endpoint type ${type}` };
+  }
+  const errorMessage =
+    'The request was sent to an endpoint of type BROKER, but we wanted an endpoint of type CONTROLLER';
+  return { errorCode: ERROR_CODES.MISMATCHED_ENDPOINT_TYPE, errorMessage };
+}
+
+type Request = ReceivedRequestOf<typeof Metadata>;
+type AskedTopic = NonNullable<Request['topics']>[number];
+
+const IDS_SINCE = 12;
+
+/** What is wrong with the topics that are asked for, all together. */
+function askedProblem(topics: readonly AskedTopic[], version: number): ErrorName {
+  if (version < IDS_SINCE) {
+    return topics.some(({ name, topicId }) => name === null || topicId !== ZERO_UUID) ? 'INVALID_REQUEST' : 'NONE';
+  }
+  return topics.some(({ name, topicId }) => name === null && topicId === ZERO_UUID) ? 'UNKNOWN_SERVER_ERROR' : 'NONE';
+}
+
+/**
+ * Each topic once: ids that no topic has, then topics, then names that there are not. Where any is asked for by its id,
+ * names are not looked at.
+ */
+function topicsOf(asked: readonly AskedTopic[], request: Request, scope: RequestScope): readonly TopicAnswer[] {
+  const { cluster } = scope;
+  const operations = request.includeTopicAuthorizedOperations;
+  const ids = new Set(asked.map(({ topicId }) => topicId).filter((id) => id !== ZERO_UUID));
+  const names = new Set(ids.size > 0 ? [] : asked.flatMap(({ name }) => name ?? []));
+  const strangers: TopicAnswer[] = [];
+  const known: TopicAnswer[] = [];
+  const missing: TopicAnswer[] = [];
+  for (const id of ids) {
+    const topic = cluster.topicById(id);
+    if (topic === undefined) strangers.push(topicError(ERROR_CODES.UNKNOWN_TOPIC_ID, null, id));
+    else known.push(topicAnswer(topic, scope, operations));
+  }
+  for (const name of names) {
+    const topic = cluster.topic(name);
+    if (topic === undefined) missing.push(missingTopic(name, request.allowAutoTopicCreation, operations, scope));
+    else known.push(topicAnswer(topic, scope, operations));
+  }
+  return [...strangers, ...known, ...missing];
+}
+
 export const metadata: readonly ServedApi[] = [
   serve(
     Metadata,
@@ -76,24 +131,19 @@ export const metadata: readonly ServedApi[] = [
       const { cluster, version } = scope;
       const operations = request.includeTopicAuthorizedOperations;
       const wanted = request.topics === null || (version === 0 && request.topics.length === 0) ? null : request.topics;
-      const topics =
-        wanted === null
-          ? [...cluster.topics.values()].map((topic) => topicAnswer(topic, scope, operations))
-          : wanted.map(({ name, topicId }) => {
-              if (name !== null) {
-                const topic = cluster.topic(name);
-                if (topic !== undefined) return topicAnswer(topic, scope, operations);
-                return missingTopic(name, request.allowAutoTopicCreation, operations, scope);
-              }
-              const topic = cluster.topicById(topicId);
-              if (topic !== undefined) return topicAnswer(topic, scope, operations);
-              return topicError(ERROR_CODES.UNKNOWN_TOPIC_ID, version >= NAMELESS_SINCE ? null : '', topicId);
-            });
+      const problem = askedProblem(wanted ?? [], version);
+      if (problem !== 'NONE') {
+        const topics = (wanted ?? []).map(({ name, topicId }) => topicError(ERROR_CODES[problem], name ?? '', topicId));
+        return { brokers: [], clusterId: cluster.id, controllerId: -1, topics };
+      }
       return {
         brokers: brokersOf(cluster),
         clusterId: cluster.id,
         controllerId: cluster.controllerId,
-        topics,
+        topics:
+          wanted === null
+            ? [...cluster.topics.values()].map((topic) => topicAnswer(topic, scope, operations))
+            : topicsOf(wanted, request, scope),
         clusterAuthorizedOperations: request.includeClusterAuthorizedOperations
           ? CLUSTER_OPERATIONS
           : OPERATIONS_UNASKED,
@@ -114,9 +164,7 @@ export const metadata: readonly ServedApi[] = [
       if (request.endpointType !== BROKER_ENDPOINT) {
         return {
           throttleTimeMs: 0,
-          errorCode: ERROR_CODES.MISMATCHED_ENDPOINT_TYPE,
-          errorMessage:
-            'The request was sent to an endpoint of type BROKER, but we wanted an endpoint of type CONTROLLER',
+          ...endpointRefusal(request.endpointType),
           clusterId: '',
           brokers: [],
         };

@@ -1,4 +1,12 @@
-import { CreatePartitions, CreateTopics, DeleteTopics } from '../../../lib/core/protocol/index.js';
+import {
+  CreatePartitions,
+  CreateTopics,
+  DeleteTopics,
+  DescribeCluster,
+  FindCoordinator,
+  IncrementalAlterConfigs,
+  Metadata,
+} from '../../../lib/core/protocol/index.js';
 import type { Scenario } from './stage.js';
 
 interface GivenTopic {
@@ -127,4 +135,68 @@ export const deletions: Scenario = async (stage) => {
   await remove('gone', [{ name: a }, byId(idOfB)]);
   const older = await client.send(DeleteTopics, 5, { topicNames: [c, c], timeoutMs: 5_000 });
   stage.answer('twice before ids', older.responses);
+};
+
+export const alterations: Scenario = async (stage) => {
+  const client = await stage.connect();
+  const topic = stage.name('altered');
+  await stage.topic(topic, 1, { 'cleanup.policy': 'compact' });
+  const [set, remove, append, subtract] = [0, 1, 2, 3] as const;
+  type Change = readonly [operation: number, name: string, value: string | null];
+  const alter = async (what: string, changes: readonly Change[], type = 2, resourceName = topic): Promise<void> => {
+    const configs = changes.map(([configOperation, name, value]) => ({ name, configOperation, value }));
+    const resources = [{ resourceType: type, resourceName, configs }];
+    const answer = await client.send(IncrementalAlterConfigs, 1, { resources, validateOnly: false });
+    stage.answer(what, answer.responses);
+  };
+  const missing = stage.name('missing');
+  await alter('append', [[append, 'cleanup.policy', 'delete']]);
+  await alter('append a stranger', [[append, 'cleanup.policy', 'burn']]);
+  await alter('subtract', [[subtract, 'cleanup.policy', 'compact']]);
+  await alter('to less than the other', [[set, 'max.compaction.lag.ms', '5']]);
+  await alter('to more than the other', [[set, 'min.compaction.lag.ms', '10']]);
+  await alter('both', [[set, 'min.compaction.lag.ms', '10'], [remove, 'max.compaction.lag.ms', null]]); // prettier-ignore
+  await alter('a missing topic', [[set, 'retention.ms', '5']], 2, missing);
+  await alter('a missing topic to nonsense', [[set, 'retention.ms', 'x']], 2, missing);
+  await alter('an illegal topic', [[set, 'retention.ms', '5']], 2, 'a b');
+  await alter('no topic', [[set, 'retention.ms', '5']], 2, '');
+  await alter('another broker', [[set, 'num.partitions', '5']], 4, '9');
+  await alter('no broker', [[set, 'num.partitions', '5']], 4, 'x');
+};
+
+export const metadataOf: Scenario = async (stage) => {
+  const client = await stage.connect();
+  const [a, b] = [stage.name('a'), stage.name('b')];
+  const idOfA = await stage.topic(a, 2);
+  await stage.topic(b, 1);
+  const ask = async (
+    what: string,
+    topics: readonly { name: string | null; topicId?: string }[],
+    version = 12,
+  ): Promise<void> => {
+    const answer = await client.send(Metadata, version, { topics, allowAutoTopicCreation: false });
+    stage.answer(`${what} v${version}`, answer);
+  };
+  const missing = stage.name('missing');
+  for (const version of [4, 7, 12]) await ask('known', [{ name: a }], version);
+  await ask('twice', [{ name: a }, { name: a }, { name: missing }, { name: missing }]);
+  await ask('known first', [{ name: missing }, { name: b }, { name: 'a b' }, { name: a }]);
+  for (const version of [10, 11, 12]) await ask('by id', [{ name: null, topicId: idOfA }], version);
+  await ask('by id with a name', [{ name: missing, topicId: idOfA }], 12);
+  await ask('by id with a name', [{ name: a, topicId: idOfA }], 11);
+  await ask('by id and by name', [{ name: b }, { name: null, topicId: idOfA }]);
+  await ask('by an unknown id', [{ name: null, topicId: 'AAAAAAAAAAAAAAAAAAAAAg' }, { name: null, topicId: idOfA }]); // prettier-ignore
+  await ask('by nothing', [{ name: null }]);
+  for (const endpointType of [1, 2, 0, 7]) {
+    stage.answer(
+      `endpoints ${endpointType}`,
+      await client.send(DescribeCluster, 1, { endpointType, includeClusterAuthorizedOperations: false }),
+    );
+  }
+  const key = stage.name('key');
+  await stage.coordinator(key, 0);
+  for (const keyType of [0, 9]) {
+    stage.answer(`coordinator ${keyType}`, await client.send(FindCoordinator, 3, { key, keyType }));
+    stage.answer(`coordinator ${keyType}`, await client.send(FindCoordinator, 6, { keyType, coordinatorKeys: [key] }));
+  }
 };
