@@ -341,6 +341,54 @@ describe('ConsumerMember', () => {
     expect(clock.timers).toEqual([]);
   });
 
+  describe('whose instance id the coordinator holds', () => {
+    const settings = { groupInstanceId: 'i' };
+    const cut = () => Promise.reject(new KrafkaConnectionError('b:1', 'reset'));
+    const epochs = (beats: { memberEpoch: number }[]) => beats.map(({ memberEpoch }) => memberEpoch);
+
+    it.each([
+      ['gave it back', answer(-2)],
+      ['was forgotten meanwhile', refusal('UNKNOWN_MEMBER_ID')],
+    ])('for a join that was not answered leaves as who it was, and joins again when that %s', async (_what, left) => {
+      const { member, coordinator, beats, clock, fatal } = setUp({ settings });
+      coordinator
+        .next('ConsumerGroupHeartbeat', cut)
+        .next('ConsumerGroupHeartbeat', refusal('UNRELEASED_INSTANCE_ID'))
+        .next('ConsumerGroupHeartbeat', left)
+        .next('ConsumerGroupHeartbeat', answer(3, [0]));
+      member.start();
+      await clock.advance(2_000);
+      expect(fatal).toEqual([]);
+      expect(epochs(beats()).slice(0, 4)).toEqual([0, 0, -2, 0]);
+      expect(beats()[2]).toMatchObject({ memberId: beats()[0].memberId, instanceId: 'i' });
+      expect(member.state).toBe('stable');
+    });
+
+    it('for the membership that it has lost leaves as who it was, and joins again', async () => {
+      const { member, coordinator, beats, clock } = await stable([0], { settings });
+      const before = beats().length;
+      coordinator
+        .next('ConsumerGroupHeartbeat', refusal('FENCED_MEMBER_EPOCH'))
+        .next('ConsumerGroupHeartbeat', refusal('UNRELEASED_INSTANCE_ID'))
+        .next('ConsumerGroupHeartbeat', answer(-2))
+        .next('ConsumerGroupHeartbeat', answer(7, [0]));
+      await clock.advance(6_000);
+      expect(epochs(beats()).slice(before, before + 4)).toEqual([1, 0, -2, 0]);
+      expect(member.identity).toMatchObject({ generation: 7 });
+    });
+
+    it('for somebody else ends for good, in the words of the broker', async () => {
+      const { member, coordinator, clock, fatal } = setUp({ settings });
+      coordinator
+        .next('ConsumerGroupHeartbeat', cut)
+        .next('ConsumerGroupHeartbeat', refusal('UNRELEASED_INSTANCE_ID'))
+        .next('ConsumerGroupHeartbeat', refusal('FENCED_INSTANCE_ID'));
+      member.start();
+      await clock.advance(2_000);
+      expect(fatal).toMatchObject([{ code: 'UNRELEASED_INSTANCE_ID' }]);
+    });
+  });
+
   it('tells of other topics at once', async () => {
     const { member, beats } = await stable();
     member.subscribe(['t', 'u']);

@@ -1,5 +1,5 @@
 import type { Cluster } from '../../cluster/index.js';
-import { Heartbeats, type CoordinatorLink } from '../../coordination/index.js';
+import { Heartbeats, type CoordinatorLink, type CoordinatorRequest } from '../../coordination/index.js';
 import { RequestPriority } from '../../network/index.js';
 import {
   ConsumerGroupHeartbeat,
@@ -64,6 +64,7 @@ const SOON_AFTER_JOINING_MS: readonly number[] = [100, 200, 400, 800, 1_000];
 /** Before it there were no patterns. */
 const MATCHES_SINCE = 1;
 const NOT_MATCHED = 'PATTERN_NOT_MATCHED';
+const UNRELEASED = 'UNRELEASED_INSTANCE_ID';
 
 /** The coordinator has given this member up. */
 const LOST: ReadonlySet<ErrorName> = new Set(['UNKNOWN_MEMBER_ID', 'FENCED_MEMBER_EPOCH', 'ILLEGAL_GENERATION']);
@@ -114,6 +115,8 @@ export class ConsumerMember implements GroupMember {
   readonly #ids = new Map<string, string>();
   /** Whether a join has been sent that nobody has answered: the coordinator may count this member in. */
   #joinUnanswered = false;
+  /** Whether the coordinator may count in what this member was before it joined anew, and hold its instance id for that. */
+  #mayBeHeld = false;
   /** What the coordinator has been told already, and need not be told again; undefined when all must be told. */
   #told: Told | undefined;
   #rebalances = 0;
@@ -330,6 +333,7 @@ export class ConsumerMember implements GroupMember {
     } catch (error) {
       if (life !== this.#life) return;
       this.#told = undefined;
+      this.#mayBeHeld ||= this.#joinUnanswered;
       if (error instanceof KrafkaError && error.code === NOT_MATCHED) return this.#notMatched(error);
       if (error instanceof KrafkaError && error.retriable) throw error;
       if (error instanceof KrafkaError && this.#isUnsupported(error)) onUnsupported?.(error);
@@ -341,9 +345,10 @@ export class ConsumerMember implements GroupMember {
     coordinator.heed(response.errorCode);
     if (response.errorCode !== ERROR_CODES.NONE) {
       this.#told = undefined;
-      this.#refused(response);
+      await this.#refused(response);
       return;
     }
+    this.#mayBeHeld = false;
     this.#told = told;
     this.#epoch = response.memberEpoch;
     this.#heartbeatMs = response.heartbeatIntervalMs;
@@ -405,7 +410,7 @@ export class ConsumerMember implements GroupMember {
   }
 
   /** A heartbeat was refused: what may pass is thrown, so that the next one comes after a while. */
-  #refused({ errorCode, errorMessage }: HeartbeatResponse): void {
+  async #refused({ errorCode, errorMessage }: HeartbeatResponse): Promise<void> {
     const api = 'ConsumerGroupHeartbeat';
     // To a member that joins it would be a contradiction: that is tried again, after a while.
     if (this.#epoch === JOINING && LOST.has(errorName(errorCode))) {
@@ -421,8 +426,21 @@ export class ConsumerMember implements GroupMember {
     const detail = errorMessage ?? `group '${this.#options.coordinator.groupId}'`;
     const error = protocolError(errorCode, { api, detail });
     if (error.retriable) throw error;
+    if (error.code === UNRELEASED && this.#mayBeHeld && (await this.#freeInstanceId())) return;
     if (this.#isUnsupported(error)) this.#options.onUnsupported?.(error);
     else this.#fail(error);
+  }
+
+  /**
+   * Gives the instance id back as who this member was before, if it is held for that: nobody else may have it then, and the
+   * same member anew neither. False when it is somebody else's.
+   */
+  async #freeInstanceId(): Promise<boolean> {
+    const left = await this.#leaveAs(LEAVING_FOR_A_WHILE, {});
+    this.#mayBeHeld = false;
+    if (left !== ERROR_CODES.NONE && !NO_MEMBER.has(errorName(left))) return false;
+    this.#heartbeats.soon();
+    return true;
   }
 
   /** Somebody else has to find the topics: until they are named, nothing more can be said. */
@@ -450,6 +468,7 @@ export class ConsumerMember implements GroupMember {
     this.#told = undefined;
     this.#target = undefined;
     this.#lost = true;
+    this.#mayBeHeld = true;
     this.#askedSoon = 0;
     this.#heartbeats.stop();
     this.#options.listener.onRebalance(reason);
@@ -462,24 +481,31 @@ export class ConsumerMember implements GroupMember {
     if (this.#epoch === JOINING && !this.#joinUnanswered) return;
     const memberEpoch = settings.groupInstanceId === undefined ? LEAVING : LEAVING_FOR_A_WHILE;
     try {
-      const left = await coordinator.request(
-        ConsumerGroupHeartbeat,
-        {
-          groupId: coordinator.groupId,
-          memberId: this.#memberId,
-          memberEpoch,
-          instanceId: settings.groupInstanceId ?? null,
-        },
-        { deadline, once: true },
-      );
-      if (left.errorCode === ERROR_CODES.NONE || NO_MEMBER.has(errorName(left.errorCode))) return;
-      throw protocolError(left.errorCode, { api: 'ConsumerGroupHeartbeat' });
+      const left = await this.#leaveAs(memberEpoch, { deadline, once: true });
+      if (left === ERROR_CODES.NONE || NO_MEMBER.has(errorName(left))) return;
+      throw protocolError(left, { api: 'ConsumerGroupHeartbeat' });
     } catch (error) {
       ports.logger.warn('the group was left without a goodbye: the session timeout ends the membership', {
         group: coordinator.groupId,
         error,
       });
     }
+  }
+
+  /** Says that this member leaves; answers the error code. */
+  async #leaveAs(memberEpoch: number, options: CoordinatorRequest): Promise<number> {
+    const { coordinator, settings } = this.#options;
+    const { errorCode } = await coordinator.request(
+      ConsumerGroupHeartbeat,
+      {
+        groupId: coordinator.groupId,
+        memberId: this.#memberId,
+        memberEpoch,
+        instanceId: settings.groupInstanceId ?? null,
+      },
+      options,
+    );
+    return errorCode;
   }
 
   #fail(error: unknown): void {
