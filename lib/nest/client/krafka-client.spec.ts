@@ -78,8 +78,8 @@ describe('A client whose replies can not be read any more', () => {
 });
 
 describe('A request whose time has passed', () => {
-  it('says what it waited for: the reply, a topic that is missing, its reply partition', async () => {
-    const { client, clock } = setUp({ requestTimeoutMs: 100 });
+  it('says what it waited for: the reply, a broker, a topic that is missing, its reply partition', async () => {
+    const { client, clock, producer } = setUp({ requestTimeoutMs: 100 });
     const waitedFor = async (pattern: string): Promise<unknown> => {
       const failure = firstValueFrom(client.send(pattern, 1)).catch((error: { waitedFor: string }) => error.waitedFor);
       await clock.pass(100);
@@ -87,6 +87,8 @@ describe('A request whose time has passed', () => {
     };
     expect(await waitedFor('price')).toBe("the reply to a request on 'price'");
     expect(await waitedFor('cost')).toBe("topic 'cost' to be there, which no broker knows");
+    producer.before = () => new Promise(() => undefined);
+    expect(await waitedFor('price')).toBe("a broker to take a request on 'price'");
     expect(await waitedFor('stuck')).toBe(
       "a partition of 'stuck.reply' to be read, for the reply to a request on 'stuck'",
     );

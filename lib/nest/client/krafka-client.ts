@@ -260,9 +260,10 @@ export class KrafkaClient extends ClientProxy<KrafkaClientEvents> {
       const replyTopic = replyTopicOf(topic);
       const timeoutMs = this.#timeoutOf(packet.data);
       const signal = packet.data instanceof KrafkaRecord ? packet.data.signal : undefined;
+      let isTaken = false;
       const waiting = (id = this.#pending.add(callback, {
         timeoutMs,
-        waitedFor: () => this.#waitedFor(topic, replyTopic),
+        waitedFor: () => this.#waitedFor(topic, replyTopic, isTaken),
         signal,
       }));
       const encoding = this.#encode(topic, packet);
@@ -272,7 +273,10 @@ export class KrafkaClient extends ClientProxy<KrafkaClientEvents> {
         partition === undefined || isPromise(encoding)
           ? this.#askSlowly(encoding, { id: waiting, topic, replyTopic, deadline })
           : this.#ask(encoding, { id: waiting, replyTopic, replyPartition: partition, deadline });
-      sending.catch((error: unknown) => this.#pending.fail(waiting, error));
+      sending.then(
+        () => (isTaken = true),
+        (error: unknown) => this.#pending.fail(waiting, error),
+      );
       return () => this.#pending.remove(waiting);
     } catch (error) {
       if (id === undefined) callback({ err: error, isDisposed: true });
@@ -388,14 +392,13 @@ export class KrafkaClient extends ClientProxy<KrafkaClientEvents> {
     return own;
   }
 
-  /** What a request on the topic waits for at this moment. */
-  #waitedFor(topic: string, replyTopic: string): string {
+  /** What a request on the topic waits for at this moment; `isTaken` is whether a broker has it. */
+  #waitedFor(topic: string, replyTopic: string, isTaken: boolean): string {
     if (this.#inbox?.partitionOf(replyTopic) === undefined) {
       return `a partition of '${replyTopic}' to be read, for the reply to a request on '${topic}'`;
     }
-    return this.#shared.knows(topic)
-      ? `the reply to a request on '${topic}'`
-      : `topic '${topic}' to be there, which no broker knows`;
+    if (!this.#shared.knows(topic)) return `topic '${topic}' to be there, which no broker knows`;
+    return isTaken ? `the reply to a request on '${topic}'` : `a broker to take a request on '${topic}'`;
   }
 
   async #askSlowly(encoding: Sent | Promise<Sent>, { topic, ...address }: SlowAddress): Promise<void> {
