@@ -1,6 +1,7 @@
 // What the blocks of the documents take from around them: their readers know it, or a block before has made it.
-import type { Type } from '@nestjs/common';
-import type { Consumer, Krafka, ProducerRecord } from 'nestjs-krafka/core';
+import type { INestApplicationContext, Type } from '@nestjs/common';
+import type { KrafkaClient, SchemaCodec } from 'nestjs-krafka';
+import type { Consumer, Krafka, Producer, ProducerRecord } from 'nestjs-krafka/core';
 
 export interface Order {
   readonly sku: string;
@@ -10,9 +11,18 @@ export interface Quote {
   readonly total: number;
 }
 
+/** Of @nestjs/config. */
+export declare class ConfigService {
+  get(key: string): unknown;
+  getOrThrow(key: string): string;
+}
+
 export declare const AppModule: Type;
+export declare const app: INestApplicationContext;
 export declare const brokers: string[];
 export declare const krafka: Krafka;
+export declare const krafkaClient: KrafkaClient;
+export declare const producer: Producer;
 export declare const consumer: Consumer;
 export declare const topic: string;
 export declare const partition: number;
@@ -22,3 +32,7 @@ export declare function send(mail: unknown): Promise<void>;
 export declare function isMail(value: unknown): boolean;
 export declare function isReady(value: unknown, signal: AbortSignal): Promise<boolean>;
 export declare function handle(value: unknown): Promise<void>;
+export declare const schemas: {
+  latest(subject: string): Promise<{ id: number; codec: SchemaCodec }>;
+  byId(id: number): Promise<SchemaCodec | undefined>;
+};
