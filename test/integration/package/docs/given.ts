@@ -2,6 +2,7 @@
 import type { INestApplicationContext, Type } from '@nestjs/common';
 import type { KrafkaClient, SchemaCodec } from 'nestjs-krafka';
 import type { Consumer, Krafka, Producer, ProducerRecord } from 'nestjs-krafka/core';
+import type { EmbeddedBroker } from 'nestjs-krafka/testing';
 
 export interface Order {
   readonly sku: string;
@@ -19,6 +20,7 @@ export declare class ConfigService {
 
 export declare const AppModule: Type;
 export declare const app: INestApplicationContext;
+export declare const broker: EmbeddedBroker;
 export declare const brokers: string[];
 export declare const krafka: Krafka;
 export declare const krafkaClient: KrafkaClient;
