@@ -71,8 +71,6 @@ export class KrafkaTransaction {
    * record (or the batch) of the handler and all before it in its partition; for a handler that is called in the order of its
    * partition, and is alone on its topic in its group. Else offsets by hand, with `consumer.groupMetadata()`.
    *
-   * @throws KrafkaError CONCURRENT_OFFSETS where records of one partition are handled side by side: an earlier one may not be done
-   *
    * @throws KrafkaError OFFSETS_NOT_IN_ORDER where that is not so
    */
   sendOffsets(context: HandledContext): Promise<void>;
