@@ -1,4 +1,5 @@
 import {
+  apis,
   Krafka,
   nack,
   systemNetworkPorts,
@@ -31,6 +32,48 @@ class CuttingDialer implements Dialer {
     this.#open.clear();
   }
 }
+
+/** Dials as the machine does, and loses the first answer to one API with its connection: the broker has heeded what was asked. */
+class LosingDialer implements Dialer {
+  lost = 0;
+  readonly #apiKey: number;
+
+  constructor(apiKey: number) {
+    this.#apiKey = apiKey;
+  }
+
+  async dial(target: DialTarget, receiver: ByteReceiver, signal: AbortSignal): Promise<ByteStream> {
+    let losing = false;
+    const lose = (): void => {
+      losing = false;
+      this.lost++;
+      stream.destroy();
+      receiver.closed(new Error('cut'));
+    };
+    const stream = await systemNetworkPorts.dialer.dial(
+      target,
+      {
+        space: () => receiver.space(),
+        filled: (count) => (losing ? lose() : receiver.filled(count)),
+        received: (chunk) => (losing ? lose() : receiver.received(chunk)),
+        drained: () => receiver.drained(),
+        closed: (error) => receiver.closed(error),
+      },
+      signal,
+    );
+    return {
+      write: (chunks) => {
+        // A request begins with its length.
+        losing ||= this.lost === 0 && chunks[0]?.readInt16BE(4) === this.#apiKey;
+        return stream.write(chunks);
+      },
+      destroy: () => stream.destroy(),
+    };
+  }
+}
+
+/** Whether the brokers have no groups by the consumer protocol. */
+const isOld = /^[23]\./.test(process.env['KAFKA_VERSION'] ?? '4');
 
 describe('a consumer meets', () => {
   let cluster: TestCluster;
@@ -72,6 +115,22 @@ describe('a consumer meets', () => {
     await next.close();
     await shaky.close();
   });
+
+  it.each(['classic', 'consumer'] as const)(
+    'a lost answer to the join of a static member, in a %s group: it joins again',
+    async (groupProtocol) => {
+      if (isOld && groupProtocol === 'consumer') return;
+      const topic = await cluster.newTopic(1);
+      await produce(krafka, topic, 1, { partition: 0 });
+      const dialer = new LosingDialer((groupProtocol === 'classic' ? apis.JoinGroup : apis.ConsumerGroupHeartbeat).key);
+      const shaky = new Krafka({ brokers: cluster.bootstrap, connection: cluster.connection }, { dialer });
+      const consumer = consumerOf(topic, { groupProtocol, groupInstanceId: 'a' }, shaky);
+      expect(values(await take(consumer, 1))).toEqual(expected(1));
+      expect(dialer.lost).toBe(1);
+      await consumer.close();
+      await shaky.close();
+    },
+  );
 
   it('records that were deleted before it read them: offsetReset decides, and it is told', async () => {
     const topic = await cluster.newTopic(1);
