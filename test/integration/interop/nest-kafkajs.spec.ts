@@ -43,7 +43,8 @@ const kafkajs = (groupId: string): KafkajsOptions => ({
     logCreator: () => () => undefined,
     retry: { retries: 2 },
   },
-  consumer: { groupId, sessionTimeout: 10_000 },
+  // Closing waits for the fetch that the broker holds.
+  consumer: { groupId, sessionTimeout: 10_000, maxWaitTimeInMs: 100 },
   subscribe: { fromBeginning: true },
 });
 
