@@ -53,7 +53,7 @@ export class AssignedPartition implements FetchedPartition {
   topicId: string = ZERO_UUID;
   /** As the metadata has it, -1 when not known; the fetcher keeps it fresh. */
   currentLeaderEpoch = -1;
-  /** What it is asked for at once, and what it may hold before it is asked for more. */
+  /** What it is asked for at once. */
   partitionMaxBytes = 1;
   /** As the last fetch told; -1 before the first. */
   highWatermark = -1;
@@ -101,6 +101,14 @@ export class AssignedPartition implements FetchedPartition {
     if (this.partitionMaxBytes >= this.shareBytes) return false;
     this.partitionMaxBytes = this.shareBytes;
     return true;
+  }
+
+  /**
+   * Whether it holds so much that it is not asked for more: more than it is asked for at once. One whole answer does not
+   * fill it, so that the broker gets the next one ready while that is handled.
+   */
+  get isFull(): boolean {
+    return this.buffer.bytes > this.partitionMaxBytes;
   }
 
   /** The next record to be handed out; -1 while it is not known. */

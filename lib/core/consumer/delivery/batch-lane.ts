@@ -84,7 +84,7 @@ export class BatchLane extends Lane {
     const { partition } = this;
     const isFull =
       this.records.length - this.index + partition.buffer.records >= maxRecords ||
-      (partition.buffer.bytes >= partition.partitionMaxBytes && !this.makesRoom());
+      (partition.isFull && !this.makesRoom());
     const { offset } = this.records[this.index] as ConsumerRecord;
     const { clock } = this.surroundings.host.ports;
     const waiting = this.waiting?.offset === offset ? this.waiting : undefined;

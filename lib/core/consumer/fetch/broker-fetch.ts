@@ -258,7 +258,7 @@ export class BrokerFetch {
     for (const [partition, place] of this.#places) {
       if (!partition.fetchable) continue;
       if (place.retryAt > now) earliest = Math.min(earliest, place.retryAt);
-      else if (partition.buffer.bytes < partition.partitionMaxBytes) return true;
+      else if (!partition.isFull) return true;
     }
     if (earliest < Infinity) this.#wakeAt(earliest, now);
     return false;
@@ -276,7 +276,7 @@ export class BrokerFetch {
     for (const [partition, place] of this.#places) {
       if (!partition.fetchable) continue;
       letGoOfFrames(partition, place, now);
-      if (partition.buffer.bytes >= partition.partitionMaxBytes) {
+      if (partition.isFull) {
         place.fullSince ??= now;
         maxWaitMs = Math.min(maxWaitMs, Math.max(1, Math.ceil(now - place.fullSince)));
         continue;

@@ -345,6 +345,28 @@ describe('Fetcher', () => {
       expect(arrived).toEqual(['t/0', 't/1']);
     });
 
+    it('asks for one more answer while it has a whole one, cut where a broker cuts it, and not for a third', async () => {
+      const { fetcher, cluster, arrived, reply, fetches } = setUp();
+      const one = standing(0);
+      fetcher.add([one]);
+      await settled();
+      const { answer: hold } = cluster;
+      const deliveries: number[] = [];
+      cluster.answer = (request) => {
+        deliveries.push(arrived.length);
+        return hold(request);
+      };
+      const half = 'x'.repeat(Math.floor(one.partitionMaxBytes * 0.6));
+      const whole = (offset: number): Buffer =>
+        Buffer.concat([batchAt(offset, [half]), batchAt(offset + 1, [half])]).subarray(0, one.partitionMaxBytes);
+      await reply(answer([{ partition: 0, records: whole(10) }]));
+      expect(named(fetches()[1] as BrokerRequest)).toEqual(['0@11']);
+      expect(deliveries).toEqual([0]);
+      await reply(answer([{ partition: 0, records: whole(11) }]));
+      expect(fetches()).toHaveLength(2);
+      expect(one.buffer.bytes).toBe(2 * one.partitionMaxBytes);
+    });
+
     it('shares bufferBytes out: no partition may hold more than its share twice', () => {
       const { fetcher } = setUp({
         settings: { bufferBytes: 600_000, maxPartitionFetchBytes: 1_000_000 },

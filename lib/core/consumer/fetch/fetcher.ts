@@ -64,8 +64,8 @@ const MALFORMED_FETCHES = 5;
  * Reads ahead of the handlers: keeps a {@link BrokerFetch} for each broker that leads (or is the nearer replica of) an
  * assigned partition, and moves partitions among them as leaders move.
  *
- * What is read ahead is bounded by construction: a partition is fetched while its buffer is below its share, and at
- * most its share is asked for, so it holds less than two shares; and all shares together are half of `bufferBytes`.
+ * What is read ahead is bounded by construction: a partition is fetched while its buffer holds no more than its share, and
+ * at most its share is asked for, so it holds two shares at most; and all shares together are half of `bufferBytes`.
  * One batch that is larger than a share is still read whole (KIP-74).
  */
 export class Fetcher {
