@@ -48,8 +48,12 @@ export function ensureJars(version) {
     rmSync(fetching, { recursive: true, force: true });
     throw new Error(`Maven could not fetch Apache Kafka ${version}`);
   }
-  // A finished folder appears at once: an interrupted fetch never looks like a whole one.
-  renameSync(join(fetching, 'jars'), jars);
+  // A finished folder appears at once: an interrupted fetch never looks like a whole one. Another process may have been sooner.
+  try {
+    renameSync(join(fetching, 'jars'), jars);
+  } catch (error) {
+    if (!existsSync(jars)) throw error;
+  }
   rmSync(fetching, { recursive: true, force: true });
   return jars;
 }
