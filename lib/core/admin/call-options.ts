@@ -85,7 +85,7 @@ export function withoutRepeats<T>(items: readonly T[], keyOf: (item: T) => strin
 export const textByName: OptionRule<Readonly<Record<string, string>>> = (value, path) => {
   // What can be iterated, like a Map, has its entries elsewhere: they would be ignored.
   if (typeof value !== 'object' || value === null || Symbol.iterator in value) {
-    throw new KrafkaConfigError(path, `must be an object, got ${value instanceof Map ? 'a Map' : describe(value)}`);
+    throw new KrafkaConfigError(path, `must be an object, got ${describe(value)}`);
   }
   for (const [name, text] of Object.entries(value)) {
     if (typeof text !== 'string') {

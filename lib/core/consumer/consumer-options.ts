@@ -16,6 +16,7 @@ import {
 import type { OffsetSpec } from './assigned-partition.js';
 import type { Deserializer, UndecodablePolicy } from './decoding/deserializer.js';
 import { isAssignor, type Assignor, type AssignorName } from './group/assignor.js';
+import { aPartitionNumber } from './given-partitions.js';
 import type { TopicPartition } from './topic-partition.js';
 
 /**
@@ -201,7 +202,6 @@ const aTopic: OptionRule<string> = (value, path) => {
   return name;
 };
 
-const aPartition = aWhole('partition numbers', 0, MAX_INT32);
 const aTimestamp: OptionRule<{ timestamp: number }> = (value, path) =>
   checkOptions<{ timestamp: number }>(value, { timestamp: aWhole('milliseconds', 0) }, path);
 
@@ -212,7 +212,11 @@ const anOffset: OptionRule<number | OffsetSpec> = (value, path) => {
 };
 
 const anAssignment: OptionRule<ManualAssignment> = (value, path) =>
-  checkOptions<ManualAssignment>(value, { topic: aTopic, partition: aPartition, offset: optional(anOffset) }, path);
+  checkOptions<ManualAssignment>(
+    value,
+    { topic: aTopic, partition: aPartitionNumber, offset: optional(anOffset) },
+    path,
+  );
 
 const anOffsetReset: OptionRule<OffsetReset> = (value, path) => {
   if (typeof value !== 'object' || value === null) {

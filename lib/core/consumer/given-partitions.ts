@@ -2,7 +2,8 @@ import { aListOf, aString, aWhole, describe, KrafkaConfigError, optional, type O
 import type { OffsetToCommit } from './offsets/commission.js';
 import type { TopicPartition } from './topic-partition.js';
 
-const aPartitionNumber = aWhole('partition numbers', 0, 2 ** 31 - 1);
+/** The number of a partition. */
+export const aPartitionNumber = aWhole('partition numbers', 0, 2 ** 31 - 1);
 const anOffset = aWhole('offset', 0);
 const aLeaderEpoch = optional(aWhole('epoch', -1, 2 ** 31 - 1));
 

@@ -391,7 +391,8 @@ function wrongCall(
   if (typeof api?.request?.encode !== 'function') {
     return new KrafkaConfigError('api', `must be one of 'apis', as apis.Metadata is, got ${describe(api)}`);
   }
-  if (priority === undefined || priority === RequestPriority.High || priority === RequestPriority.Normal)
-    return undefined;
-  return new KrafkaConfigError('priority', 'must be RequestPriority.High or RequestPriority.Normal');
+  if (priority !== undefined && priority !== RequestPriority.High && priority !== RequestPriority.Normal) {
+    return new KrafkaConfigError('priority', 'must be RequestPriority.High or RequestPriority.Normal');
+  }
+  return undefined;
 }

@@ -14,9 +14,12 @@ import { topicNameProblem } from '../cluster/topic-name.js';
 import { CLUSTER_OPERATIONS, OPERATIONS_UNASKED, TOPIC_OPERATIONS } from './operations.js';
 import { serve, type RequestScope, type ServedApi } from './served-api.js';
 
+type Request = ReceivedRequestOf<typeof Metadata>;
+type AskedTopic = NonNullable<Request['topics']>[number];
 type TopicAnswer = AnswerOf<typeof Metadata>['topics'][number];
 type PartitionAnswer = TopicAnswer['partitions'][number];
 
+const IDS_SINCE = 12;
 const BROKER_ENDPOINT = 1;
 const CONTROLLER_ENDPOINT = 2;
 
@@ -84,11 +87,6 @@ function endpointRefusal(type: number): { readonly errorCode: number; readonly e
     'The request was sent to an endpoint of type BROKER, but we wanted an endpoint of type CONTROLLER';
   return { errorCode: ERROR_CODES.MISMATCHED_ENDPOINT_TYPE, errorMessage };
 }
-
-type Request = ReceivedRequestOf<typeof Metadata>;
-type AskedTopic = NonNullable<Request['topics']>[number];
-
-const IDS_SINCE = 12;
 
 /** What is wrong with the topics that are asked for, all together. */
 function askedProblem(topics: readonly AskedTopic[], version: number): ErrorName {

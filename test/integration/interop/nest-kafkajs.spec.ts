@@ -1,16 +1,9 @@
 import { Controller, Module, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import {
-  ClientKafka,
-  Ctx,
-  KafkaContext,
-  Payload,
-  RpcException,
-  Transport,
-  type KafkaOptions,
-} from '@nestjs/microservices';
+import { ClientKafka, Ctx, KafkaContext, Payload, RpcException, Transport } from '@nestjs/microservices';
 import { concat, EMPTY, firstValueFrom, from, lastValueFrom, of, throwError, toArray, type Observable } from 'rxjs';
 import { EventPattern, MessagePattern, type KrafkaClient } from '../../../lib/index.js';
+import { builtInOptions } from '../../support/built-in-transport.js';
 import { NestApps, until } from '../../support/nest-apps.js';
 import { openTestCluster, type TestCluster } from '../../support/test-cluster.js';
 
@@ -30,23 +23,6 @@ beforeEach(() => {
 afterEach(() => apps.close());
 
 afterAll(() => cluster.close());
-
-type KafkajsOptions = NonNullable<KafkaOptions['options']>;
-type KafkajsClientOptions = NonNullable<KafkajsOptions['client']>;
-
-const kafkajs = (groupId: string): KafkajsOptions => ({
-  client: {
-    brokers: cluster.bootstrap.split(','),
-    // Where the cluster asks for them, our options have the shape of theirs. kafkajs writes into what it is given.
-    ssl: structuredClone(cluster.connection.tls) as KafkajsClientOptions['ssl'],
-    sasl: structuredClone(cluster.connection.sasl) as KafkajsClientOptions['sasl'],
-    logCreator: () => () => undefined,
-    retry: { retries: 2 },
-  },
-  // Closing waits for the fetch that the broker holds.
-  consumer: { groupId, sessionTimeout: 10_000, maxWaitTimeInMs: 100 },
-  subscribe: { fromBeginning: true },
-});
 
 interface Exchange {
   readonly requests: string;
@@ -130,7 +106,7 @@ describe("Nest's own client", () => {
   it('asks our server and hears values, streams and errors', async () => {
     const { requests, controller } = await exchange();
     await apps.service({ controllers: [controller] });
-    const client = apps.add(new ClientKafka(kafkajs(cluster.name('client'))));
+    const client = apps.add(new ClientKafka(builtInOptions(cluster, cluster.name('client'))));
     client.subscribeToResponseOf(requests);
     await client.connect();
     const { check, all } = questions((query) => client.send(requests, query), requests);
@@ -147,7 +123,9 @@ describe("Nest's own client", () => {
   it('emits to our server, keys and headers included', async () => {
     const { events, controller, seen } = await exchange();
     await apps.service({ controllers: [controller] });
-    const client = apps.add(new ClientKafka({ ...kafkajs(cluster.name('client')), producerOnlyMode: true }));
+    const client = apps.add(
+      new ClientKafka({ ...builtInOptions(cluster, cluster.name('client')), producerOnlyMode: true }),
+    );
     await client.connect();
     await lastValueFrom(client.emit(events, { key: 'k', value: { id: 1 }, headers: { trace: 't' } }));
     await lastValueFrom(client.emit(events, 'text'));
@@ -163,7 +141,7 @@ async function theirServer(controller: Type): Promise<void> {
   class App {}
   const app = await NestFactory.createMicroservice(App, {
     transport: Transport.KAFKA,
-    options: kafkajs(cluster.name('server')),
+    options: builtInOptions(cluster, cluster.name('server')),
     logger: false,
   });
   apps.add(app);

@@ -1,16 +1,11 @@
 import { Controller, Injectable, Module, ParseArrayPipe, ValidationPipe, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import {
-  MessagePattern as NestMessagePattern,
-  Payload,
-  RpcException,
-  Transport,
-  type KafkaOptions,
-} from '@nestjs/microservices';
+import { MessagePattern as NestMessagePattern, Payload, RpcException, Transport } from '@nestjs/microservices';
 import { Type as Nested } from 'class-transformer';
 import { IsInt, IsPositive, IsString, ValidateNested } from 'class-validator';
 import { firstValueFrom } from 'rxjs';
 import { BatchPattern, EventPattern, KrafkaDeadLetters, KrafkaListener, KrafkaServer } from '../../../lib/index.js';
+import { builtInOptions } from '../../support/built-in-transport.js';
 import { NestApps, until } from '../../support/nest-apps.js';
 import { openTestCluster, type TestCluster } from '../../support/test-cluster.js';
 
@@ -65,24 +60,6 @@ const PIPES: readonly (readonly [string, () => ValidationPipe])[] = [
   ],
   ['with the errors themselves', () => onlyWhatIsKnown({ exceptionFactory: (errors) => errors })],
 ];
-
-type KafkajsOptions = NonNullable<KafkaOptions['options']>;
-type KafkajsClientOptions = NonNullable<KafkajsOptions['client']>;
-
-/** How Nest's own transport is told of the cluster. */
-const kafkajs = (groupId: string): KafkajsOptions => ({
-  client: {
-    brokers: cluster.bootstrap.split(','),
-    // kafkajs writes into what it is given.
-    ssl: structuredClone(cluster.connection.tls) as KafkajsClientOptions['ssl'],
-    sasl: structuredClone(cluster.connection.sasl) as KafkajsClientOptions['sasl'],
-    logCreator: () => () => undefined,
-    retry: { retries: 2 },
-  },
-  // Closing waits for the fetch that the broker holds.
-  consumer: { groupId, sessionTimeout: 10_000, maxWaitTimeInMs: 100 },
-  subscribe: { fromBeginning: true },
-});
 
 describe('A ValidationPipe', () => {
   it.each(PIPES)(
@@ -175,7 +152,7 @@ describe('A ValidationPipe', () => {
     const app = apps.add(
       await NestFactory.createMicroservice(Theirs, {
         transport: Transport.KAFKA,
-        options: kafkajs(cluster.name('theirs')),
+        options: builtInOptions(cluster, cluster.name('theirs')),
         logger: false,
       }),
     );
